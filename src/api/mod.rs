@@ -1,0 +1,107 @@
+//! What the admin port answers: metrics, health, the live page. Plain requests and responses, no I/O.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use serde_json::json;
+
+use crate::broker::Publisher;
+use crate::metrics::Metrics;
+
+const PAGE: &str = include_str!("live.html");
+/// The page is one file and talks to its own origin and, in the demo, to the proxy.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+     img-src data:; connect-src 'self' http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Answers requests; no I/O.
+pub trait Site: Send + Sync + fmt::Debug + 'static {
+    /// The answer to `request`.
+    fn respond(&self, request: Request<Bytes>) -> Response<Bytes>;
+}
+
+/// What the live page shows of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// Base URL of the demo's API; `None` outside of the demo.
+    pub demo: Option<String>,
+    /// (path, dialect)
+    pub endpoints: Vec<(String, &'static str)>,
+    /// (path, model)
+    pub routes: Vec<(String, String)>,
+}
+
+/// The admin port.
+pub struct Admin {
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Its queue is one of the numbers.
+    pub publisher: Publisher,
+    /// Whether an upstream answers.
+    pub ready: Box<dyn Fn() -> bool + Send + Sync>,
+    /// For the page.
+    pub about: About,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+impl Site for Admin {
+    fn respond(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let path = request.uri().path();
+        if !matches!(path, "/" | "/live.json" | "/metrics" | "/healthz" | "/readyz") {
+            let text = "there are /, /metrics, /healthz and /readyz\n";
+            return answer(StatusCode::NOT_FOUND, "text/plain", text);
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return answer(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET or HEAD\n");
+        }
+        match path {
+            "/" => page(),
+            "/live.json" => answer(StatusCode::OK, "application/json", self.about()),
+            "/metrics" => {
+                let text = self.metrics.render(self.publisher.depth());
+                answer(StatusCode::OK, "text/plain; version=0.0.4", text)
+            }
+            "/readyz" if !(self.ready)() => {
+                answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "no upstream answers\n")
+            }
+            _ => answer(StatusCode::OK, "text/plain", "ok\n"),
+        }
+    }
+}
+
+impl Admin {
+    fn about(&self) -> String {
+        let endpoint = |(path, dialect): &(String, &str)| json!({ "path": path, "dialect": dialect });
+        let route = |(path, model): &(String, String)| json!({ "path": path, "model": model });
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "demo": self.about.demo.as_ref().map(|api| json!({ "api": api })),
+            "endpoints": self.about.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
+            "routes": self.about.routes.iter().map(route).collect::<Vec<_>>(),
+        })
+        .to_string()
+    }
+}
+
+fn page() -> Response<Bytes> {
+    let mut response = answer(StatusCode::OK, "text/html; charset=utf-8", PAGE);
+    let policy = http::HeaderValue::from_static(PAGE_POLICY);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, http::HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,251 @@
+//! The composition root: from a config to running parts, and from a signal to an orderly end. The only
+//! file that knows everyone.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::net::TcpStream;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::api::{About, Admin, Site};
+use crate::broker::{Broker, Memory, Publisher};
+use crate::capture::{Budget, Limits as CaptureLimits, Outcome};
+use crate::config::{BrokerKind, Config};
+use crate::dialect::{self, Dialect};
+use crate::hub::Hub;
+use crate::message::{CloseReason, Encode};
+use crate::metrics::{Labels, Metrics};
+use crate::proxy::{
+    Endpoint, Gateway, InFlight, Listener, Live, Realtime, Tap, Upstreams, proxy_service, site_service,
+};
+use crate::transport::Limits;
+
+/// How long listening sockets may take to appear.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a name server may hold up the start.
+const FIRST_CHECK: Duration = Duration::from_secs(1);
+/// How often the end of running requests is looked for.
+const DRAIN_TICK: Duration = Duration::from_millis(20);
+/// What tasks get to end once nothing is under way any more.
+const LAST_MOMENT: Duration = Duration::from_millis(200);
+/// Where the admin port's page gets its events.
+const LIVE_PATH: &str = "/live";
+
+/// A site that is served beside the proxy: the demo's backend.
+#[derive(Debug)]
+pub struct Sidecar {
+    /// What answers.
+    pub site: Arc<dyn Site>,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// Called once everything listens.
+pub type Announce = Box<dyn FnOnce() + Send>;
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What cannot be started, such as an address in use.
+pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyhow::Result<()> {
+    let mut addresses = config.server.listen.clone();
+    addresses.push(config.admin);
+    for address in &addresses {
+        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    }
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let threads = match config.server.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("restcast")
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let drain_timeout = config.server.drain_timeout;
+    let parts = Parts::build(config, threads, sidecar)?;
+    let worker = parts.worker;
+    let result = runtime.block_on(serve(parts.running, addresses, drain_timeout, announce));
+    runtime.shutdown_timeout(LAST_MOMENT);
+    // Every publisher is gone with the runtime, so the worker comes to its end.
+    if worker.join().is_err() {
+        tracing::error!("the hub's worker had failed");
+    }
+    result
+}
+
+/// What runs.
+struct Running {
+    listeners: Vec<Listener>,
+    upstreams: Arc<Upstreams>,
+    hub: Arc<Hub>,
+    in_flight: InFlight,
+}
+
+struct Parts {
+    running: Running,
+    worker: std::thread::JoinHandle<()>,
+}
+
+impl Parts {
+    fn build(config: Config, threads: usize, sidecar: Option<Sidecar>) -> anyhow::Result<Self> {
+        let routes = Arc::new(config.routes);
+        let mut dialects: Vec<(&'static str, Arc<dyn Dialect>)> = Vec::new();
+        let names = config.endpoints.iter().map(|endpoint| endpoint.dialect).chain(["flarchitect"]);
+        for name in names {
+            let (name, make) = dialect::find(name).with_context(|| format!("no dialect {name}"))?;
+            dialects.push((name, make()));
+        }
+        let metrics = Arc::new(Metrics::new(&Labels {
+            routes: routes.iter().map(|route| route.path.clone()).collect(),
+            dialects: dialects.iter().map(|(name, _)| *name).collect(),
+            outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
+        })?);
+        let encoders = dialects.iter().map(|(_, dialect)| Arc::clone(dialect) as Arc<dyn Encode>).collect();
+        let hub = Arc::new(Hub::new(encoders, config.hub.max_connections));
+        let broker: Arc<dyn Broker> = match config.broker {
+            BrokerKind::Memory => Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics))),
+        };
+        let (publisher, worker) =
+            Publisher::start(config.tap.queue_limit, broker, Arc::clone(&hub), Arc::clone(&metrics))
+                .context("cannot start the hub's worker")?;
+        let upstreams = Arc::new(Upstreams::new(config.upstream));
+        let realtime = Realtime { hub: Arc::clone(&hub), metrics: Arc::clone(&metrics) };
+
+        let limits = |max_message| Limits {
+            max_message,
+            ping_interval: config.hub.ping_interval,
+            outbox: config.hub.outbox,
+        };
+        let live_limits = limits(LIVE_PATH.len().max(1024));
+        let mut paths: Vec<(String, Limits)> =
+            config.endpoints.iter().map(|e| (e.path.clone(), limits(e.max_message))).collect();
+        paths.push((LIVE_PATH.to_owned(), live_limits));
+        let mut endpoints: Vec<Endpoint> = paths
+            .into_iter()
+            .zip(&dialects)
+            .enumerate()
+            .map(|(index, ((path, limits), (_, dialect)))| Endpoint {
+                path,
+                limits,
+                index,
+                dialect: Arc::clone(dialect),
+            })
+            .collect();
+        let live = endpoints.pop().context("the live page has an endpoint")?;
+
+        let about = About {
+            demo: sidecar
+                .as_ref()
+                .and(config.server.listen.first())
+                .map(|address| format!("http://{address}")),
+            endpoints: config.endpoints.iter().map(|e| (e.path.clone(), e.dialect)).collect(),
+            routes: routes.iter().map(|route| (route.path.clone(), route.model.name.to_string())).collect(),
+        };
+        let ready = Arc::clone(&upstreams);
+        let admin = Admin {
+            metrics: Arc::clone(&metrics),
+            publisher: publisher.clone(),
+            ready: Box::new(move || ready.is_ready()),
+            about,
+        };
+        let in_flight = InFlight::default();
+        let gateway = Gateway {
+            routes: Arc::clone(&routes),
+            endpoints,
+            realtime: realtime.clone(),
+            tap: Tap {
+                routes,
+                limits: CaptureLimits {
+                    body: config.tap.body_limit,
+                    decoded: config.tap.decoded_limit,
+                    memory: Budget::new(config.tap.memory_limit),
+                },
+                publisher,
+                metrics: Arc::clone(&metrics),
+            },
+            upstreams: Arc::clone(&upstreams),
+            trusted: config.server.trusted_proxies,
+            metrics,
+            in_flight: in_flight.clone(),
+        };
+        let live = Live { endpoint: live, realtime };
+        let mut listeners = vec![
+            proxy_service(gateway, threads, &config.server.listen),
+            site_service("admin", Arc::new(admin), Some(live), config.admin),
+        ];
+        listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
+        Ok(Self { running: Running { listeners, upstreams, hub, in_flight }, worker })
+    }
+}
+
+async fn serve(
+    running: Running,
+    addresses: Vec<SocketAddr>,
+    drain_timeout: Duration,
+    announce: Announce,
+) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+    let (stop, stopping) = watch::channel(false);
+    let mut tasks = tokio::task::JoinSet::new();
+    for listener in running.listeners {
+        tasks.spawn(listener.run(stopping.clone()));
+    }
+    // Names are resolved before the first request needs them, if the name server answers in time.
+    drop(timeout(FIRST_CHECK, running.upstreams.check()).await);
+    let upstreams = Arc::clone(&running.upstreams);
+    tasks.spawn(async move { upstreams.watch().await });
+    for address in &addresses {
+        wait_for(*address).await?;
+        tracing::info!(%address, "listening");
+    }
+    announce();
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(timeout = ?drain_timeout, "stopping: running requests may finish");
+    stop.send_replace(true);
+    running.hub.close_all(CloseReason::GoingAway);
+    let deadline = Instant::now() + drain_timeout;
+    tokio::select! {
+        () = drained(&running.hub, &running.in_flight, deadline) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    let (requests, connections) = (running.in_flight.count(), running.hub.connections());
+    if requests + connections > 0 {
+        tracing::warn!(requests, connections, "stopped before all was done");
+    } else {
+        tracing::info!("stopped");
+    }
+    tasks.abort_all();
+    Ok(())
+}
+
+async fn drained(hub: &Hub, in_flight: &InFlight, deadline: Instant) {
+    while Instant::now() < deadline && in_flight.count() + hub.connections() > 0 {
+        sleep(DRAIN_TICK).await;
+    }
+}
+
+/// pingora binds in a task of its own and does not say when it is done.
+async fn wait_for(address: SocketAddr) -> anyhow::Result<()> {
+    let deadline = Instant::now() + START_TIMEOUT;
+    while TcpStream::connect(address).await.is_err() {
+        if Instant::now() > deadline {
+            bail!("cannot listen on {address}");
+        }
+        sleep(DRAIN_TICK).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! The copy of an answer's body: bounded while it arrives, bounded again when it is decoded.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+
+use super::budget::{Budget, Reservation};
+
+/// More stacked codings than any server sends.
+const MAX_CODINGS: usize = 3;
+/// Zstandard windows up to 8 MiB, which RFC 8878 (section 3.1.1.1.2) asks every decoder to take.
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// Bytes of an answer, kept up to a limit.
+#[derive(Debug)]
+pub(super) struct Body {
+    kept: Vec<u8>,
+    limit: usize,
+    reservation: Reservation,
+    full: bool,
+}
+
+/// Why a body has no readable text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// Over the limit, as it came or decoded.
+    TooLarge,
+    /// Unknown coding, or not what its label says.
+    Undecodable,
+}
+
+impl Body {
+    pub(super) fn new(limit: usize, budget: &Budget) -> Self {
+        Self { kept: Vec::new(), limit, reservation: budget.reserve_nothing(), full: false }
+    }
+
+    /// Keeps a copy of `chunk`. Past the limit, or without memory left, the whole copy is dropped: half a
+    /// document is worth nothing.
+    pub(super) fn push(&mut self, chunk: &[u8]) {
+        if self.full {
+            return;
+        }
+        if self.kept.len() + chunk.len() > self.limit || !self.reservation.grow(chunk.len()) {
+            self.full = true;
+            self.kept = Vec::new();
+            return;
+        }
+        self.kept.extend_from_slice(chunk);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty() && !self.full
+    }
+
+    /// Undoes the `Content-Encoding`s, the last applied first (RFC 9110, section 8.4).
+    pub(super) fn decode(self, codings: &str, limit: usize) -> Result<Bytes, Unreadable> {
+        if self.full {
+            return Err(Unreadable::TooLarge);
+        }
+        let codings: Vec<String> =
+            codings.split(',').map(|c| c.trim().to_ascii_lowercase()).filter(|c| !c.is_empty()).collect();
+        if codings.len() > MAX_CODINGS {
+            return Err(Unreadable::Undecodable);
+        }
+        let mut body = self.kept;
+        for coding in codings.iter().rev() {
+            body = undo(coding, body, limit)?;
+        }
+        Ok(Bytes::from(body))
+    }
+}
+
+fn undo(coding: &str, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Unreadable> {
+    let input = body.as_slice();
+    match coding {
+        "identity" => Ok(body),
+        "gzip" | "x-gzip" => read_all(flate2::read::MultiGzDecoder::new(input), limit),
+        "deflate" if is_zlib(input) => read_all(flate2::read::ZlibDecoder::new(input), limit),
+        "deflate" => read_all(flate2::read::DeflateDecoder::new(input), limit),
+        "br" => read_all(brotli::Decompressor::new(input, 4096), limit),
+        "zstd" => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(input).map_err(undecodable)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(undecodable)?;
+            read_all(decoder, limit)
+        }
+        _ => Err(Unreadable::Undecodable),
+    }
+}
+
+/// "deflate" means the zlib format (RFC 9110, section 8.4.1.2), but some servers send the bare one.
+fn is_zlib(input: &[u8]) -> bool {
+    match input {
+        [first, second, ..] => {
+            first & 0x0F == 8 && (u16::from(*first) << 8 | u16::from(*second)).is_multiple_of(31)
+        }
+        _ => false,
+    }
+}
+
+fn read_all(decoder: impl Read, limit: usize) -> Result<Vec<u8>, Unreadable> {
+    let mut output = Vec::new();
+    decoder.take(limit as u64 + 1).read_to_end(&mut output).map_err(undecodable)?;
+    if output.len() > limit { Err(Unreadable::TooLarge) } else { Ok(output) }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err asks for")]
+fn undecodable(_: io::Error) -> Unreadable {
+    Unreadable::Undecodable
+}

@@ -1,0 +1,99 @@
+//! Finds values in JSON text without building a tree, so that what is found keeps its bytes.
+
+use std::fmt;
+
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::route::Pointer;
+
+/// More records in one answer are not told apart.
+pub(super) const MAX_ITEMS: usize = 10_000;
+
+/// The whole document, if it is one valid JSON value.
+pub(super) fn parse(document: &str) -> Option<&RawValue> {
+    serde_json::from_str(document).ok()
+}
+
+/// The value at `pointer`. Where a key stands twice, the last one counts, as in most JSON readers.
+pub(super) fn find<'a>(document: &'a RawValue, pointer: &Pointer) -> Option<&'a RawValue> {
+    pointer.tokens().try_fold(document, |value, token| step(value, token))
+}
+
+/// The elements of an array; `None` if it is none, or a longer one than [`MAX_ITEMS`].
+pub(super) fn elements(value: &RawValue) -> Option<Vec<&RawValue>> {
+    if !is_array(value) {
+        return None;
+    }
+    let elements: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+    (elements.len() <= MAX_ITEMS).then_some(elements)
+}
+
+pub(super) fn is_array(value: &RawValue) -> bool {
+    value.get().starts_with('[')
+}
+
+/// The object with only those of its members that `fields` names, each as it stood.
+pub(super) fn only_fields(value: &RawValue, fields: &[String]) -> Option<String> {
+    let members = fields.iter().filter_map(|name| Some((name, step(value, name)?)));
+    if !value.get().starts_with('{') {
+        return None;
+    }
+    let text: Vec<String> = members
+        .map(|(name, part)| format!("{}:{}", serde_json::Value::from(name.as_str()), part.get()))
+        .collect();
+    Some(format!("{{{}}}", text.join(",")))
+}
+
+fn step<'a>(value: &'a RawValue, token: &str) -> Option<&'a RawValue> {
+    let mut json = serde_json::Deserializer::from_str(value.get());
+    match value.get().as_bytes().first()? {
+        b'{' => json.deserialize_map(Member(token)).ok()?,
+        b'[' => json.deserialize_seq(Element(token.parse().ok()?)).ok()?,
+        _ => None,
+    }
+}
+
+struct Member<'t>(&'t str);
+
+impl<'a> Visitor<'a> for Member<'_> {
+    type Value = Option<&'a RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(key) = map.next_key::<std::borrow::Cow<'a, str>>()? {
+            if key == self.0 {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+struct Element(usize);
+
+impl<'a> Visitor<'a> for Element {
+    type Value = Option<&'a RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        let mut index = 0;
+        while let Some(value) = seq.next_element::<&'a RawValue>()? {
+            if index == self.0 {
+                found = Some(value);
+            }
+            index += 1;
+        }
+        Ok(found)
+    }
+}

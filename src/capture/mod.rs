@@ -1,0 +1,214 @@
+//! One proxied write while it is being read: a request's head, the answer's head and body in, an event
+//! out. Synchronous, without I/O and without a clock; the proxy and `restcast explain` share it.
+//!
+//! The copy of the answer is bounded twice (by route-independent limits and by the memory that all
+//! captures share). Whatever cannot be read costs the event its record, never the event.
+
+mod body;
+mod budget;
+mod identify;
+mod json;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::time::SystemTime;
+
+use http::{HeaderMap, Method, StatusCode, header, request};
+use uuid::Uuid;
+
+use crate::event::Event;
+use crate::route::Matched;
+use body::Body;
+pub use budget::Budget;
+use identify::References;
+
+/// How much of an answer is kept.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of one answer as it came.
+    pub body: usize,
+    /// Bytes of one answer after decoding.
+    pub decoded: usize,
+    /// What all answers share.
+    pub memory: Budget,
+}
+
+/// What became of a captured request; the `outcome` label of `restcast_captures_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// An event with its record (a deletion needs none).
+    Event,
+    /// An event without record: the answer held none.
+    NoRecord,
+    /// An event without record: the answer was larger than the limits.
+    TooLarge,
+    /// An event without record: the answer could not be read.
+    Undecodable,
+    /// An uncertain event: the backend had the request and its answer was lost.
+    Uncertain,
+    /// An event that only authenticated readers may have, while nobody can be authenticated.
+    Withheld,
+    /// No event: the backend refused the write.
+    Refused,
+    /// No event: the whole request never reached the backend.
+    Unsent,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Event,
+        Self::NoRecord,
+        Self::TooLarge,
+        Self::Undecodable,
+        Self::Uncertain,
+        Self::Withheld,
+        Self::Refused,
+        Self::Unsent,
+    ];
+
+    /// The label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::NoRecord => "no_record",
+            Self::TooLarge => "too_large",
+            Self::Undecodable => "undecodable",
+            Self::Uncertain => "uncertain",
+            Self::Withheld => "withheld",
+            Self::Refused => "refused",
+            Self::Unsent => "unsent",
+        }
+    }
+}
+
+/// What a finished capture says.
+#[derive(Debug)]
+pub struct Verdict {
+    /// What became of the request.
+    pub outcome: Outcome,
+    /// What to publish.
+    pub event: Option<Event>,
+    /// The URL and the body named different ids; the URL's was taken.
+    pub id_conflict: bool,
+}
+
+/// A write on its way through the proxy.
+#[derive(Debug)]
+pub struct Capture {
+    matched: Matched,
+    method: Method,
+    path: String,
+    host: Option<String>,
+    credentials: bool,
+    limits: Limits,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Nothing that could have changed a record has left.
+    Unsent,
+    /// The backend has the whole request.
+    Sent,
+    /// It answered.
+    Answered(Box<Answer>),
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    references: References,
+    preference: Option<String>,
+    coding: String,
+    readable: bool,
+    body: Body,
+}
+
+impl Capture {
+    /// Starts with the head of a request that falls under a tapped route.
+    pub fn begin(matched: Matched, request: &request::Parts, limits: Limits) -> Self {
+        let headers = &request.headers;
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        Self {
+            matched,
+            method: request.method.clone(),
+            path: request.uri.path().to_owned(),
+            host: host.map(ToOwned::to_owned),
+            credentials: headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE),
+            limits,
+            stage: Stage::Unsent,
+        }
+    }
+
+    /// The request is about to be sent, for the first time or once more: what an earlier attempt left is
+    /// forgotten, so that one request gives one event.
+    pub fn attempt(&mut self) {
+        self.stage = Stage::Unsent;
+    }
+
+    /// The whole request has left for the backend.
+    pub fn request_sent(&mut self) {
+        if matches!(self.stage, Stage::Unsent) {
+            self.stage = Stage::Sent;
+        }
+    }
+
+    /// The final answer's head (not a 1xx).
+    pub fn response_head(&mut self, status: StatusCode, headers: &HeaderMap) {
+        let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let codings: Vec<&str> = headers
+            .get_all(header::CONTENT_ENCODING)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        self.stage = Stage::Answered(Box::new(Answer {
+            status,
+            references: References::of(headers),
+            preference: text(header::HeaderName::from_static("preference-applied")).map(ToOwned::to_owned),
+            coding: codings.join(","),
+            readable: may_hold_record(status, text(header::CONTENT_TYPE)),
+            body: Body::new(self.limits.body, &self.limits.memory),
+        }));
+    }
+
+    /// A piece of the answer's body, as it came.
+    pub fn response_chunk(&mut self, chunk: &[u8]) {
+        if let Stage::Answered(answer) = &mut self.stage
+            && answer.readable
+        {
+            answer.body.push(chunk);
+        }
+    }
+
+    /// The exchange is over. `whole`: the answer's body came to its end.
+    pub fn finish(self, whole: bool, time: SystemTime, id: Uuid) -> Finished {
+        Finished { capture: self, whole, time, id }
+    }
+}
+
+/// A capture to which nothing will be added; reading it is left to a worker.
+#[derive(Debug)]
+pub struct Finished {
+    capture: Capture,
+    whole: bool,
+    time: SystemTime,
+    id: Uuid,
+}
+
+impl Finished {
+    /// The number of its route.
+    pub fn route_index(&self) -> usize {
+        self.capture.matched.index
+    }
+}
+
+/// Whether the body is worth a copy. No `Content-Type` counts as JSON: parsing will tell.
+fn may_hold_record(status: StatusCode, content_type: Option<&str>) -> bool {
+    let json = content_type.is_none_or(|value| {
+        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        essence == "application/json" || essence.ends_with("+json") || essence == "text/json"
+    });
+    json && matches!(status.as_u16(), 200 | 201 | 203 | 206)
+}

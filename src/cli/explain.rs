@@ -1,0 +1,153 @@
+//! `restcast explain`: the tap's own code, fed by hand.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use clap::Args;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use uuid::Uuid;
+
+use super::ConfigFile;
+use crate::capture::{Budget, Capture, Limits, Outcome, Verdict};
+use crate::config::Config;
+use crate::dialect;
+use crate::event::{Audience, Event, Position};
+use crate::message::Publication;
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The request's method.
+    method: Method,
+    /// The request's path, with or without query.
+    path: String,
+    /// A file with the body of the backend's answer.
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// The status of the backend's answer [default: 201 for POST, 204 for DELETE without --body, else 200]
+    #[arg(long)]
+    status: Option<StatusCode>,
+    /// A header of the request, such as 'Authorization: Bearer x'; may be repeated.
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// A header of the answer, such as 'Location: /api/authors/7'; may be repeated.
+    #[arg(long = "answer-header", value_name = "NAME: VALUE", value_parser = parse_header)]
+    answer_headers: Vec<(HeaderName, HeaderValue)>,
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("expected 'Name: value'")?;
+    let name = name.trim().parse().map_err(|error| format!("{error}"))?;
+    Ok((name, value.trim().parse().map_err(|error| format!("{error}"))?))
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let config = super::load(&options.file.config)?;
+    let text = explain(options, &config)?;
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
+    let mut request = Request::builder().method(options.method.clone()).uri(&options.path);
+    if let Some(headers) = request.headers_mut() {
+        headers.extend(options.headers.iter().cloned());
+    }
+    let (request, ()) = request.body(()).context("not a request path")?.into_parts();
+    let mut page = vec![format!("{} {}", request.method, request.uri.path())];
+    let Some(matched) = config.routes.classify(&request.method, request.uri.path()) else {
+        page.push("  no route matches: nothing is published".to_owned());
+        return Ok(lines(&page));
+    };
+    let part = matched.id.as_ref().map_or("its collection".to_owned(), |id| format!("id {id}"));
+    page.push(format!("  route     {} ({part})", matched.route.path));
+    page.push(format!("  model     {}", matched.route.model.name));
+    if !matched.tapped {
+        page.push(format!("  {} requests to this route give no events", request.method));
+        return Ok(lines(&page));
+    }
+    let limits = Limits {
+        body: config.tap.body_limit,
+        decoded: config.tap.decoded_limit,
+        memory: Budget::new(config.tap.memory_limit),
+    };
+    let verdict = answer(Capture::begin(matched, &request, limits), options)?.read_with(config);
+    page.push(format!("  outcome   {}", meaning(verdict.outcome)));
+    if let Some(event) = verdict.event {
+        describe(event, config, &mut page);
+    }
+    Ok(lines(&page))
+}
+
+/// A capture that has seen the answer of the options.
+struct Answered(Capture);
+
+fn answer(mut capture: Capture, options: &Options) -> anyhow::Result<Answered> {
+    let body = match &options.body {
+        Some(path) => std::fs::read(path).with_context(|| path.display().to_string())?,
+        None => Vec::new(),
+    };
+    let status = options.status.unwrap_or(match options.method {
+        Method::POST => StatusCode::CREATED,
+        Method::DELETE if body.is_empty() => StatusCode::NO_CONTENT,
+        _ => StatusCode::OK,
+    });
+    let mut headers: HeaderMap = options.answer_headers.iter().cloned().collect();
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    capture.attempt();
+    capture.request_sent();
+    capture.response_head(status, &headers);
+    capture.response_chunk(&body);
+    Ok(Answered(capture))
+}
+
+impl Answered {
+    #[expect(clippy::disallowed_methods, reason = "the command line is the shell")]
+    fn read_with(self, config: &Config) -> Verdict {
+        self.0.finish(true, SystemTime::now(), Uuid::now_v7()).read(&config.routes)
+    }
+}
+
+fn meaning(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Event => "event: published with its record",
+        Outcome::NoRecord => "no_record: published without a record; the answer held none",
+        Outcome::TooLarge => {
+            "too_large: published without a record; the answer is over tap.body_limit or tap.decoded_limit"
+        }
+        Outcome::Undecodable => "undecodable: published without a record; the answer is not readable JSON",
+        Outcome::Uncertain => "uncertain: the backend had the request and its answer was lost",
+        Outcome::Withheld => {
+            "withheld: only for authenticated readers (the write carried credentials, or visibility says so); \
+             add visibility = \"public\" to the route if everybody may see it"
+        }
+        Outcome::Refused => "refused: nothing is published; the backend did not report success",
+        Outcome::Unsent => "unsent: nothing is published; the request never reached the backend",
+    }
+}
+
+fn describe(event: Event, config: &Config, page: &mut Vec<String>) {
+    let action = event.action.as_ref().map_or(String::new(), |action| format!(" ({action})"));
+    page.push(format!("  operation {}{action}", event.operation.name()));
+    let readers = match event.audience {
+        Audience::Everyone => "everybody",
+        Audience::Authenticated => "authenticated readers",
+    };
+    page.push(format!("  readers   {readers}"));
+    let topics: Vec<String> = event.topics().iter().map(ToString::to_string).collect();
+    page.push(format!("  topics    {}", topics.join(", ")));
+    let publication = Publication { position: Position(0), event };
+    for endpoint in &config.endpoints {
+        let frame = dialect::find(endpoint.dialect).and_then(|(_, make)| make().encode(&publication));
+        let Some(frame) = frame else { continue };
+        let text = String::from_utf8_lossy(&frame.payload()).into_owned();
+        page.push(format!("  {} gets {text}", endpoint.path));
+    }
+}
+
+fn lines(page: &[String]) -> String {
+    page.iter().map(|line| format!("{line}\n")).collect()
+}

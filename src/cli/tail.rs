@@ -1,0 +1,89 @@
+//! `restcast tail`.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use futures_util::StreamExt as _;
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// First pause before a reconnect; it doubles up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// An endpoint of dialect flarchitect.
+    #[arg(default_value = "ws://127.0.0.1:8080/ws")]
+    url: String,
+    /// A model ("author") or one record of it ("author/42"); without it, everything.
+    #[arg(long)]
+    topic: Option<String>,
+    /// Print the messages as they came.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    let mut url = options.url.clone();
+    if let Some(topic) = &options.topic {
+        let topic = percent_encoding::utf8_percent_encode(topic, percent_encoding::NON_ALPHANUMERIC);
+        let separator = if url.contains('?') { '&' } else { '?' };
+        url = format!("{url}{separator}topic={topic}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(follow(&url, options.json))
+}
+
+async fn follow(url: &str, json: bool) -> anyhow::Result<()> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match tokio_tungstenite::connect_async(url).await {
+            Ok((socket, _)) => {
+                tracing::info!(url, "connected");
+                pause = FIRST_PAUSE;
+                print_all(socket, json).await?;
+                tracing::warn!("the connection is gone: events until the next one are missed");
+            }
+            Err(Error::Url(error)) => bail!("{url}: {error}"),
+            Err(Error::Http(answer)) if answer.status().is_client_error() => {
+                bail!("{url}: no WebSocket there: {}", answer.status());
+            }
+            Err(error) => tracing::warn!(url, %error, retry = ?pause, "cannot connect"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+}
+
+async fn print_all<S>(mut socket: tokio_tungstenite::WebSocketStream<S>, json: bool) -> anyhow::Result<()>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = socket.next().await {
+        if let Message::Text(text) = message {
+            let line = if json { text.as_str().to_owned() } else { readable(&text) };
+            writeln!(io::stdout(), "{line}").context("standard output is closed")?;
+        }
+    }
+    Ok(())
+}
+
+/// `12:03:04.123 POST   author 42 {"id":42,…}`; a message of another form is shown as it is.
+fn readable(text: &str) -> String {
+    let Ok(Value::Object(event)) = serde_json::from_str(text) else { return text.to_owned() };
+    let field = |name: &str| event.get(name).cloned().unwrap_or(Value::Null);
+    let (Some(ts), Some(method), Some(model)) = (
+        field("ts").as_u64(),
+        event.get("method").and_then(Value::as_str),
+        event.get("model").and_then(Value::as_str),
+    ) else {
+        return text.to_owned();
+    };
+    let (day, millis) = (ts / 1000 % 86_400, ts % 1000);
+    let (hours, minutes, seconds) = (day / 3600, day / 60 % 60, day % 60);
+    let time = format!("{hours:02}:{minutes:02}:{seconds:02}.{millis:03}");
+    format!("{time} {method:<6} {model} {} {}", field("id"), field("payload"))
+}

@@ -1,0 +1,302 @@
+//! `proxy.toml`: read once, at start. What loads is usable; what does not load says why, all of it at once.
+
+mod reader;
+mod routes;
+mod setting;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::de::{DeTable, DeValue};
+
+use crate::hub::OutboxLimits;
+use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
+use crate::route::Routes;
+pub use reader::Problem;
+use reader::{Reader, Section};
+use setting::{Bytes, Setting, word};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const TABLES: [&str; 8] = ["server", "admin", "upstream", "tap", "hub", "route", "endpoint", "broker"];
+
+/// The whole file.
+#[derive(Debug)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[admin] listen`
+    pub admin: SocketAddr,
+    /// `[upstream]`
+    pub upstream: UpstreamConfig,
+    /// `[tap]`
+    pub tap: TapConfig,
+    /// `[hub]`
+    pub hub: HubConfig,
+    /// `[[route]]`
+    pub routes: Routes,
+    /// `[[endpoint]]`
+    pub endpoints: Vec<EndpointConfig>,
+    /// `[broker] kind`
+    pub broker: BrokerKind,
+}
+
+/// `[server]`
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// Where REST and realtime are served.
+    pub listen: Vec<SocketAddr>,
+    /// Worker threads; 0: one for each core.
+    pub threads: usize,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// How long running requests may take once the process is told to stop.
+    pub drain_timeout: Duration,
+}
+
+/// `[tap]`; sizes in bytes.
+#[derive(Debug)]
+pub struct TapConfig {
+    /// Kept of one answer.
+    pub body_limit: usize,
+    /// Kept of one answer after decoding.
+    pub decoded_limit: usize,
+    /// Kept of all answers together.
+    pub memory_limit: usize,
+    /// Finished writes waiting for the hub.
+    pub queue_limit: usize,
+}
+
+/// `[hub]`
+#[derive(Debug)]
+pub struct HubConfig {
+    /// Realtime connections.
+    pub max_connections: usize,
+    /// What may wait for one slow reader.
+    pub outbox: OutboxLimits,
+    /// Between two PINGs.
+    pub ping_interval: Duration,
+}
+
+/// One `[[endpoint]]`.
+#[derive(Debug, Clone)]
+pub struct EndpointConfig {
+    /// Exact request path.
+    pub path: String,
+    /// A name of [`dialect::DIALECTS`](crate::dialect::DIALECTS).
+    pub dialect: &'static str,
+    /// Bytes of one client message.
+    pub max_message: usize,
+}
+
+/// `[broker] kind`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokerKind {
+    /// This process alone.
+    Memory,
+}
+
+/// Why a file does not load.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read at all.
+    #[error("{path}: cannot be read")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// What is wrong with it, in the order of its lines.
+    #[error("{}", .problems.iter().map(|p| format!("{path}:{}{p}", if p.line == 0 { " " } else { "" }))
+        .collect::<Vec<_>>().join("\n"))]
+    Invalid {
+        /// The file.
+        path: String,
+        /// At least one.
+        problems: Vec<Problem>,
+    },
+}
+
+impl Config {
+    /// Loads a file.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&name, &text),
+            Err(source) => Err(ConfigError::Unreadable { path: name, source }),
+        }
+    }
+
+    /// Reads the text of a file that is called `path` in errors.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(path: &str, text: &str) -> Result<Self, ConfigError> {
+        let reader = Reader::new(text);
+        let (root, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let line = error.span().map_or(0, |span| reader.line(span.start));
+            reader.report(line, "", "", format!("not valid TOML: {}", error.message()));
+        }
+        let config = Self::read(&reader, root.get_ref());
+        let problems = reader.into_problems();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(ConfigError::Invalid { path: path.to_owned(), problems }),
+        }
+    }
+
+    /// `None` only with at least one problem reported.
+    fn read<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Option<Self> {
+        reader.refuse_unknown(root, &TABLES);
+        let admin = reader.section(root, "admin");
+        let broker = reader.section(root, "broker");
+        let config = Self {
+            server: server(reader.section(root, "server")),
+            admin: admin.get("listen", SocketAddr::from(([127, 0, 0, 1], 9090))),
+            upstream: upstream(reader.section(root, "upstream")),
+            tap: tap(reader.section(root, "tap")),
+            hub: hub(reader.section(root, "hub")),
+            routes: Routes::new(routes::routes(reader, root))
+                .map_err(|message| reader.report(0, "route", "", message))
+                .ok()?,
+            endpoints: routes::endpoints(reader, root),
+            broker: broker
+                .read("kind", |v| word(v, &[("memory", BrokerKind::Memory)]))
+                .unwrap_or(BrokerKind::Memory),
+        };
+        admin.finish();
+        broker.finish();
+        for (table, what) in [("route", "nothing would be tapped"), ("endpoint", "nobody could subscribe")] {
+            if !root.contains_key(table) {
+                reader.report(0, table, "", format!("at least one [[{table}]] is needed: {what}"));
+            }
+        }
+        Some(config)
+    }
+
+    /// What is allowed and probably not meant, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.routes.warnings().to_vec();
+        for endpoint in &self.endpoints {
+            if let Some(hidden) = self.routes.classify(&http::Method::GET, &endpoint.path) {
+                warnings.push(format!(
+                    "endpoint {} hides a path of the upstream: route {} matches it too, and WebSocket \
+                     requests to it no longer reach the upstream",
+                    endpoint.path, hidden.route.path
+                ));
+            }
+        }
+        if !self.admin.ip().is_loopback() {
+            warnings.push(format!(
+                "admin.listen = {} is not a loopback address: its live page shows every record to whoever reaches it",
+                self.admin
+            ));
+        }
+        warnings
+    }
+
+    /// Every option there is, as (table, key).
+    pub fn options() -> Vec<(String, &'static str)> {
+        let text = "[[route]]\npath = \"/a/{id}\"\nmodel = \"a\"\n[[endpoint]]\n";
+        let reader = Reader::new(text);
+        let (root, _) = DeTable::parse_recoverable(text);
+        drop(Self::read(&reader, root.get_ref()));
+        reader.asked()
+    }
+}
+
+fn server(section: Section<'_>) -> ServerConfig {
+    let listen = section.read("listen", |value| {
+        let addresses = Vec::<SocketAddr>::read(value)?;
+        if addresses.is_empty() { Err("at least one address".to_owned()) } else { Ok(addresses) }
+    });
+    let trusted = section.read("trusted_proxies", |value| {
+        let parse =
+            |text: &String| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let nets: Result<Vec<IpNet>, _> = Vec::<String>::read(value)?.iter().map(parse).collect();
+        nets.map_err(|_| "IP addresses or networks, such as \"10.0.0.0/8\"".to_owned())
+    });
+    let config = ServerConfig {
+        listen: listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]),
+        threads: section.read("threads", |value| up_to(value, 1024)).unwrap_or(0),
+        trusted_proxies: TrustedProxies(trusted.unwrap_or_default()),
+        drain_timeout: section.get("drain_timeout", Duration::from_secs(30)),
+    };
+    section.finish();
+    config
+}
+
+fn upstream(section: Section<'_>) -> UpstreamConfig {
+    let servers = section.require("servers", "[\"http://127.0.0.1:5000\"]", |value| {
+        let servers: Result<Vec<_>, _> =
+            Vec::<String>::read(value)?.iter().map(|text| ServerAddress::parse(text)).collect();
+        servers.and_then(|s| if s.is_empty() { Err("at least one server".to_owned()) } else { Ok(s) })
+    });
+    let config = UpstreamConfig {
+        servers: servers.unwrap_or_default(),
+        host: section.read("host", host_header).unwrap_or(HostHeader::Preserve),
+        verify_tls: section.get("verify_tls", true),
+        connect_timeout: section.get("connect_timeout", Duration::from_secs(5)),
+        read_timeout: section.get("read_timeout", Duration::from_secs(60)),
+        health_interval: section.get("health_interval", Duration::from_secs(5)),
+    };
+    section.finish();
+    config
+}
+
+fn host_header(value: &DeValue<'_>) -> Result<HostHeader, String> {
+    let name = String::read(value)?;
+    match name.as_str() {
+        "preserve" => Ok(HostHeader::Preserve),
+        "upstream" => Ok(HostHeader::Upstream),
+        _ if name.parse::<http::uri::Authority>().is_ok() => Ok(HostHeader::Fixed(name)),
+        _ => Err("\"preserve\", \"upstream\" or a host name".to_owned()),
+    }
+}
+
+fn tap(section: Section<'_>) -> TapConfig {
+    let size = |key, default| {
+        let Bytes(bytes) = section.get(key, Bytes(default));
+        bytes
+    };
+    let config = TapConfig {
+        body_limit: size("body_limit", 256 * KIB),
+        decoded_limit: size("decoded_limit", MIB),
+        memory_limit: size("memory_limit", 64 * MIB),
+        queue_limit: section.read("queue_limit", |value| from_one(value, 1 << 24)).unwrap_or(65_536),
+    };
+    section.finish();
+    config
+}
+
+fn hub(section: Section<'_>) -> HubConfig {
+    let Bytes(bytes) = section.get("queue_bytes", Bytes(MIB));
+    let config = HubConfig {
+        max_connections: section.read("max_connections", |value| from_one(value, 1 << 24)).unwrap_or(50_000),
+        outbox: OutboxLimits {
+            frames: section.read("queue_frames", |value| from_one(value, 1 << 20)).unwrap_or(256),
+            bytes,
+        },
+        ping_interval: section.get("ping_interval", Duration::from_secs(30)),
+    };
+    section.finish();
+    config
+}
+
+fn up_to(value: &DeValue<'_>, limit: usize) -> Result<usize, String> {
+    usize::read(value).ok().filter(|n| *n <= limit).ok_or_else(|| format!("a whole number from 0 to {limit}"))
+}
+
+fn from_one(value: &DeValue<'_>, limit: usize) -> Result<usize, String> {
+    let expected = || format!("a whole number from 1 to {limit}");
+    usize::read(value).ok().filter(|n| (1..=limit).contains(n)).ok_or_else(expected)
+}

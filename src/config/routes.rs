@@ -1,0 +1,129 @@
+//! `[[route]]` and `[[endpoint]]`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::Method;
+use toml::de::{DeTable, DeValue};
+
+use super::reader::{Reader, Section};
+use super::setting::{Bytes, Setting, word};
+use super::{EndpointConfig, KIB};
+use crate::dialect;
+use crate::event::Operation;
+use crate::route::{IdType, Model, Pattern, Pointer, Route, Visibility};
+
+const WRITES: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// Reads every route; routes of one model share it.
+pub(super) fn routes<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Vec<Route> {
+    let mut models: HashMap<String, Arc<Model>> = HashMap::new();
+    let sections = reader.sections(root, "route");
+    sections.into_iter().filter_map(|section| route(section, &mut models)).collect()
+}
+
+fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Option<Route> {
+    let path = section.require("path", "\"/api/authors/{id}\"", |value| {
+        let text = String::read(value)?;
+        Ok((Pattern::parse(&text)?, text))
+    });
+    let model = section.require("model", "\"author\"", model_name);
+    let action = section.get("action", String::new());
+    let operations = [
+        ("auto", None),
+        ("create", Some(Operation::Create)),
+        ("update", Some(Operation::Update)),
+        ("delete", Some(Operation::Delete)),
+    ];
+    let id_types = [("auto", IdType::Auto), ("integer", IdType::Integer), ("string", IdType::String)];
+    let visibilities = [
+        ("auto", Visibility::Auto),
+        ("public", Visibility::Public),
+        ("authenticated", Visibility::Authenticated),
+    ];
+    let model = model.map(|name| share(&section, models, &name));
+    let route = Some(()).zip(path).zip(model).map(|(((), (pattern, path)), model)| Route {
+        path,
+        pattern,
+        model,
+        methods: section.read("methods", methods).unwrap_or_else(|| WRITES.to_vec()),
+        operation: section.read("operation", |value| word(value, &operations)).flatten(),
+        action: (!action.is_empty()).then(|| Arc::from(action.as_str())),
+        record: section.read("record", pointer).unwrap_or_default(),
+        list: section.read("list", pointer).unwrap_or_default(),
+        id: section.read("id", pointer).unwrap_or_else(id_pointer),
+        id_type: section.read("id_type", |value| word(value, &id_types)).unwrap_or(IdType::Auto),
+        fields: section.get("fields", Vec::new()),
+        publish_reads: section.get("publish_reads", false),
+        visibility: section
+            .read("visibility", |value| word(value, &visibilities))
+            .unwrap_or(Visibility::Auto),
+    });
+    // Without path or model the other keys were not read, and must not be called unknown.
+    if route.is_some() {
+        section.finish();
+    }
+    route
+}
+
+/// The model of that name; names that differ only by case would be one topic.
+fn share(section: &Section<'_>, models: &mut HashMap<String, Arc<Model>>, name: &str) -> Arc<Model> {
+    let model = models.entry(name.to_lowercase()).or_insert_with(|| Arc::new(Model::new(name)));
+    if *model.name != *name {
+        section.report("model", format!("differs from \"{}\" only by case: write both alike", model.name));
+    }
+    Arc::clone(model)
+}
+
+fn model_name(value: &DeValue<'_>) -> Result<String, String> {
+    let name = String::read(value)?;
+    let plain = !name.is_empty() && !name.contains(['/', '*']) && !name.chars().any(char::is_control);
+    match name.as_str() {
+        "all" => Err("another name: \"all\" is the topic of all models".to_owned()),
+        _ if plain && name.len() <= 128 => Ok(name),
+        _ => Err("a name of up to 128 bytes without \"/\" and \"*\"".to_owned()),
+    }
+}
+
+fn methods(value: &DeValue<'_>) -> Result<Vec<Method>, String> {
+    let names = Vec::<String>::read(value)?;
+    let find = |name: &String| WRITES.iter().find(|method| method.as_str() == name).cloned();
+    let methods: Option<Vec<Method>> = names.iter().map(find).collect();
+    let expected = || "a list of POST, PUT, PATCH and DELETE (for GET see publish_reads)".to_owned();
+    methods.filter(|methods| !methods.is_empty()).ok_or_else(expected)
+}
+
+fn pointer(value: &DeValue<'_>) -> Result<Pointer, String> {
+    Pointer::parse(&String::read(value)?)
+}
+
+fn id_pointer() -> Pointer {
+    Pointer::parse("/id").unwrap_or_default()
+}
+
+/// Reads every endpoint.
+pub(super) fn endpoints<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Vec<EndpointConfig> {
+    let mut endpoints: Vec<EndpointConfig> = Vec::new();
+    for section in reader.sections(root, "endpoint") {
+        let path = section.require("path", "\"/ws\"", |value| {
+            let path = String::read(value)?;
+            let plain = path.starts_with('/') && !path.contains(['?', '#', '{', '}', ' ']);
+            if plain { Ok(path) } else { Err("a path such as \"/ws\", without parameters".to_owned()) }
+        });
+        let dialect = section.require("dialect", "\"flarchitect\"", dialect_name);
+        let Bytes(max_message) = section.get("max_message", Bytes(64 * KIB));
+        if let Some((path, dialect)) = path.zip(dialect) {
+            if endpoints.iter().any(|endpoint| endpoint.path == path) {
+                section.report("path", "another [[endpoint]] has this path already");
+            }
+            endpoints.push(EndpointConfig { path, dialect, max_message });
+        }
+        section.finish();
+    }
+    endpoints
+}
+
+fn dialect_name(value: &DeValue<'_>) -> Result<&'static str, String> {
+    let names: Vec<(&str, &'static str)> = dialect::DIALECTS.iter().map(|(name, _)| (*name, *name)).collect();
+    word(value, &names)
+}

@@ -1,0 +1,38 @@
+//! The wire protocols. A dialect is one file here and one line in [`DIALECTS`]; nothing else knows it.
+
+mod echo;
+mod flarchitect;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::request;
+
+use crate::message::{Encode, Message, Turn};
+
+/// A wire protocol as one endpoint speaks it; shared by the endpoint's connections.
+pub trait Dialect: Encode {
+    /// Starts one connection. `request` is the head of its handshake; what is to be done and said at
+    /// once goes into `turn`.
+    fn open(&self, request: &request::Parts, turn: &mut Turn) -> Box<dyn Conversation>;
+}
+
+/// The state of one connection. No I/O and no clock.
+pub trait Conversation: Send + fmt::Debug {
+    /// Reads one message of the client.
+    fn receive(&mut self, message: Message, turn: &mut Turn);
+}
+
+/// Makes a dialect.
+pub type Constructor = fn() -> Arc<dyn Dialect>;
+
+/// Every dialect, by the name it has in the config.
+pub const DIALECTS: &[(&str, Constructor)] =
+    &[("flarchitect", || Arc::new(flarchitect::Flarchitect)), ("echo", || Arc::new(echo::Echo))];
+
+/// The dialect of that name.
+pub fn find(name: &str) -> Option<(&'static str, Constructor)> {
+    DIALECTS.iter().find(|(known, _)| *known == name).copied()
+}

@@ -1,0 +1,199 @@
+//! What was written, and the names that readers subscribe to. Data only: no I/O, no clock.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::Method;
+use uuid::Uuid;
+
+/// A piece of JSON as it came, checked to be valid: numbers, key order and spacing are the backend's.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Json(Bytes);
+
+impl Json {
+    /// Takes the text of `document` if it is one valid JSON value.
+    pub fn parse(document: &str) -> Option<Self> {
+        let raw: &serde_json::value::RawValue = serde_json::from_str(document).ok()?;
+        Some(Self(Bytes::copy_from_slice(raw.get().as_bytes())))
+    }
+
+    /// Makes a JSON string of `text`.
+    pub fn string(text: &str) -> Self {
+        Self(Bytes::from(serde_json::Value::from(text).to_string()))
+    }
+
+    /// Wraps `part`, which must be a valid JSON value inside `document`, without copying.
+    pub(crate) fn slice_of(document: &Bytes, part: &serde_json::value::RawValue) -> Self {
+        Self(document.slice_ref(part.get().as_bytes()))
+    }
+
+    /// Wraps text that was just put together from valid parts.
+    pub(crate) fn from_valid(text: String) -> Self {
+        Self(Bytes::from(text))
+    }
+
+    /// The JSON text.
+    pub fn as_str(&self) -> &str {
+        // Every constructor starts from a `str`, so the fallback is never taken; it only avoids a panic.
+        std::str::from_utf8(&self.0).unwrap_or("null")
+    }
+
+    /// The value as plain text, for a JSON string or number; `None` for anything else.
+    pub fn scalar_text(&self) -> Option<String> {
+        match self.as_str().as_bytes().first()? {
+            b'"' => serde_json::from_str(self.as_str()).ok(),
+            b'-' | b'0'..=b'9' => Some(self.as_str().to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a write did to its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// A new record.
+    Create,
+    /// A change to a record.
+    Update,
+    /// A record is gone.
+    Delete,
+    /// Nothing changed: a GET on a route with `publish_reads`.
+    Read,
+}
+
+impl Operation {
+    /// Lower-case name, as in the config file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Read => "read",
+        }
+    }
+}
+
+/// One record of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its id with its JSON type; `None` where neither path, headers nor body told it.
+    pub id: Option<Json>,
+    /// The record after the write; `None` where the answer did not hold it: the record changed, ask for it.
+    pub record: Option<Json>,
+    /// The record may hold only some of its fields.
+    pub partial: bool,
+}
+
+/// Whether the backend confirmed the write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It answered with success.
+    Certain,
+    /// It had the request and its answer was lost.
+    Uncertain,
+}
+
+/// Who may get an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Every reader.
+    Everyone,
+    /// Readers that have proven who they are.
+    Authenticated,
+}
+
+/// The HTTP exchange that an event comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// Request method.
+    pub method: Method,
+    /// Request path, without query.
+    pub path: String,
+    /// Status of the answer; `None` where it never came.
+    pub status: Option<u16>,
+}
+
+/// A write, in the one form that every dialect renders (`protocols.md`, section 6.2).
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Unique; sorts by time (UUID version 7).
+    pub id: Uuid,
+    /// When the answer ended.
+    pub time: SystemTime,
+    /// The route's model.
+    pub model: Arc<str>,
+    /// What happened.
+    pub operation: Operation,
+    /// The route's own verb, such as `cancel`.
+    pub action: Option<Arc<str>>,
+    /// The answer was a list: any number of items. Otherwise there is exactly one.
+    pub many: bool,
+    /// The records written.
+    pub items: Vec<Item>,
+    /// The exchange it was read from.
+    pub http: Exchange,
+    /// Who may get it.
+    pub audience: Audience,
+    /// Whether the backend confirmed it.
+    pub outcome: Outcome,
+}
+
+impl Event {
+    /// The topics it belongs to: `all`, its model, and each record whose id is known.
+    pub fn topics(&self) -> Vec<Topic> {
+        let mut topics = vec![Topic::all(), Topic::model(&self.model)];
+        let ids = self.items.iter().filter_map(|item| item.id.as_ref()?.scalar_text());
+        topics.extend(ids.map(|id| Topic::record(&self.model, &id)));
+        topics
+    }
+}
+
+/// The name that readers subscribe to: `all`, a model (`author`), or one record of it (`author/42`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Topic(Arc<str>);
+
+impl Topic {
+    /// Every event of every model.
+    pub fn all() -> Self {
+        Self(Arc::from("all"))
+    }
+
+    /// Every event of `model`; its name is not case-sensitive.
+    pub fn model(model: &str) -> Self {
+        Self(Arc::from(model.to_lowercase()))
+    }
+
+    /// Every event of one record; the id is case-sensitive.
+    pub fn record(model: &str, id: &str) -> Self {
+        Self(Arc::from(format!("{}/{id}", model.to_lowercase())))
+    }
+
+    /// Reads a name as a client wrote it. Empty means `all`; any other name is accepted, and a name that
+    /// no event has stays silent (`protocols.md`, section 1.1).
+    pub fn parse(name: &str) -> Self {
+        match name.split_once('/') {
+            Some((model, id)) => Self::record(model, id),
+            None if name.is_empty() => Self::all(),
+            None => Self::model(name),
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where an event stands in this process's stream of events: it only grows, so two events of one topic
+/// compare as they were delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position(pub u64);

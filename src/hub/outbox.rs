@@ -1,0 +1,102 @@
+//! What waits for one reader whose socket does not take it at once. Bounded; pure bookkeeping, the
+//! transport does the writing.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+/// How much may wait for one reader.
+#[derive(Debug, Clone, Copy)]
+pub struct OutboxLimits {
+    /// Frames.
+    pub frames: usize,
+    /// Bytes. A single frame that is larger is let through when nothing else waits.
+    pub bytes: usize,
+}
+
+/// The frames that wait for one reader, oldest first; the first may be partly written.
+#[derive(Debug)]
+pub struct Outbox {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    begun: bool,
+    limits: OutboxLimits,
+}
+
+/// The outbox cannot take one frame more: the reader is too slow.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Outbox {
+    /// An empty outbox; it allocates nothing before the first frame waits.
+    pub fn new(limits: OutboxLimits) -> Self {
+        Self { frames: VecDeque::new(), bytes: 0, begun: false, limits }
+    }
+
+    /// Nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Puts a frame behind those that wait. `written` of its bytes have left already.
+    ///
+    /// # Errors
+    /// [`Full`], and the frame is not kept.
+    pub fn push(&mut self, frame: &Bytes, written: usize) -> Result<(), Full> {
+        let rest = frame.slice(written.min(frame.len())..);
+        let fits = self.frames.len() < self.limits.frames && self.bytes + rest.len() <= self.limits.bytes;
+        if !fits && !self.frames.is_empty() {
+            return Err(Full);
+        }
+        if self.frames.is_empty() {
+            self.begun = written > 0;
+        }
+        self.bytes += rest.len();
+        self.frames.push_back(rest);
+        Ok(())
+    }
+
+    /// Forgets what waits, but for the rest of a frame of which a part has left.
+    pub fn abandon(&mut self) {
+        self.frames.truncate(usize::from(self.begun));
+        self.bytes = self.frames.iter().map(Bytes::len).sum();
+    }
+
+    /// Puts a last frame behind what waits, whatever the limits.
+    pub fn push_last(&mut self, frame: &Bytes) {
+        self.bytes += frame.len();
+        self.frames.push_back(frame.clone());
+    }
+
+    /// The next bytes to write, for one vectored write; returns how many slices were filled.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+            *slice = IoSlice::new(frame);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// `written` bytes have left. Gives the memory back when nothing waits any more.
+    pub fn advance(&mut self, mut written: usize) {
+        self.bytes = self.bytes.saturating_sub(written);
+        while let Some(frame) = self.frames.front_mut() {
+            if written < frame.len() {
+                frame.advance(written);
+                self.begun |= written > 0;
+                return;
+            }
+            written -= frame.len();
+            self.begun = false;
+            self.frames.pop_front();
+        }
+        self.frames = VecDeque::new();
+    }
+}

@@ -1,0 +1,52 @@
+//! The readers of one topic, at places that do not move while an event is on its way through them.
+
+use std::sync::Arc;
+
+use super::Reader;
+
+/// A reader at its place, with the position after which it came: earlier events are not its business.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) reader: Arc<Reader>,
+    pub(super) since: u64,
+}
+
+/// A slab: a reader keeps its place until it leaves, and a free place is taken again.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    places: Vec<Option<Entry>>,
+    free: Vec<usize>,
+}
+
+impl Readers {
+    pub(super) fn insert(&mut self, entry: Entry) -> usize {
+        if let Some(place) = self.free.pop()
+            && let Some(slot) = self.places.get_mut(place)
+        {
+            *slot = Some(entry);
+            return place;
+        }
+        self.places.push(Some(entry));
+        self.places.len() - 1
+    }
+
+    pub(super) fn remove(&mut self, place: usize) {
+        if let Some(slot) = self.places.get_mut(place)
+            && slot.take().is_some()
+        {
+            self.free.push(place);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// Copies the readers of up to `count` places from `from` on into `batch`; returns where to go on, or
+    /// `None` at the end.
+    pub(super) fn batch(&self, from: usize, count: usize, batch: &mut Vec<Entry>) -> Option<usize> {
+        let end = (from + count).min(self.places.len());
+        batch.extend(self.places.get(from..end)?.iter().flatten().cloned());
+        (end < self.places.len()).then_some(end)
+    }
+}

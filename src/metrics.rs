@@ -1,0 +1,263 @@
+//! Everything that is counted. Each happening is one method that counts and, where someone should know,
+//! logs; labels come from closed sets that are made at start, so counting is an addition and no look-up.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// Statuses are counted by class; `error` is an exchange without answer.
+pub const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error"];
+
+/// Reasons of `restcast_drops_total`.
+const DROPS: [&str; 3] = ["reader_too_slow", "queue_full", "reader_lags"];
+/// Reasons of `restcast_auth_failures_total`.
+const AUTH_FAILURES: [&str; 1] = ["origin"];
+/// Upper ends in seconds; a request through a proxy takes between a tenth of a millisecond and a minute.
+const LATENCY_BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+
+/// What there is to count by.
+#[derive(Debug, Clone, Default)]
+pub struct Labels {
+    /// Paths of the routes, in their order.
+    pub routes: Vec<String>,
+    /// Dialects of the endpoints, in their order.
+    pub dialects: Vec<&'static str>,
+    /// Outcomes of captures, in their order.
+    pub outcomes: Vec<&'static str>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Vec<[IntCounter; 6]>,
+    upstream_latency: Histogram,
+    captures: Vec<Vec<IntCounter>>,
+    warned: Vec<AtomicBool>,
+    id_conflicts: IntCounter,
+    publications: IntCounter,
+    deliveries: Vec<IntCounter>,
+    drops: [IntCounter; 3],
+    connections: Vec<IntGauge>,
+    subscriptions: Vec<IntGauge>,
+    queue_depth: IntGauge,
+    delivery_latency: Histogram,
+    auth_failures: IntCounter,
+}
+
+impl Metrics {
+    /// Registers everything, each series at zero, so that a scrape shows all there is from the start.
+    ///
+    /// # Errors
+    /// Two labels of the same name.
+    pub fn new(labels: &Labels) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let made = Maker { registry: &registry };
+        let requests = made.counters(
+            "restcast_requests_total",
+            "Proxied requests by route and status class",
+            &["route", "status"],
+        )?;
+        let captures = made.counters(
+            "restcast_captures_total",
+            "Captured requests by route and what became of them",
+            &["route", "outcome"],
+        )?;
+        let deliveries =
+            made.counters("restcast_deliveries_total", "Frames handed to readers by dialect", &["dialect"])?;
+        let drops = made.counters(
+            "restcast_drops_total",
+            "Events or readers dropped: reader_too_slow and reader_lags count readers, queue_full events",
+            &["reason"],
+        )?;
+        let auth = made.counters(
+            "restcast_auth_failures_total",
+            "Refused realtime connections by reason",
+            &["reason"],
+        )?;
+        let connections =
+            made.gauges("restcast_connections", "Open realtime connections by dialect", &["dialect"])?;
+        let subscriptions =
+            made.gauges("restcast_subscriptions", "Open subscriptions by dialect", &["dialect"])?;
+        let depth = made.gauges("restcast_queue_depth", "Jobs that wait, by queue", &["queue"])?;
+        let broker = made.gauges("restcast_broker_up", "1 while the broker can be reached", &["kind"])?;
+        broker.with_label_values(&["memory"]).set(1);
+        made.gauges("restcast_broker_lag_events", "Events the broker has not delivered yet", &["kind"])?
+            .with_label_values(&["memory"])
+            .set(0);
+        let with_none = labels.routes.iter().map(String::as_str).chain(["none"]);
+        let row = |route: &str| STATUS_CLASSES.map(|class| requests.with_label_values(&[route, class]));
+        let outcomes = |route: &String| {
+            labels.outcomes.iter().map(|o| captures.with_label_values(&[route.as_str(), o])).collect()
+        };
+        let by_dialect = |gauges: &IntGaugeVec| {
+            labels.dialects.iter().map(|dialect| gauges.with_label_values(&[*dialect])).collect()
+        };
+        Ok(Self {
+            requests: with_none.map(row).collect(),
+            upstream_latency: made.histogram(
+                "restcast_upstream_latency_seconds",
+                "From the request's departure to the answer's head",
+            )?,
+            captures: labels.routes.iter().map(outcomes).collect(),
+            warned: labels.routes.iter().map(|_| AtomicBool::new(false)).collect(),
+            id_conflicts: made.counter(
+                "restcast_id_conflicts_total",
+                "Answers whose body named another id than the URL; the URL's was taken",
+            )?,
+            publications: made.counter("restcast_publications_total", "Events published")?,
+            deliveries: labels.dialects.iter().map(|d| deliveries.with_label_values(&[*d])).collect(),
+            drops: DROPS.map(|reason| drops.with_label_values(&[reason])),
+            connections: by_dialect(&connections),
+            subscriptions: by_dialect(&subscriptions),
+            queue_depth: depth.with_label_values(&["tap"]),
+            delivery_latency: made.histogram(
+                "restcast_delivery_latency_seconds",
+                "From the end of a write's answer until its event was handed to every reader",
+            )?,
+            auth_failures: auth.with_label_values(&AUTH_FAILURES),
+            registry,
+        })
+    }
+
+    /// A proxied request is over. `route`: its number, `None` outside of every route; `status`: `None`
+    /// where no answer could be given.
+    pub fn request_done(&self, route: Option<usize>, status: Option<u16>) {
+        let row = route.unwrap_or(self.requests.len().saturating_sub(1));
+        let class = match status {
+            Some(status @ 100..=599) => usize::from(status / 100 - 1),
+            _ => STATUS_CLASSES.len() - 1,
+        };
+        if let Some(counter) = self.requests.get(row).and_then(|row| row.get(class)) {
+            counter.inc();
+        }
+    }
+
+    /// The head of an answer came.
+    pub fn upstream_answered(&self, after: Duration) {
+        self.upstream_latency.observe(after.as_secs_f64());
+    }
+
+    /// A capture ended as outcome number `outcome`.
+    pub fn captured(&self, route: usize, outcome: usize) {
+        if let Some(counter) = self.captures.get(route).and_then(|row| row.get(outcome)) {
+            counter.inc();
+        }
+    }
+
+    /// The first event of a route that nobody may see: someone should decide who may.
+    pub fn withheld(&self, route: usize, path: &str) {
+        let first = self.warned.get(route).is_some_and(|warned| !warned.swap(true, Ordering::Relaxed));
+        if first {
+            tracing::warn!(
+                route = path,
+                "events of this route are withheld: the write carried credentials and no reader is \
+                 authenticated; add visibility = \"public\" to the route if everybody may see its records"
+            );
+        }
+    }
+
+    /// URL and body named different ids.
+    pub fn id_conflict(&self) {
+        self.id_conflicts.inc();
+    }
+
+    /// An event went to the hub's readers: frames by dialect, readers closed as too slow.
+    pub fn event_delivered(&self, delivered: &[u64], overflowed: u64, after: Duration) {
+        self.publications.inc();
+        for (counter, count) in self.deliveries.iter().zip(delivered) {
+            counter.inc_by(*count);
+        }
+        let [too_slow, ..] = &self.drops;
+        if overflowed > 0 {
+            too_slow.inc_by(overflowed);
+            tracing::warn!(readers = overflowed, "closed readers that were too slow");
+        }
+        self.delivery_latency.observe(after.as_secs_f64());
+    }
+
+    /// The queue in front of the hub was full.
+    pub fn event_lost(&self) {
+        let [_, queue_full, _] = &self.drops;
+        queue_full.inc();
+    }
+
+    /// Readers were closed because events were lost.
+    pub fn readers_lag(&self, readers: usize) {
+        let [.., lags] = &self.drops;
+        lags.inc_by(readers as u64);
+        tracing::error!(readers, "events were lost (tap.queue_limit reached); closed all readers");
+    }
+
+    /// A job of the tap failed by a bug of ours.
+    pub fn tap_failed(&self) {
+        let [_, queue_full, _] = &self.drops;
+        queue_full.inc();
+        tracing::error!("the tap could not read an answer; its event is lost");
+    }
+
+    /// A realtime connection was opened on endpoint number `dialect`, with that many subscriptions.
+    pub fn connection_opened(&self, dialect: usize, subscriptions: usize) {
+        self.add(&self.connections, dialect, 1);
+        self.add(&self.subscriptions, dialect, i64::try_from(subscriptions).unwrap_or(0));
+    }
+
+    /// The same connection is gone.
+    pub fn connection_closed(&self, dialect: usize, subscriptions: usize) {
+        self.add(&self.connections, dialect, -1);
+        self.add(&self.subscriptions, dialect, -i64::try_from(subscriptions).unwrap_or(0));
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as part of the two methods above")]
+    fn add(&self, gauges: &[IntGauge], index: usize, by: i64) {
+        if let Some(gauge) = gauges.get(index) {
+            gauge.add(by);
+        }
+    }
+
+    /// A connection was refused for its `Origin`.
+    pub fn origin_refused(&self) {
+        self.auth_failures.inc();
+    }
+
+    /// The Prometheus text; `depth` is the tap's queue at this moment.
+    pub fn render(&self, depth: usize) -> String {
+        self.queue_depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+struct Maker<'a> {
+    registry: &'a Registry,
+}
+
+impl Maker<'_> {
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        let counter = IntCounter::new(name, help)?;
+        self.registry.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.registry.register(Box::new(counters.clone()))?;
+        Ok(counters)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        self.registry.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+
+    fn histogram(&self, name: &str, help: &str) -> Result<Histogram, prometheus::Error> {
+        let histogram =
+            Histogram::with_opts(HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec()))?;
+        self.registry.register(Box::new(histogram.clone()))?;
+        Ok(histogram)
+    }
+}

@@ -1,0 +1,338 @@
+//! The life of a proxied request, callback by callback. What must hold here: nothing waits for the tap,
+//! and no failure of ours reaches the client.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{StatusCode, header, request};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::protocols::http::ServerSession;
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType};
+
+use super::downstream::Downstream;
+use super::forward::{self, Client, TrustedProxies};
+use super::realtime::{self, Endpoint, Realtime};
+use super::respond::Refusal;
+use super::tap::Tap;
+use super::upstream::Upstreams;
+use crate::capture::Capture;
+use crate::identity::Identity;
+use crate::metrics::Metrics;
+use crate::route::Routes;
+
+/// Requests under way; shutting down waits for them.
+#[derive(Debug, Clone, Default)]
+pub struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) -> InFlightGuard {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        InFlightGuard(Arc::clone(&self.0))
+    }
+}
+
+struct InFlightGuard(Arc<AtomicUsize>);
+
+impl Drop for InFlightGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Everything that a request can meet.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Which path is which model.
+    pub routes: Arc<Routes>,
+    /// Paths that are served here.
+    pub endpoints: Vec<Endpoint>,
+    /// Accepts their connections.
+    pub realtime: Realtime,
+    /// Takes captures.
+    pub tap: Tap,
+    /// The backend.
+    pub upstreams: Arc<Upstreams>,
+    /// Whose forwarding headers are believed.
+    pub trusted: TrustedProxies,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Requests under way.
+    pub in_flight: InFlight,
+}
+
+/// The state of one request.
+pub struct Context {
+    _in_flight: InFlightGuard,
+    route: Option<usize>,
+    capture: Option<Capture>,
+    proxied: bool,
+    streaming: bool,
+    attempts: usize,
+    authority: String,
+    sent: Option<Instant>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("route", &self.route).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Answers what is served here; `None`: the request is the backend's.
+    async fn serve_endpoint(&self, session: &mut Session) -> pingora::Result<bool> {
+        let head: &request::Parts = session.req_header();
+        let path = head.uri.path();
+        let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.path == path) else {
+            return Ok(false);
+        };
+        let refusal = if realtime::is_upgrade(head) {
+            let accepted =
+                self.realtime.accept(&mut session.downstream_session, endpoint, Identity::Anonymous);
+            match accepted.await {
+                Ok(()) => return Ok(true),
+                Err(refusal) => refusal,
+            }
+        } else if self.routes.classify(&head.method, path).is_some() {
+            return Ok(false);
+        } else {
+            realtime::upgrade_required("this path speaks WebSocket")
+        };
+        refusal.send(&mut session.downstream_session).await?;
+        Ok(true)
+    }
+
+    fn begin(&self, session: &Session, context: &mut Context) {
+        let head: &request::Parts = session.req_header();
+        context.proxied = true;
+        let upgrade = head.headers.contains_key(header::UPGRADE);
+        context.streaming = upgrade || accepts_event_stream(head);
+        let Some(matched) = self.routes.classify(&head.method, head.uri.path()) else { return };
+        context.route = Some(matched.index);
+        if matched.tapped && !upgrade {
+            context.capture = Some(self.tap.begin(matched, head));
+        }
+    }
+
+    fn refusal(error: &Error) -> Option<Refusal> {
+        let timed_out = matches!(
+            error.etype(),
+            ErrorType::ConnectTimedout
+                | ErrorType::TLSHandshakeTimedout
+                | ErrorType::ReadTimedout
+                | ErrorType::WriteTimedout
+        );
+        match error.esource() {
+            ErrorSource::Upstream if timed_out => {
+                Some(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time"))
+            }
+            ErrorSource::Upstream => {
+                Some(Refusal::new(StatusCode::BAD_GATEWAY, "the upstream could not be reached or broke off"))
+            }
+            ErrorSource::Downstream => match error.etype() {
+                ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed => None,
+                ErrorType::ReadTimedout => {
+                    Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the request was not sent in time"))
+                }
+                _ => Some(Refusal::new(StatusCode::BAD_REQUEST, "the request is not valid HTTP")),
+            },
+            ErrorSource::Internal | ErrorSource::Unset => match error.etype() {
+                ErrorType::HTTPStatus(502) => {
+                    Some(Refusal::new(StatusCode::BAD_GATEWAY, "no upstream is known by address"))
+                }
+                _ => Some(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the proxy failed")),
+            },
+        }
+    }
+}
+
+fn accepts_event_stream(head: &request::Parts) -> bool {
+    let accept = head.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+}
+
+fn downstream(session: &ServerSession) -> Option<&Downstream> {
+    match session {
+        ServerSession::H1(session) => (**session.stream()).as_any().downcast_ref(),
+        ServerSession::H2(_) | ServerSession::Subrequest(_) | ServerSession::Custom(_) => None,
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context {
+            _in_flight: self.in_flight.enter(),
+            route: None,
+            capture: None,
+            proxied: false,
+            streaming: false,
+            attempts: 0,
+            authority: String::new(),
+            sent: None,
+        }
+    }
+
+    /// No module: answers pass as they are.
+    fn init_downstream_modules(&self, _: &mut HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<bool> {
+        session.downstream_session.set_pipelining_enabled(true);
+        if self.serve_endpoint(session).await? {
+            return Ok(true);
+        }
+        self.begin(session, context);
+        if context.streaming {
+            session.downstream_session.set_read_timeout(None);
+        }
+        Ok(false)
+    }
+
+    async fn upstream_peer(&self, _: &mut Session, context: &mut Context) -> pingora::Result<Box<HttpPeer>> {
+        context.attempts += 1;
+        let Some(choice) = self.upstreams.pick(context.streaming) else {
+            return Error::e_explain(ErrorType::HTTPStatus(502), "no upstream resolves to an address");
+        };
+        context.authority = choice.authority;
+        Ok(choice.peer)
+    }
+
+    fn fail_to_connect(
+        &self,
+        _: &mut Session,
+        peer: &HttpPeer,
+        context: &mut Context,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        self.upstreams.failed(&peer._address.to_string());
+        // Nothing was sent, so any method may go to the next server.
+        error.set_retry(context.attempts < self.upstreams.len());
+        error.into_up()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the upstream's latency is measured from here")]
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        let address =
+            session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
+        let client = Client { address, trusted: &self.trusted };
+        forward::rewrite(request, client, self.upstreams.host(), &context.authority)?;
+        context.sent = Some(Instant::now());
+        if let Some(capture) = &mut context.capture {
+            capture.attempt();
+        }
+        Ok(())
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        _: &mut Option<Bytes>,
+        end: bool,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        if end && let Some(capture) = &mut context.capture {
+            capture.request_sent();
+            if let Some(downstream) = downstream(&session.downstream_session) {
+                downstream.hold();
+            }
+        }
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        if response.status.is_informational() {
+            return Ok(());
+        }
+        if let Some(sent) = context.sent {
+            self.metrics.upstream_answered(sent.elapsed());
+        }
+        if let Some(capture) = &mut context.capture {
+            capture.response_head(response.status, &response.headers);
+        }
+        Ok(())
+    }
+
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        _: bool,
+        context: &mut Context,
+    ) -> pingora::Result<Option<std::time::Duration>> {
+        if let (Some(capture), Some(chunk)) = (&mut context.capture, body) {
+            capture.response_chunk(chunk);
+        }
+        Ok(None)
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        context: &mut Context,
+    ) -> FailToProxy {
+        let refusal = Self::refusal(error);
+        let status = refusal.as_ref().map_or(0, |refusal| refusal.status.as_u16());
+        let head: &request::Parts = session.req_header();
+        let (method, path) = (&head.method, head.uri.path());
+        if *error.esource() == ErrorSource::Downstream {
+            tracing::debug!(%method, path, error = error.etype().as_str(), "the client broke off");
+        } else {
+            let upstream = context.authority.as_str();
+            tracing::warn!(%method, path, upstream, status, error = error.etype().as_str(), "request failed");
+        }
+        if let Some(refusal) = refusal.filter(|_| session.response_written().is_none())
+            && let Err(error) = refusal.send(&mut session.downstream_session).await
+        {
+            tracing::debug!(%error, "the refusal did not reach the client");
+        }
+        FailToProxy { error_code: status, can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
+        if let Some(downstream) = downstream(&session.downstream_session) {
+            downstream.release();
+        }
+        if !context.proxied {
+            return;
+        }
+        let status = session.response_written().map(|response| response.status.as_u16());
+        self.metrics.request_done(context.route, status);
+        if let Some(capture) = context.capture.take() {
+            self.tap.finish(capture, error.is_none());
+        }
+    }
+
+    /// Our own line says it, with the upstream and without the query.
+    fn suppress_error_log(&self, _: &Session, _: &Context, _: &Error) -> bool {
+        true
+    }
+
+    fn request_summary(&self, session: &Session, _: &Context) -> String {
+        let head: &request::Parts = session.req_header();
+        format!("{} {}", head.method, head.uri.path())
+    }
+}

@@ -1,0 +1,21 @@
+//! The only folder that knows pingora (with `app.rs`): it translates its callbacks into calls on plain
+//! types, and plain types into its answers.
+
+mod downstream;
+mod forward;
+mod gateway;
+mod realtime;
+mod respond;
+mod service;
+mod site;
+mod takeover;
+mod tap;
+mod upstream;
+
+pub use forward::TrustedProxies;
+pub use gateway::{Context, Gateway, InFlight};
+pub use realtime::{Endpoint, Realtime};
+pub use service::{Listener, proxy_service, site_service};
+pub use site::Live;
+pub use tap::Tap;
+pub use upstream::{Config as UpstreamConfig, HostHeader, ServerAddress, Upstreams};

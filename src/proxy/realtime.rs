@@ -1,0 +1,134 @@
+//! Endpoints: WebSocket handshakes on the proxy's own port.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header, request};
+use pingora::protocols::http::ServerSession;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::respond::Refusal;
+use super::takeover;
+use crate::dialect::Dialect;
+use crate::hub::{AttachError, Hub};
+use crate::identity::Identity;
+use crate::message::Turn;
+use crate::metrics::Metrics;
+use crate::transport::{Limits, WebSocket};
+
+/// A path at which a dialect is served.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Exact request path.
+    pub path: String,
+    /// What it speaks.
+    pub dialect: Arc<dyn Dialect>,
+    /// Its number: the hub's encoder and the metrics' label.
+    pub index: usize,
+    /// What it allows a connection.
+    pub limits: Limits,
+}
+
+/// Accepts connections for the hub.
+#[derive(Debug, Clone)]
+pub struct Realtime {
+    /// Where readers go.
+    pub hub: Arc<Hub>,
+    /// Where they are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Said in place of a 101 when the hub is full or the process stops.
+const UNAVAILABLE: Bytes = Bytes::from_static(
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+);
+
+fn switching_protocols(key: &str) -> Bytes {
+    Bytes::from(format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {key}\r\n\r\n"
+    ))
+}
+
+/// Whether a request asks for a WebSocket at all.
+pub(super) fn is_upgrade(head: &request::Parts) -> bool {
+    has_token(head, &header::UPGRADE, "websocket")
+}
+
+/// Checks a handshake (RFC 6455, section 4.2.1); returns the value of `Sec-WebSocket-Accept`.
+fn accept_key(head: &request::Parts) -> Result<String, Refusal> {
+    let bad = |message| Refusal::new(StatusCode::BAD_REQUEST, message);
+    if head.method != Method::GET || head.version < http::Version::HTTP_11 {
+        return Err(bad("a WebSocket starts with a GET of HTTP/1.1"));
+    }
+    if !has_token(head, &header::CONNECTION, "upgrade") {
+        return Err(bad("Connection: Upgrade is missing"));
+    }
+    if head.headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(upgrade_required("only WebSocket version 13 is spoken here"));
+    }
+    let key = head.headers.get(header::SEC_WEBSOCKET_KEY).map(|key| key.as_bytes());
+    match key {
+        // Sixteen bytes in base64.
+        Some(key) if key.len() == 24 && key.ends_with(b"==") => Ok(derive_accept_key(key)),
+        _ => Err(bad("Sec-WebSocket-Key is missing or not 16 bytes in base64")),
+    }
+}
+
+/// The answer to a request that is no handshake, at a path where nothing else is.
+pub(super) fn upgrade_required(message: &'static str) -> Refusal {
+    Refusal::new(StatusCode::UPGRADE_REQUIRED, message)
+        .with(header::UPGRADE, "websocket")
+        .with(header::CONNECTION, "Upgrade")
+        .with(header::SEC_WEBSOCKET_VERSION, "13")
+}
+
+fn has_token(head: &request::Parts, name: &header::HeaderName, token: &str) -> bool {
+    let values = head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+impl Realtime {
+    /// Answers a handshake; if it is a good one the connection is the hub's from here on.
+    pub(super) async fn accept(
+        &self,
+        session: &mut ServerSession,
+        endpoint: &Endpoint,
+        identity: Identity,
+    ) -> Result<(), Refusal> {
+        let head: &request::Parts = session.req_header();
+        let key = accept_key(head)?;
+        let mut turn = Turn::default();
+        let conversation = endpoint.dialect.open(head, &mut turn);
+        let Some(taken) = takeover::take(session).await else { return Ok(()) };
+        let socket = WebSocket::new(taken.stream, taken.early, switching_protocols(&key), endpoint.limits);
+        let mut subscriber = match self.hub.attach(socket.lane(), endpoint.index, identity) {
+            Ok(subscriber) => subscriber,
+            Err(AttachError::Full | AttachError::Closing) => {
+                socket.refuse(UNAVAILABLE).await;
+                return Ok(());
+            }
+        };
+        // Subscribed before the client can know that it is connected: it misses nothing after that.
+        for command in turn.commands {
+            subscriber.handle(command);
+        }
+        for frame in &turn.frames {
+            socket.lane().send(frame);
+        }
+        let metrics = Arc::clone(&self.metrics);
+        let index = endpoint.index;
+        let subscriptions = subscriber.topics();
+        let connection = async move {
+            metrics.connection_opened(index, subscriptions);
+            socket.run(conversation, subscriber).await;
+            metrics.connection_closed(index, subscriptions);
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "owned by the hub: it can close it and knows when it is gone"
+        )]
+        drop(tokio::spawn(connection));
+        Ok(())
+    }
+}

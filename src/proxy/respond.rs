@@ -1,0 +1,44 @@
+//! restcast's own answers to HTTP requests.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
+
+/// A short JSON answer: `{"error":…,"message":…}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) message: &'static str,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, message: &'static str) -> Self {
+        Self { status, message, headers: Vec::new() }
+    }
+
+    pub(super) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.push((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    fn body(&self) -> Bytes {
+        let error = self.status.canonical_reason().unwrap_or_default().to_lowercase();
+        Bytes::from(format!(r#"{{"error":"{error}","message":"{}"}}"#, self.message))
+    }
+
+    /// Sends it. The connection is kept only if the request was read to its end.
+    pub(super) async fn send(&self, session: &mut ServerSession) -> pingora::Result<()> {
+        let body = self.body();
+        let mut head = ResponseHeader::build(self.status, Some(4))?;
+        head.insert_header(header::CONTENT_TYPE, "application/json")?;
+        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+        head.insert_header(header::CACHE_CONTROL, "no-store")?;
+        for (name, value) in &self.headers {
+            head.insert_header(name.clone(), value.clone())?;
+        }
+        session.write_response_header(Box::new(head)).await?;
+        session.write_response_body(body, true).await
+    }
+}

@@ -1,0 +1,81 @@
+//! Listening sockets and what answers on them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pingora::apps::ServerApp;
+use pingora::listeners::{ListenerConfig, Listeners};
+use pingora::protocols::Stream;
+use pingora::protocols::l4::stream::L4BufferSettings;
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+use pingora::server::configuration::ServerConf;
+use pingora::services::listening::Service;
+
+use super::downstream::Downstream;
+use super::gateway::Gateway;
+use super::site::{Live, SiteApp};
+use crate::api::Site;
+
+/// Every idle WebSocket keeps these two buffers, so they are small; larger reads and writes pass them by.
+const BUFFERS: (usize, usize) = (2048, 1460);
+
+/// Something that listens.
+pub struct Listener(Box<dyn pingora::services::Service>);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Listener").field(&self.0.name()).finish()
+    }
+}
+
+impl Listener {
+    /// Accepts connections until `shutdown` turns true.
+    ///
+    /// # Panics
+    /// pingora panics if an address cannot be bound; the caller has tried them before.
+    pub async fn run(mut self, shutdown: ShutdownWatch) {
+        self.0.start_service(None, shutdown, 1).await;
+    }
+}
+
+fn listeners(addresses: &[SocketAddr]) -> Listeners {
+    let mut listeners = Listeners::new();
+    for address in addresses {
+        let buffers = L4BufferSettings::new(BUFFERS.0, BUFFERS.1);
+        listeners.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers));
+    }
+    listeners
+}
+
+/// The proxy, for a runtime of `threads`.
+pub fn proxy_service(gateway: Gateway, threads: usize, addresses: &[SocketAddr]) -> Listener {
+    let conf = ServerConf { threads, ..ServerConf::default() };
+    let mut proxy = HttpProxy::new(gateway, Arc::new(conf));
+    proxy.handle_init_modules();
+    let front = Front { proxy: Arc::new(proxy) };
+    Listener(Box::new(Service::with_listeners("proxy".to_owned(), listeners(addresses), front)))
+}
+
+/// A site of our own.
+pub fn site_service(name: &str, site: Arc<dyn Site>, live: Option<Live>, address: SocketAddr) -> Listener {
+    let app = SiteApp { site, live };
+    Listener(Box::new(Service::with_listeners(name.to_owned(), listeners(&[address]), app)))
+}
+
+/// Puts [`Downstream`] between the socket and pingora.
+struct Front {
+    proxy: Arc<HttpProxy<Gateway>>,
+}
+
+#[async_trait]
+impl ServerApp for Front {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        self.proxy.process_new(Box::new(Downstream::new(stream)), shutdown).await
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.cleanup().await;
+    }
+}

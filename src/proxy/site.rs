@@ -1,0 +1,137 @@
+//! A small HTTP server for what restcast serves itself: the admin port and the demo's backend.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response, header, request};
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
+use pingora::server::ShutdownWatch;
+
+use super::realtime::{self, Endpoint, Realtime};
+use crate::api::Site;
+use crate::identity::Identity;
+
+/// A larger request body is cut off with 413.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Seconds that an idle connection is kept.
+const KEEPALIVE_SECONDS: u64 = 60;
+/// A client that sends nothing for so long is cut off.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A WebSocket on a site, for whoever may use the site at all.
+#[derive(Debug)]
+pub struct Live {
+    /// Where and what.
+    pub endpoint: Endpoint,
+    /// Accepts the connections.
+    pub realtime: Realtime,
+}
+
+/// A site as pingora runs it.
+pub(super) struct SiteApp {
+    pub(super) site: Arc<dyn Site>,
+    pub(super) live: Option<Live>,
+}
+
+impl SiteApp {
+    async fn accept_live(&self, session: &mut ServerSession) -> pingora::Result<bool> {
+        let head: &request::Parts = session.req_header();
+        let Some(live) = self.live.as_ref().filter(|live| live.endpoint.path == head.uri.path()) else {
+            return Ok(false);
+        };
+        let refusal = if !realtime::is_upgrade(head) {
+            realtime::upgrade_required("this path speaks WebSocket")
+        } else if !same_origin(head) {
+            live.realtime.metrics.origin_refused();
+            super::respond::Refusal::new(
+                http::StatusCode::FORBIDDEN,
+                "a page of another origin may not look in",
+            )
+        } else {
+            match live.realtime.accept(session, &live.endpoint, Identity::Operator).await {
+                Ok(()) => return Ok(true),
+                Err(refusal) => refusal,
+            }
+        };
+        refusal.send(session).await?;
+        Ok(true)
+    }
+
+    async fn answer(&self, session: &mut ServerSession) -> pingora::Result<()> {
+        if self.accept_live(session).await? {
+            return Ok(());
+        }
+        let head: &request::Parts = session.req_header();
+        let without_body = head.method == http::Method::HEAD;
+        let mut request = Request::builder().method(head.method.clone()).uri(head.uri.clone());
+        if let Some(headers) = request.headers_mut() {
+            headers.clone_from(&head.headers);
+        }
+        let response = match (read_body(session).await?, request) {
+            (Some(body), request) => request.body(body).ok().map(|request| self.site.respond(request)),
+            (None, _) => Response::builder().status(413).body(Bytes::new()).ok(),
+        };
+        let (mut parts, body) = response.unwrap_or_default().into_parts();
+        if !matches!(parts.status.as_u16(), 204 | 304) && !parts.headers.contains_key(header::CONTENT_LENGTH)
+        {
+            parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+        }
+        session.write_response_header(Box::new(ResponseHeader::from(parts))).await?;
+        if !without_body && !body.is_empty() {
+            session.write_response_body(body, true).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The body, or `None` if it is too large.
+async fn read_body(session: &mut ServerSession) -> pingora::Result<Option<Bytes>> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = session.read_request_body().await? {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            session.set_keepalive(None);
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body.freeze()))
+}
+
+/// A browser says where the page comes from. It must be this very site, under an address: behind a name
+/// there could be anybody (DNS rebinding). Without `Origin` it is no browser.
+fn same_origin(head: &request::Parts) -> bool {
+    let text =
+        |name: &header::HeaderName| head.headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let Some(origin) = text(&header::ORIGIN) else { return true };
+    let host = text(&header::HOST).unwrap_or_default();
+    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
+    let name = authority.host().trim_matches(['[', ']']);
+    let is_address = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok();
+    is_address && origin.split_once("://").is_some_and(|(_, origin)| origin == host)
+}
+
+#[async_trait]
+impl HttpServerApp for SiteApp {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        session.set_read_timeout(Some(READ_TIMEOUT));
+        if !session.read_request().await.unwrap_or(false) {
+            return None;
+        }
+        session.set_keepalive((!*shutdown.borrow()).then_some(KEEPALIVE_SECONDS));
+        if let Err(error) = self.answer(&mut session).await {
+            tracing::debug!(%error, "could not answer");
+            return None;
+        }
+        let settings = HttpPersistentSettings::for_session(&session);
+        let stream = session.finish().await.ok()??;
+        Some(ReusedHttpStream::from_reusable_stream(stream, settings))
+    }
+}

@@ -1,0 +1,59 @@
+//! Hands finished captures to the worker.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::request;
+use uuid::Uuid;
+
+use crate::broker::Publisher;
+use crate::capture::{Capture, Limits, Outcome, Verdict};
+use crate::event::Event;
+use crate::metrics::Metrics;
+use crate::route::{Matched, Routes};
+
+/// What a capture needs from begin to end.
+#[derive(Debug, Clone)]
+pub struct Tap {
+    /// Resolves references in answers.
+    pub routes: Arc<Routes>,
+    /// How much of an answer is kept.
+    pub limits: Limits,
+    /// Where events go.
+    pub publisher: Publisher,
+    /// Where captures are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Tap {
+    pub(super) fn begin(&self, matched: Matched, request: &request::Parts) -> Capture {
+        Capture::begin(matched, request, self.limits.clone())
+    }
+
+    /// The exchange is over. `whole`: the answer's body came to its end.
+    #[expect(clippy::disallowed_methods, reason = "the end of the exchange is the event's time")]
+    pub(super) fn finish(&self, capture: Capture, whole: bool) {
+        let finished = capture.finish(whole, SystemTime::now(), Uuid::now_v7());
+        let routes = Arc::clone(&self.routes);
+        let metrics = Arc::clone(&self.metrics);
+        self.publisher.publish(Box::new(move || {
+            let route = finished.route_index();
+            let verdict = finished.read(&routes);
+            count(&metrics, &routes, route, verdict)
+        }));
+    }
+}
+
+fn count(metrics: &Metrics, routes: &Routes, route: usize, verdict: Verdict) -> Option<Event> {
+    let outcome = Outcome::ALL.iter().position(|outcome| *outcome == verdict.outcome);
+    metrics.captured(route, outcome.unwrap_or_default());
+    if verdict.id_conflict {
+        metrics.id_conflict();
+    }
+    if verdict.outcome == Outcome::Withheld
+        && let Some(rule) = routes.iter().nth(route)
+    {
+        metrics.withheld(route, &rule.path);
+    }
+    verdict.event
+}

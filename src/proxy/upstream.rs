@@ -1,0 +1,202 @@
+//! The backend's servers: which one is next, which ones answer, and how they are connected to.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pingora::protocols::ALPN;
+use pingora::upstreams::peer::HttpPeer;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+/// `[upstream]`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// At least one.
+    pub servers: Vec<ServerAddress>,
+    /// What the backend sees as `Host`.
+    pub host: HostHeader,
+    /// Certificates of `https://` servers are checked.
+    pub verify_tls: bool,
+    /// For one server.
+    pub connect_timeout: Duration,
+    /// Between two reads of an answer.
+    pub read_timeout: Duration,
+    /// Between two tries of each server.
+    pub health_interval: Duration,
+}
+
+/// One `http://host:port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerAddress {
+    /// Name or IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// `https://`.
+    pub tls: bool,
+}
+
+/// `[upstream] host`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostHeader {
+    /// As the client sent it.
+    Preserve,
+    /// The server's own name.
+    Upstream,
+    /// Always this.
+    Fixed(String),
+}
+
+impl ServerAddress {
+    /// Reads `http://host:port`; the port may be left out.
+    ///
+    /// # Errors
+    /// What it should look like.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let expected = || "\"http://host:port\" or \"https://host:port\", without a path".to_owned();
+        let uri: http::Uri = text.parse().map_err(|_| expected())?;
+        let tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(expected()),
+        };
+        let plain = matches!(uri.path(), "" | "/") && uri.query().is_none() && !text.contains(['@', '#']);
+        let host = uri.host().filter(|host| plain && !host.is_empty()).ok_or_else(expected)?;
+        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port, tls })
+    }
+
+    /// `host`, or `host:port` where the port is not the scheme's own.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match (self.tls, self.port) {
+            (false, 80) | (true, 443) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Server {
+    address: ServerAddress,
+    resolved: Mutex<Option<SocketAddr>>,
+    up: AtomicBool,
+}
+
+/// A server that a request may go to.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) peer: Box<HttpPeer>,
+    pub(super) authority: String,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Upstreams {
+    config: Config,
+    servers: Vec<Server>,
+    next: AtomicUsize,
+}
+
+impl Upstreams {
+    /// No name is resolved and no server tried yet: see [`check`](Self::check).
+    pub fn new(config: Config) -> Self {
+        let server = |address: &ServerAddress| Server {
+            address: address.clone(),
+            resolved: Mutex::new(address.host.parse().ok().map(|ip| SocketAddr::new(ip, address.port))),
+            up: AtomicBool::new(false),
+        };
+        Self { servers: config.servers.iter().map(server).collect(), config, next: AtomicUsize::new(0) }
+    }
+
+    /// How many servers there are.
+    pub fn len(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// Some server took a connection the last time it was tried.
+    pub fn is_ready(&self) -> bool {
+        self.servers.iter().any(|server| server.up.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn host(&self) -> &HostHeader {
+        &self.config.host
+    }
+
+    /// The next server in turn, those that are up first; a server that is down is better than none.
+    /// `streaming`: the exchange may be silent for as long as it likes.
+    pub(super) fn pick(&self, streaming: bool) -> Option<Choice> {
+        let start = self.next.fetch_add(1, Ordering::Relaxed);
+        let in_turn =
+            || (0..self.servers.len()).filter_map(|i| self.servers.get((start + i) % self.servers.len()));
+        let up = in_turn().find(|server| server.up.load(Ordering::Relaxed));
+        let server = up.or_else(|| in_turn().next())?;
+        let address = (*server.resolved.lock().ok()?)?;
+        let mut peer = HttpPeer::new(address, server.address.tls, server.address.host.clone());
+        peer.options.alpn = ALPN::H1;
+        peer.options.verify_cert = self.config.verify_tls;
+        peer.options.verify_hostname = self.config.verify_tls;
+        peer.options.connection_timeout = Some(self.config.connect_timeout);
+        peer.options.total_connection_timeout = Some(self.config.connect_timeout);
+        peer.options.write_timeout = Some(self.config.read_timeout);
+        peer.options.read_timeout = (!streaming).then_some(self.config.read_timeout);
+        Some(Choice { peer: Box::new(peer), authority: server.address.authority() })
+    }
+
+    /// A connection to a server failed: others go first until the next check.
+    pub(super) fn failed(&self, address: &str) {
+        for server in &self.servers {
+            let resolved = server.resolved.lock().ok().and_then(|resolved| *resolved);
+            if resolved.is_some_and(|resolved| resolved.to_string() == address) {
+                self.mark(server, false);
+            }
+        }
+    }
+
+    /// Resolves and tries each server once.
+    pub async fn check(&self) {
+        for server in &self.servers {
+            let tried = timeout(self.config.connect_timeout, probe(&server.address)).await;
+            let (address, up) = tried.unwrap_or((None, false));
+            if let (Some(address), Ok(mut resolved)) = (address, server.resolved.lock()) {
+                *resolved = Some(address);
+            }
+            self.mark(server, up);
+        }
+    }
+
+    /// Checks for ever.
+    pub async fn watch(&self) {
+        loop {
+            self.check().await;
+            tokio::time::sleep(self.config.health_interval).await;
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as what the set does with one of its servers")]
+    fn mark(&self, server: &Server, up: bool) {
+        if server.up.swap(up, Ordering::Relaxed) != up {
+            let upstream = server.address.authority();
+            if up {
+                tracing::info!(upstream, "upstream answers");
+            } else {
+                tracing::warn!(upstream, "upstream does not answer");
+            }
+        }
+    }
+}
+
+/// The first address that takes a connection, or else the first one: its refusal says more than none.
+async fn probe(server: &ServerAddress) -> (Option<SocketAddr>, bool) {
+    let Ok(addresses) = lookup_host((server.host.as_str(), server.port)).await else { return (None, false) };
+    let mut first = None;
+    for address in addresses {
+        if TcpStream::connect(address).await.is_ok() {
+            return (Some(address), true);
+        }
+        first.get_or_insert(address);
+    }
+    (first, false)
+}

@@ -1,0 +1,36 @@
+//! JSON pointers (RFC 6901): where in an answer a record, a list or an id stands.
+
+/// A parsed pointer. The empty pointer is the whole document.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pointer(Vec<String>);
+
+impl Pointer {
+    /// Reads `/data/items`; `~1` stands for `/` and `~0` for `~`.
+    ///
+    /// # Errors
+    /// Text that is neither empty nor starts with `/`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err("a JSON pointer: empty, or starting with \"/\", such as \"/data\"".to_owned());
+        };
+        Ok(Self(rest.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect()))
+    }
+
+    /// The steps from the document's root.
+    pub fn tokens(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Points at the whole document.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The last step: the field's own name.
+    pub fn field(&self) -> Option<&str> {
+        self.0.last().map(String::as_str)
+    }
+}

@@ -1,0 +1,7 @@
+//! Moves frames between a connection and its dialect. A transport is one file here.
+
+mod link;
+mod websocket;
+
+pub use link::Stream;
+pub use websocket::{Limits, WebSocket};

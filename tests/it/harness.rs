@@ -1,0 +1,447 @@
+//! What the black-box tests stand on: the real executable on free ports, scripted origins, and plain
+//! blocking clients. Nothing here sleeps for a fixed time: everything waits for a condition, with a
+//! deadline.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+
+/// Longer than anything takes on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+/// How long "nothing comes" is watched where no later event can prove it.
+pub const SILENCE: Duration = Duration::from_millis(300);
+
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Tries until `probe` gives something.
+pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = probe() {
+            return value;
+        }
+        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A folder of this test alone, gone when dropped.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("restcast-test-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// A child process that does not outlive its test, and what it says.
+pub struct Process {
+    pub child: Child,
+    output: Arc<Mutex<String>>,
+}
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let output = Arc::new(Mutex::new(String::new()));
+        collect(child.stdout.take().unwrap(), Arc::clone(&output));
+        collect(child.stderr.take().unwrap(), Arc::clone(&output));
+        Self { child, output }
+    }
+
+    /// All it has written so far, both streams.
+    pub fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
+    /// The first line that holds `part`, once it is there.
+    pub fn line(&self, part: &str) -> String {
+        let find = || self.output().lines().find(|line| line.contains(part)).map(ToOwned::to_owned);
+        eventually(&format!("{part:?} in {}", self.output()), find)
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([format!("-{signal}"), id]).status().unwrap().success());
+    }
+
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        eventually("the process ends", || self.child.try_wait().unwrap())
+    }
+}
+
+fn collect(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut output = output.lock().unwrap();
+            output.push_str(&line);
+            output.push('\n');
+        }
+    });
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub fn restcast() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restcast"));
+    command.env_remove("RUST_LOG");
+    command
+}
+
+pub const AUTHOR_ROUTE: &str = "[[route]]\npath = \"/api/authors/{id}\"\nmodel = \"author\"\n";
+pub const WS_ENDPOINT: &str = "[[endpoint]]\npath = \"/ws\"\ndialect = \"flarchitect\"\n";
+
+/// The proxy in front of a backend.
+pub struct Proxy {
+    pub process: Process,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+    _folder: Folder,
+}
+
+impl Proxy {
+    /// In front of `upstream`, with the author route and `/ws`.
+    pub fn start(upstream: SocketAddr) -> Self {
+        Self::with(upstream, &format!("{AUTHOR_ROUTE}{WS_ENDPOINT}"))
+    }
+
+    /// With these routes, endpoints and other tables; not `[server]`, `[admin]` and `[upstream]`.
+    pub fn with(upstream: SocketAddr, tables: &str) -> Self {
+        Self::with_upstream(&format!("servers = [\"http://{upstream}\"]"), tables)
+    }
+
+    /// `upstream`: the lines of `[upstream]`.
+    pub fn with_upstream(upstream: &str, tables: &str) -> Self {
+        Self::with_server("", upstream, tables)
+    }
+
+    /// `server`: more lines of `[server]`.
+    pub fn with_server(server: &str, upstream: &str, tables: &str) -> Self {
+        // Another process may take a port that was free a moment ago: then once more.
+        for _ in 0..5 {
+            let (address, admin) = (free_address(), free_address());
+            let folder = Folder::new();
+            let text = format!(
+                "[server]\nlisten = \"{address}\"\n{server}\n[admin]\nlisten = \"{admin}\"\n\
+                 [upstream]\n{upstream}\n{tables}"
+            );
+            let config = folder.write("proxy.toml", text);
+            let mut process = Process::start(restcast().arg("serve").arg("--config").arg(&config));
+            let listening = format!("address={admin}");
+            let up = eventually("restcast listens", || {
+                let output = process.output();
+                let ended = process.child.try_wait().unwrap().is_some();
+                if ended && !output.contains("cannot listen") {
+                    panic!("restcast ended: {output}");
+                }
+                (ended || output.contains(&listening)).then_some(!ended)
+            });
+            if up {
+                return Self { process, address, admin, _folder: folder };
+            }
+        }
+        panic!("no free ports");
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        request(self.address, "GET", path, &[], b"")
+    }
+
+    pub fn send(&self, method: &str, path: &str, body: &str) -> Answer {
+        request(self.address, method, path, &[("Content-Type", "application/json")], body.as_bytes())
+    }
+
+    /// The value of a metric's series, written as `name{label="value"}`.
+    pub fn metric(&self, series: &str) -> f64 {
+        let text = request(self.admin, "GET", "/metrics", &[], b"").text();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series} in {text}")).parse().unwrap()
+    }
+
+    pub fn reader(&self, path: &str) -> Reader {
+        Reader::connect(self.address, path)
+    }
+}
+
+/// An HTTP answer, its body without chunk framing but otherwise as it came.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+}
+
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// One request on a connection of its own.
+pub fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let mut stream = connect(address);
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+    read_answer(&mut BufReader::new(stream), method == "HEAD")
+}
+
+/// Reads one answer (not a 1xx) from a connection.
+pub fn read_answer(stream: &mut impl BufRead, without_body: bool) -> Answer {
+    let (line, headers) = read_head(stream);
+    let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {line:?}")).parse().unwrap();
+    let mut answer = Answer { status, headers, body: Vec::new() };
+    if without_body || matches!(status, 204 | 304) {
+        return answer;
+    }
+    if answer.header("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
+        answer.body = read_chunked(stream);
+    } else if let Some(length) = answer.header("content-length") {
+        let mut body = vec![0; length.parse().unwrap()];
+        stream.read_exact(&mut body).unwrap();
+        answer.body = body;
+    } else {
+        stream.read_to_end(&mut answer.body).unwrap();
+    }
+    answer
+}
+
+/// First line and headers of a request or an answer.
+pub fn read_head(stream: &mut impl BufRead) -> (String, Vec<(String, String)>) {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).unwrap() == 0 || line == "\r\n" {
+            break;
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    let headers = lines.iter().skip(1).map(|line| {
+        let (name, value) = line.split_once(':').unwrap();
+        (name.to_owned(), value.trim().to_owned())
+    });
+    (lines.first().cloned().unwrap_or_default(), headers.collect())
+}
+
+pub fn read_chunked(stream: &mut impl BufRead) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        let size = usize::from_str_radix(line.trim(), 16).unwrap_or_else(|_| panic!("chunk size {line:?}"));
+        let mut chunk = vec![0; size + 2];
+        stream.read_exact(&mut chunk).unwrap();
+        if size == 0 {
+            return body;
+        }
+        body.extend_from_slice(&chunk[..size]);
+    }
+}
+
+/// What a scripted origin got.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub line: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// A backend that does what a function says, connection by connection.
+pub struct Origin {
+    pub address: SocketAddr,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Origin {
+    /// `serve` gets each request with its connection and writes the answer itself; `false` ends the
+    /// connection.
+    pub fn start(serve: impl Fn(&Request, &mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        let serve = Arc::new(serve);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (serve, seen) = (Arc::clone(&serve), Arc::clone(&seen));
+                thread::spawn(move || serve_connection(stream, &*serve, &seen));
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// Answers every request with these bytes.
+    pub fn fixed(answer: impl Into<Vec<u8>>) -> Self {
+        let answer = answer.into();
+        Self::start(move |_, stream| stream.write_all(&answer).is_ok())
+    }
+
+    /// Answers every request with this status and JSON.
+    pub fn json(status: u16, body: &str) -> Self {
+        let length = body.len();
+        Self::fixed(format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
+    }
+
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn serve_connection(
+    mut stream: TcpStream,
+    serve: &(dyn Fn(&Request, &mut TcpStream) -> bool + Send + Sync),
+    seen: &Mutex<Vec<Request>>,
+) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    loop {
+        let (line, headers) = read_head(&mut reader);
+        if line.is_empty() {
+            return;
+        }
+        let mut request = Request { line, headers, body: Vec::new() };
+        if request.header("expect").is_some() {
+            drop(stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"));
+        }
+        if request.header("transfer-encoding").is_some() {
+            request.body = read_chunked(&mut reader);
+        } else if let Some(length) = request.header("content-length") {
+            request.body = vec![0; length.parse().unwrap()];
+            if reader.read_exact(&mut request.body).is_err() {
+                return;
+            }
+        }
+        seen.lock().unwrap().push(request.clone());
+        if !serve(&request, &mut stream) {
+            return;
+        }
+    }
+}
+
+/// A WebSocket client.
+pub struct Reader(pub WebSocket<TcpStream>);
+
+impl Reader {
+    pub fn connect(address: SocketAddr, path: &str) -> Self {
+        Self::try_connect(address, path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub fn try_connect(address: SocketAddr, path: &str) -> Result<Self, String> {
+        let url = format!("ws://{address}{path}");
+        let (socket, _) = tungstenite::client(url, connect(address)).map_err(|error| error.to_string())?;
+        Ok(Self(socket))
+    }
+
+    /// The next text message, as JSON.
+    pub fn next(&mut self) -> serde_json::Value {
+        let text = self.next_text();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+    }
+
+    /// The next text message.
+    pub fn next_text(&mut self) -> String {
+        loop {
+            match self.0.read().unwrap_or_else(|error| panic!("no message: {error}")) {
+                Message::Text(text) => return text.as_str().to_owned(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("not a text message: {other:?}"),
+            }
+        }
+    }
+
+    pub fn send(&mut self, message: impl Into<Message>) {
+        self.0.send(message.into()).unwrap();
+    }
+
+    /// Code of the close frame that comes; messages before it are skipped.
+    pub fn close_code(&mut self) -> u16 {
+        loop {
+            match self.0.read() {
+                Ok(Message::Close(Some(frame))) => return frame.code.into(),
+                Ok(Message::Close(None)) => return 1005,
+                Ok(_) => {}
+                Err(error) => panic!("no close frame: {error}"),
+            }
+        }
+    }
+
+    /// Nothing comes for a while.
+    pub fn expect_silence(&mut self) {
+        self.0.get_ref().set_read_timeout(Some(SILENCE)).unwrap();
+        let got = self.0.read();
+        assert!(
+            matches!(&got, Err(tungstenite::Error::Io(error)) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)),
+            "expected silence, got {got:?}"
+        );
+        self.0.get_ref().set_read_timeout(Some(DEADLINE)).unwrap();
+    }
+}

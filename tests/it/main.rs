@@ -1,0 +1,5 @@
+//! The black-box tests: one binary that drives the real executable over real sockets.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failed test panics")]
+
+mod harness;
+mod smoke;
