@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::api::{About, Admin, Site};
 use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Budget, Limits as CaptureLimits, Outcome};
-use crate::config::{BrokerKind, Config};
-use crate::dialect::{self, Dialect};
+use crate::config::{BrokerKind, Config, EndpointConfig};
+use crate::dialect;
 use crate::hub::Hub;
 use crate::message::{CloseReason, Encode};
 use crate::metrics::{Labels, Metrics};
@@ -32,8 +32,10 @@ const FIRST_CHECK: Duration = Duration::from_secs(1);
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// What tasks get to end once nothing is under way any more.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
-/// Where the admin port's page gets its events.
+/// Where the admin port's page gets its events, and how; it has nothing to say itself.
 const LIVE_PATH: &str = "/live";
+const LIVE_DIALECT: &str = "flarchitect";
+const LIVE_MESSAGE_BYTES: usize = 1024;
 
 /// A site that is served beside the proxy: the demo's backend.
 #[derive(Debug)]
@@ -97,19 +99,9 @@ struct Parts {
 
 impl Parts {
     fn build(config: Config, threads: usize, sidecar: Option<Sidecar>) -> anyhow::Result<Self> {
-        let routes = Arc::new(config.routes);
-        let mut dialects: Vec<(&'static str, Arc<dyn Dialect>)> = Vec::new();
-        let names = config.endpoints.iter().map(|endpoint| endpoint.dialect).chain(["flarchitect"]);
-        for name in names {
-            let (name, make) = dialect::find(name).with_context(|| format!("no dialect {name}"))?;
-            dialects.push((name, make()));
-        }
-        let metrics = Arc::new(Metrics::new(&Labels {
-            routes: routes.iter().map(|route| route.path.clone()).collect(),
-            dialects: dialects.iter().map(|(name, _)| *name).collect(),
-            outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
-        })?);
-        let encoders = dialects.iter().map(|(_, dialect)| Arc::clone(dialect) as Arc<dyn Encode>).collect();
+        let mut endpoints = endpoints(&config)?;
+        let metrics = Arc::new(metrics(&config, &endpoints)?);
+        let encoders = endpoints.iter().map(|(_, e)| Arc::clone(&e.dialect) as Arc<dyn Encode>).collect();
         let hub = Arc::new(Hub::new(encoders, config.hub.max_connections));
         let broker: Arc<dyn Broker> = match config.broker {
             BrokerKind::Memory => Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics))),
@@ -117,39 +109,13 @@ impl Parts {
         let (publisher, worker) =
             Publisher::start(config.tap.queue_limit, broker, Arc::clone(&hub), Arc::clone(&metrics))
                 .context("cannot start the hub's worker")?;
-        let upstreams = Arc::new(Upstreams::new(config.upstream));
         let realtime = Realtime { hub: Arc::clone(&hub), metrics: Arc::clone(&metrics) };
+        let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
+        let in_flight = InFlight::default();
 
-        let limits = |max_message| Limits {
-            max_message,
-            ping_interval: config.hub.ping_interval,
-            outbox: config.hub.outbox,
-        };
-        let live_limits = limits(LIVE_PATH.len().max(1024));
-        let mut paths: Vec<(String, Limits)> =
-            config.endpoints.iter().map(|e| (e.path.clone(), limits(e.max_message))).collect();
-        paths.push((LIVE_PATH.to_owned(), live_limits));
-        let mut endpoints: Vec<Endpoint> = paths
-            .into_iter()
-            .zip(&dialects)
-            .enumerate()
-            .map(|(index, ((path, limits), (_, dialect)))| Endpoint {
-                path,
-                limits,
-                index,
-                dialect: Arc::clone(dialect),
-            })
-            .collect();
-        let live = endpoints.pop().context("the live page has an endpoint")?;
-
-        let about = About {
-            demo: sidecar
-                .as_ref()
-                .and(config.server.listen.first())
-                .map(|address| format!("http://{address}")),
-            endpoints: config.endpoints.iter().map(|e| (e.path.clone(), e.dialect)).collect(),
-            routes: routes.iter().map(|route| (route.path.clone(), route.model.name.to_string())).collect(),
-        };
+        let (_, live) = endpoints.pop().context("the live page has an endpoint")?;
+        let live = Live { endpoint: live, realtime: realtime.clone() };
+        let about = about(&config, sidecar.is_some());
         let ready = Arc::clone(&upstreams);
         let admin = Admin {
             metrics: Arc::clone(&metrics),
@@ -157,33 +123,61 @@ impl Parts {
             ready: Box::new(move || ready.is_ready()),
             about,
         };
-        let in_flight = InFlight::default();
+        let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];
+        listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
+
+        let routes = Arc::new(config.routes);
+        let limits = CaptureLimits {
+            body: config.tap.body_limit,
+            decoded: config.tap.decoded_limit,
+            memory: Budget::new(config.tap.memory_limit),
+        };
         let gateway = Gateway {
             routes: Arc::clone(&routes),
-            endpoints,
-            realtime: realtime.clone(),
-            tap: Tap {
-                routes,
-                limits: CaptureLimits {
-                    body: config.tap.body_limit,
-                    decoded: config.tap.decoded_limit,
-                    memory: Budget::new(config.tap.memory_limit),
-                },
-                publisher,
-                metrics: Arc::clone(&metrics),
-            },
+            endpoints: endpoints.into_iter().map(|(_, endpoint)| endpoint).collect(),
+            realtime,
+            tap: Tap { routes, limits, publisher, metrics: Arc::clone(&metrics) },
             upstreams: Arc::clone(&upstreams),
             trusted: config.server.trusted_proxies,
             metrics,
             in_flight: in_flight.clone(),
         };
-        let live = Live { endpoint: live, realtime };
-        let mut listeners = vec![
-            proxy_service(gateway, threads, &config.server.listen),
-            site_service("admin", Arc::new(admin), Some(live), config.admin),
-        ];
-        listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
+        listeners.push(proxy_service(gateway, threads, &config.server.listen));
         Ok(Self { running: Running { listeners, upstreams, hub, in_flight }, worker })
+    }
+}
+
+/// Each endpoint with its dialect's name; the last one is the live page's.
+fn endpoints(config: &Config) -> anyhow::Result<Vec<(&'static str, Endpoint)>> {
+    let live =
+        EndpointConfig { path: LIVE_PATH.to_owned(), dialect: LIVE_DIALECT, max_message: LIVE_MESSAGE_BYTES };
+    let all = config.endpoints.iter().chain([&live]).enumerate();
+    let endpoint = |(index, endpoint): (usize, &EndpointConfig)| {
+        let (name, make) = dialect::find(endpoint.dialect).context("an unknown dialect")?;
+        let limits = Limits {
+            max_message: endpoint.max_message,
+            ping_interval: config.hub.ping_interval,
+            outbox: config.hub.outbox,
+        };
+        Ok((name, Endpoint { path: endpoint.path.clone(), dialect: make(), index, limits }))
+    };
+    all.map(endpoint).collect()
+}
+
+fn metrics(config: &Config, endpoints: &[(&'static str, Endpoint)]) -> Result<Metrics, prometheus::Error> {
+    Metrics::new(&Labels {
+        routes: config.routes.iter().map(|route| route.path.clone()).collect(),
+        dialects: endpoints.iter().map(|(name, _)| *name).collect(),
+        outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
+    })
+}
+
+fn about(config: &Config, demo: bool) -> About {
+    let proxy = config.server.listen.first().filter(|_| demo);
+    About {
+        demo: proxy.map(|address| format!("http://{address}")),
+        endpoints: config.endpoints.iter().map(|e| (e.path.clone(), e.dialect)).collect(),
+        routes: config.routes.iter().map(|r| (r.path.clone(), r.model.name.to_string())).collect(),
     }
 }
 

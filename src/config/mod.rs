@@ -223,7 +223,7 @@ fn server(section: Section<'_>) -> ServerConfig {
         let parse =
             |text: &String| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         let nets: Result<Vec<IpNet>, _> = Vec::<String>::read(value)?.iter().map(parse).collect();
-        nets.map_err(|_| "IP addresses or networks, such as \"10.0.0.0/8\"".to_owned())
+        nets.ok().ok_or_else(|| "IP addresses or networks, such as \"10.0.0.0/8\"".to_owned())
     });
     let config = ServerConfig {
         listen: listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]),
@@ -246,7 +246,7 @@ fn upstream(section: Section<'_>) -> UpstreamConfig {
         host: section.read("host", host_header).unwrap_or(HostHeader::Preserve),
         verify_tls: section.get("verify_tls", true),
         connect_timeout: section.get("connect_timeout", Duration::from_secs(5)),
-        read_timeout: section.get("read_timeout", Duration::from_secs(60)),
+        read_timeout: section.get("read_timeout", Duration::from_mins(1)),
         health_interval: section.get("health_interval", Duration::from_secs(5)),
     };
     section.finish();

@@ -31,14 +31,14 @@ impl Setting for usize {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let expected = || "a whole number, 0 or more".to_owned();
         let number = value.as_integer().ok_or_else(expected)?;
-        Self::from_str_radix(number.as_str(), number.radix()).map_err(|_| expected())
+        Self::from_str_radix(number.as_str(), number.radix()).ok().ok_or_else(expected)
     }
 }
 
 impl Setting for SocketAddr {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let text = value.as_str().unwrap_or_default();
-        text.parse().map_err(|_| "an address \"IP:port\", such as \"127.0.0.1:8080\"".to_owned())
+        text.parse().ok().ok_or_else(|| "an address \"IP:port\", such as \"127.0.0.1:8080\"".to_owned())
     }
 }
 

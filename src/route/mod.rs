@@ -168,7 +168,7 @@ struct Entry {
 /// beats the collection that another route implies.
 #[derive(Debug)]
 pub struct Routes {
-    routes: Vec<Arc<Route>>,
+    all: Vec<Arc<Route>>,
     router: matchit::Router<Vec<Entry>>,
     warnings: Vec<String>,
 }
@@ -185,8 +185,8 @@ impl Routes {
             let item = Entry { kind: Kind::Item, index, id: route.pattern.id_index() };
             tables.entry(route.pattern.key()).or_default().push(item);
             if let Some(collection) = route.pattern.collection() {
-                let entry = Entry { kind: Kind::Collection, index, id: None };
-                tables.entry(collection.key()).or_default().push(entry);
+                let implied = Entry { kind: Kind::Collection, index, id: None };
+                tables.entry(collection.key()).or_default().push(implied);
             }
         }
         let mut router = matchit::Router::new();
@@ -197,16 +197,16 @@ impl Routes {
             router.insert(&key, entries).map_err(|error| format!("{key}: {error}"))?;
         }
         warnings.sort();
-        Ok(Self { routes, router, warnings })
+        Ok(Self { all: routes, router, warnings })
     }
 
     /// The route of a request. Prefers, among the routes of one path, the first that takes the method.
     pub fn classify(&self, method: &Method, path: &str) -> Option<Matched> {
         let path = pattern::normalise(path)?;
         let found = self.router.at(&path).ok()?;
-        let taking = |entry: &&Entry| self.routes.get(entry.index).is_some_and(|route| route.takes(method));
+        let taking = |entry: &&Entry| self.all.get(entry.index).is_some_and(|route| route.takes(method));
         let entry = found.value.iter().find(taking).or_else(|| found.value.first())?;
-        let route = self.routes.get(entry.index)?;
+        let route = self.all.get(entry.index)?;
         let id = entry.id.and_then(|number| found.params.iter().nth(number));
         Some(Matched {
             route: Arc::clone(route),
@@ -218,7 +218,7 @@ impl Routes {
 
     /// In the order of the config.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.routes.iter()
+        self.all.iter()
     }
 
     /// Routes that can never match, one sentence each.

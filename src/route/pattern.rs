@@ -73,19 +73,12 @@ impl Pattern {
     /// The pattern as the router wants it: names replaced by numbers, so that `{id}` and `{author_id}`
     /// at one place are the same.
     pub(super) fn key(&self) -> String {
-        let mut key = String::new();
-        let mut parameters = 0;
-        for segment in &self.segments {
-            key.push('/');
-            match segment {
-                Segment::Constant(text) => key.push_str(&text.replace('{', "{{").replace('}', "}}")),
-                Segment::Parameter(_) => {
-                    key.push_str(&format!("{{p{parameters}}}"));
-                    parameters += 1;
-                }
-            }
-        }
-        key
+        let mut parameters = 0..;
+        let segment = |segment: &Segment| match segment {
+            Segment::Constant(text) => format!("/{}", text.replace('{', "{{").replace('}', "}}")),
+            Segment::Parameter(_) => format!("/{{p{}}}", parameters.next().unwrap_or_default()),
+        };
+        self.segments.iter().map(segment).collect()
     }
 }
 
