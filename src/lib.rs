@@ -1,4 +1,69 @@
-//! restcast
+//! restcast: a reverse proxy that adds realtime events to REST APIs that already exist.
+//!
+//! It stands in front of a backend that stays as it is, forwards every request, watches the successful
+//! answers to POST, PUT, PATCH and DELETE, works out which record of which model was written, and publishes
+//! an event to realtime clients that it serves on the same port.
+//!
+//! # The life of a write
+//!
+//! 1. [`proxy::Gateway`] gets the head of a request; [`route::Routes::classify`] finds its route; a
+//!    [`capture::Capture`] begins.
+//! 2. The request goes to a server of [`proxy::Upstreams`]. From the moment it has left, the client may hang
+//!    up: the exchange goes on without it (`proxy/downstream.rs`).
+//! 3. Each piece of the answer goes to the client at once, and a bounded copy into the capture.
+//! 4. The exchange is over: the capture goes into a bounded queue ([`broker::Publisher`]), and the request's
+//!    task has nothing more to do with it.
+//! 5. One worker thread reads it ([`capture::Finished::read`]): decoding, JSON, id, record, and so an
+//!    [`event::Event`], or the reason why there is none.
+//! 6. The [`broker::Broker`] hands it to the [`hub::Hub`] of every process.
+//! 7. The hub gives it a [`event::Position`] and offers it to the readers of its topics. The frame is encoded
+//!    once for each dialect and written straight to each idle reader's socket; what a socket does not take
+//!    waits in that reader's bounded outbox, and its own task goes on from there (`transport/link.rs`).
+//!
+//! # The life of a client
+//!
+//! A WebSocket handshake at an endpoint's path is taken out of pingora's hands (`proxy/takeover.rs`); its
+//! reader is attached to the hub and subscribed before the 101 leaves, so it misses nothing that happens
+//! after that. [`transport::WebSocket`] then runs its loop: frames to a [`dialect::Conversation`], commands
+//! from there to the hub, PINGs, and the end.
+//!
+//! # Modules
+//!
+//! | module | what | may use |
+//! |---|---|---|
+//! | [`event`], [`identity`], [`message`], [`route`] | words: data only | downwards in this list |
+//! | [`capture`] | from an exchange to an event | event, route |
+//! | [`hub`] | topics, readers, delivery | event, identity, message |
+//! | [`dialect`] | wire protocols, one file each | event, message |
+//! | [`metrics`] | counters and the log lines that go with them | nothing |
+//! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
+//! | [`transport`] | frames to and from a byte stream | dialect, hub, message |
+//! | [`api`], [`demo`] | what the admin port and the sample backend answer | broker, metrics |
+//! | [`proxy`] | the only folder that knows pingora | all above |
+//! | [`config`] | `proxy.toml` | the parts' own config types |
+//! | [`app`], [`cli`] | putting it together | everything |
+//!
+//! A test (`tests/it/architecture.rs`) holds these rules, and that everything above [`broker`] is synchronous:
+//! no I/O, no clock, no task; time and ids come in as arguments. So all of it is tested with plain values.
+//!
+//! # Promises
+//!
+//! 1. The tap never changes a byte of a proxied request or answer, never delays it, never makes it fail.
+//! 2. A write that got a success answer gives exactly one event, and a failed one none. What cannot be read
+//!    costs the event its record, never the event. An unknown outcome is called uncertain, never guessed.
+//! 3. Readers of a topic see its events in order, without gap or duplicate, or are closed with a reason.
+//! 4. A reader gets only what its identity may read.
+//! 5. One slow or broken reader never slows another, nor the proxy.
+//! 6. Every queue, buffer and table has a bound and an answer to "full".
+//! 7. Bad input gets a clear error.
+//!
+//! Not promised: exactly once across a crash, and writes that bypass the proxy.
+//!
+//! # What is not here
+//!
+//! No unsafe code. No panic that the network or a config file can reach. No task that nobody ends: listeners
+//! and the upstream watch belong to [`app`], connections to the hub, which can close them all.
+
 pub mod api;
 pub mod app;
 pub mod broker;
