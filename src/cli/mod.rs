@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
 
 use crate::app;
 use crate::config::Config;
@@ -89,10 +90,16 @@ fn check(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Libraries that would log heads and messages of clients, with tokens and bodies, at the levels below.
+const DISCREET: [&str; 6] =
+    ["pingora_core", "pingora_proxy", "pingora_pool", "tungstenite", "tokio_tungstenite", "rustls"];
+
 fn start_log(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new("info,pingora_core=error,pingora_proxy=error")
-    });
+    let mut filter =
+        EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    for directive in DISCREET.iter().filter_map(|library| format!("{library}=error").parse().ok()) {
+        filter = filter.add_directive(directive);
+    }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     match format {
         LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),

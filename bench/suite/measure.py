@@ -1,0 +1,151 @@
+"""The measurements. Each takes its turns in every round and adds to the raw results."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from . import machine
+
+READERS = 1000
+EVENTS_PER_SECOND = 100
+BATCH_MICROSECONDS = 1000
+IDLE_CONNECTIONS = 9000
+HTTP_CONNECTIONS = 32
+RECORD_BYTES = 250
+GET_PATH = "/api/books/7"
+POST_PATH = "/api/books"
+PROBES_PER_SECOND = 200
+LOAD_TIMEOUT = 180
+
+
+@dataclass
+class Plan:
+    """How long and on what."""
+
+    rounds: int
+    seconds: int
+    without: set
+
+
+class Measurements:
+    """Runs the load tool against one system after the other."""
+
+    def __init__(self, laboratory, plan):
+        self.laboratory = laboratory
+        self.plan = plan
+        self.results = []
+
+    def run(self, names):
+        for turn in range(self.plan.rounds):
+            for name in names:
+                getattr(self, name)(turn)
+
+    def fanout(self, turn):
+        """With readers that wake up for each frame, then with such as read in batches."""
+        for name in self.in_turns(turn, ["restcast", "nchan", "broadcast"]):
+            with self.laboratory.system(name) as system:
+                arguments = fanout_arguments(system, self.plan.seconds)
+                self.record(turn, "fanout", name, self.measured(system, arguments))
+                arguments += ["--batch-us", str(BATCH_MICROSECONDS)]
+                self.record(turn, "fanout_batched", name, self.measured(system, arguments))
+
+    def idle(self, turn):
+        for name in self.in_turns(turn, ["restcast", "nchan", "broadcast"]):
+            with self.laboratory.system(name) as system:
+                arguments = ["idle", "--url", system.readers, "--connections", str(IDLE_CONNECTIONS)]
+                self.record(turn, "idle", name, self.measured(system, [*arguments, *system.pid_options()]))
+
+    def http(self, turn):
+        for name in self.in_turns(turn, ["restcast", "bare", "nginx", "haproxy"]):
+            with self.laboratory.system(name) as system:
+                options = ["--connections", str(HTTP_CONNECTIONS), "--seconds", str(self.plan.seconds)]
+                options += system.pid_options()
+                get = ["http", "--url", system.http + GET_PATH, *options]
+                self.record(turn, "get", name, self.measured(system, get))
+                post = ["http", "--url", system.http + POST_PATH, "--post-bytes", str(RECORD_BYTES), *options]
+                self.record(turn, "post", name, self.measured(system, post))
+
+    def latency(self, turn):
+        """Like the other rows, with one thread on one core; then as restcast runs by default."""
+        if "restcast" in self.plan.without:
+            return
+        for kind, settings in (
+            ("latency", {"threads": 1, "pinned": True}),
+            ("latency_default", {"threads": 0, "pinned": False}),
+        ):
+            for phase in ("idle", "busy") if turn % 2 == 0 else ("busy", "idle"):
+                with self.laboratory.system("restcast", **settings) as system:
+                    seconds = self.plan.seconds + 3
+                    readers = self.readers(system, seconds) if phase == "busy" else contextlib.nullcontext({})
+                    with readers as fanout:
+                        answer = self.probe(system)
+                    self.record(turn, kind, phase, {**answer, "fanout": fanout})
+
+    def probe(self, system):
+        arguments = ["latency", "--url", system.http + GET_PATH, "--rate", str(PROBES_PER_SECOND)]
+        arguments += ["--control", f"http://{self.laboratory.origin}{GET_PATH}"]
+        arguments += ["--seconds", str(self.plan.seconds)]
+        return self.load(arguments, machine.real_time())
+
+    @contextlib.contextmanager
+    def readers(self, system, seconds):
+        """Readers with events for some seconds; what they report is there after the block."""
+        command = [*self.laboratory.load(), *fanout_arguments(system, seconds)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as fanout:
+            try:
+                if "measuring" not in fanout.stderr.readline():
+                    raise RuntimeError(f"the readers failed: {fanout.stderr.read()}")
+                report = {}
+                yield report
+                output, errors = fanout.communicate(timeout=LOAD_TIMEOUT)
+                if fanout.returncode != 0:
+                    raise RuntimeError(f"the readers failed: {errors}")
+                report.update(json.loads(output))
+            finally:
+                fanout.kill()
+
+    def in_turns(self, turn, names):
+        """Another one begins in each round."""
+        names = [name for name in names if name not in self.plan.without]
+        first = turn % len(names) if names else 0
+        return names[first:] + names[:first]
+
+    def measured(self, system, arguments):
+        """Like `load`, with what other processes of the machine used meanwhile."""
+        ours = [*system.process.pids(), *self.laboratory.backend_pids()]
+        watch = machine.Watch(ours)
+        answer = self.load(arguments)
+        return {**answer, "other_processes_cores": watch.other_cores()}
+
+    def load(self, arguments, prefix=()):
+        command = [*prefix, *self.laboratory.load(), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_TIMEOUT, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
+        return json.loads(done.stdout)
+
+    def record(self, turn, row, system, answer):
+        self.results.append({"round": turn + 1, "row": row, "system": system, **answer})
+        print(f"round {turn + 1} {row} {system}: {brief(answer)}", file=sys.stderr, flush=True)
+
+
+def fanout_arguments(system, seconds):
+    return [
+        *("fanout", "--url", system.readers, "--publish", system.publish),
+        *("--readers", str(READERS), "--rate", str(EVENTS_PER_SECOND)),
+        *("--payload", str(RECORD_BYTES), "--seconds", str(seconds)),
+        *system.pid_options(),
+    ]
+
+
+def brief(answer):
+    """The few figures that a person who waits wants to see."""
+    wanted = (
+        *("server_cpu_us_per_frame", "payload_bytes", "bytes_per_connection", "requests_per_second"),
+        *("server_cpu_us_per_request", "server_cpu_share", "p50_us", "p99_us", "control_p99_us"),
+        *("delivered_per_second", "delivery_p99_us", "other_processes_cores"),
+    )
+    shown = {**answer.get("fanout", {}), **answer}
+    return ", ".join(f"{name} {shown[name]:.5g}" for name in wanted if shown.get(name) is not None)

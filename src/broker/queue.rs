@@ -1,0 +1,118 @@
+//! The bounded queue in front of the hub's worker.
+//!
+//! A channel wakes its receiver for every item: at twenty thousand writes a second that is a system call
+//! on each request's task and two context switches for each event. So the worker takes all that waits at
+//! once, and after that it looks again in [`LINGER`] before it really goes to sleep; meanwhile nobody
+//! needs to wake it. An event that meets a sleeping worker is taken at once.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How long an event may wait for others behind it. bench/README.md has what it gains.
+const LINGER: Duration = Duration::from_micros(250);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    filled: Condvar,
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    items: Vec<T>,
+    asleep: bool,
+    closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let state = State { items: Vec::new(), asleep: false, closed: false };
+        Self { state: Mutex::new(state), filled: Condvar::new(), capacity }
+    }
+
+    /// Adds an item; `false`, without it, where `capacity` wait already. Never waits.
+    pub(super) fn push(&self, item: T) -> bool {
+        let mut state = self.lock();
+        if state.items.len() >= self.capacity {
+            return false;
+        }
+        state.items.push(item);
+        if std::mem::take(&mut state.asleep) {
+            self.filled.notify_one();
+        }
+        true
+    }
+
+    /// Items that wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().items.len()
+    }
+
+    /// Nothing is added any more: the worker ends once the queue is empty.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Waits for items and puts all of them into `batch`, which must be empty; `false` at the end.
+    pub(super) fn take(&self, batch: &mut Vec<T>) -> bool {
+        let mut state = self.lock();
+        if state.items.is_empty() && !state.closed {
+            drop(state);
+            thread::sleep(LINGER);
+            state = self.lock();
+        }
+        while state.items.is_empty() {
+            if state.closed {
+                return false;
+            }
+            state.asleep = true;
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::swap(&mut state.items, batch);
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // Nothing under the lock can panic half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn items_arrive_in_order_and_the_end_comes_after_the_last() {
+        let queue = Arc::new(Queue::new(1 << 20));
+        let reader = Arc::clone(&queue);
+        let worker = thread::spawn(move || {
+            let (mut batch, mut all) = (Vec::new(), Vec::new());
+            while reader.take(&mut batch) {
+                all.append(&mut batch);
+            }
+            all
+        });
+        for number in 0..10_000 {
+            assert!(queue.push(number));
+        }
+        queue.close();
+        assert_eq!(worker.join().unwrap(), (0..10_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_takes_again_once_it_was_emptied() {
+        let queue = Queue::new(2);
+        assert!(queue.push(1) && queue.push(2) && !queue.push(3));
+        let mut batch = Vec::new();
+        assert!(queue.take(&mut batch));
+        assert_eq!((batch.as_slice(), queue.len()), ([1, 2].as_slice(), 0));
+        assert!(queue.push(4));
+    }
+}
