@@ -34,6 +34,7 @@ pub(super) fn rewrite(
     authority: &str,
 ) -> pingora::Result<()> {
     let trusted = client.address.is_some_and(|address| client.trusted.contains(address));
+    use_path(request);
     let original = request.headers.get(header::HOST).cloned();
     if !trusted {
         for name in ["x-forwarded-host", "x-forwarded-proto", "forwarded"] {
@@ -56,12 +57,21 @@ pub(super) fn rewrite(
         request.insert_header("X-Forwarded-Host", original)?;
     }
     let host = match host {
-        HostHeader::Preserve => return Ok(()),
-        HostHeader::Upstream => authority,
+        HostHeader::Preserve if request.headers.contains_key(header::HOST) => return Ok(()),
+        HostHeader::Preserve | HostHeader::Upstream => authority,
         HostHeader::Fixed(name) => name,
     };
     let value = HeaderValue::from_str(host).or_err(ErrorType::InternalError, "host header")?;
     request.insert_header(header::HOST, value).map_err(Error::into_in)
+}
+
+/// Makes a request for a whole URL (RFC 9112, section 3.2.2) one for its path. pingora has seen to it that
+/// `Host` names the same host, and keeps the path in `uri`.
+fn use_path(request: &mut RequestHeader) {
+    let target = request.raw_path();
+    if !target.starts_with(b"/") && target != b"*" && request.uri.path().starts_with('/') {
+        request.set_uri(request.uri.clone());
+    }
 }
 
 /// `X-Forwarded-For` so far, several lines joined.
