@@ -3,15 +3,19 @@
 //! pingora ends an exchange as soon as the client hangs up, while the backend goes on and commits: the
 //! write would have happened and nobody would hear of it. So once a captured request has been read to its
 //! end, the connection is *held*: a FIN or a reset becomes silence on reading, and writing goes nowhere.
-//! The exchange then ends by itself, within the upstream's timeouts. Everything else passes untouched.
+//! The exchange then ends by itself, within the upstream's timeouts.
+//!
+//! pingora also puts its own `Date` on every answer. A backend's date is put back here, where the head of
+//! the answer leaves. Everything else passes untouched.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
+use http::HeaderValue;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::{SslDigest, TlsRef};
 use pingora::protocols::{
@@ -20,17 +24,29 @@ use pingora::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// How pingora begins its date.
+const DATE: &[u8] = b"\r\nDate: ";
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Downstream {
     stream: Stream,
     held: AtomicBool,
     gone: bool,
+    date: Mutex<Option<HeaderValue>>,
+    /// What is left of a head that got its date back.
+    head: Vec<u8>,
 }
 
 impl Downstream {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, held: AtomicBool::new(false), gone: false }
+        let (held, date) = (AtomicBool::new(false), Mutex::new(None));
+        Self { stream, held, gone: false, date, head: Vec::new() }
+    }
+
+    /// The head that leaves next gets this date.
+    pub(super) fn date(&self, date: &HeaderValue) {
+        *self.date.lock().unwrap_or_else(PoisonError::into_inner) = Some(date.clone());
     }
 
     /// From now on the client's leaving is not noticed.
@@ -49,6 +65,26 @@ impl Downstream {
 
     fn is_held(&self) -> bool {
         self.held.load(Ordering::Relaxed)
+    }
+
+    /// Takes `bytes` for a head if a date waits for one and fits into it: the length must stay, since the
+    /// writer counts its own bytes. It does if both dates have the usual form (RFC 9110, section 5.6.7).
+    fn restore_date(&mut self, bytes: &[u8]) {
+        let Some(date) = self.date.get_mut().unwrap_or_else(PoisonError::into_inner) else { return };
+        let Some(before) = bytes.windows(DATE.len()).position(|window| window == DATE) else { return };
+        let mut head = bytes.to_vec();
+        let place = head.get_mut(before + DATE.len()..).and_then(|rest| rest.get_mut(..=date.len()));
+        if let Some([place @ .., b'\r']) = place {
+            place.copy_from_slice(date.as_bytes());
+            self.head = head;
+        }
+        *self.date.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn poll_write_head(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, &self.head))?;
+        self.head.drain(..written);
+        Poll::Ready(Ok(written))
     }
 
     /// Turns a failed write of a held connection into a successful one to nowhere.
@@ -90,7 +126,14 @@ impl AsyncWrite for Downstream {
         if self.gone && self.is_held() {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if self.head.is_empty() {
+            self.restore_date(bytes);
+        }
+        let result = if self.head.is_empty() {
+            Pin::new(&mut self.stream).poll_write(context, bytes)
+        } else {
+            self.poll_write_head(context)
+        };
         self.sink(result, bytes.len())
     }
 

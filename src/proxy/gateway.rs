@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{StatusCode, header, request};
+use http::{StatusCode, Version, header, request};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::http::ServerSession;
@@ -162,6 +162,11 @@ fn accepts_event_stream(head: &request::Parts) -> bool {
     accept.is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
+/// Such a client knows neither chunks nor interim answers.
+fn is_http_1_0(session: &Session) -> bool {
+    session.req_header().version < Version::HTTP_11
+}
+
 fn downstream(session: &ServerSession) -> Option<&Downstream> {
     match session {
         ServerSession::H1(session) => (**session.stream()).as_any().downcast_ref(),
@@ -197,6 +202,9 @@ impl ProxyHttp for Gateway {
         self.begin(session, context);
         if context.streaming {
             session.downstream_session.set_read_timeout(None);
+        }
+        if is_http_1_0(session) {
+            session.downstream_session.set_ignore_info_resp(true);
         }
         Ok(false)
     }
@@ -259,12 +267,22 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         context: &mut Context,
     ) -> pingora::Result<()> {
+        // The version of a message is that of its sender (RFC 9112, section 2.3).
+        response.set_version(Version::HTTP_11);
         if response.status.is_informational() {
             return Ok(());
+        }
+        if is_http_1_0(session) && response.remove_header(&header::TRANSFER_ENCODING).is_some() {
+            session.downstream_session.set_keepalive(None);
+        }
+        if let (Some(date), Some(downstream)) =
+            (response.headers.get(header::DATE), downstream(&session.downstream_session))
+        {
+            downstream.date(date);
         }
         if let Some(sent) = context.sent {
             self.metrics.upstream_answered(sent.elapsed());
