@@ -288,7 +288,8 @@ pub fn read_chunked(stream: &mut impl BufRead) -> Vec<u8> {
     loop {
         let mut line = String::new();
         stream.read_line(&mut line).unwrap();
-        let size = usize::from_str_radix(line.trim(), 16).unwrap_or_else(|_| panic!("chunk size {line:?}"));
+        let size = line.split(';').next().unwrap_or_default().trim();
+        let size = usize::from_str_radix(size, 16).unwrap_or_else(|_| panic!("chunk size {line:?}"));
         let mut chunk = vec![0; size + 2];
         stream.read_exact(&mut chunk).unwrap();
         if size == 0 {

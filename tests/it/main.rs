@@ -2,4 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failed test panics")]
 
 mod harness;
+mod proxy;
 mod smoke;
+mod wire;

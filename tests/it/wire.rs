@@ -1,0 +1,161 @@
+//! HTTP as bytes: connections on which every line is written and read by hand, for what well-behaved
+//! clients and backends do not do.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use crate::harness::*;
+
+/// One connection, of a client or of a backend.
+pub struct Wire(BufReader<TcpStream>);
+
+impl Wire {
+    pub fn connect(address: SocketAddr) -> Self {
+        Self::of(connect(address))
+    }
+
+    pub fn of(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+        self
+    }
+
+    pub fn head(&mut self) -> (String, Vec<(String, String)>) {
+        read_head(&mut self.0)
+    }
+
+    pub fn answer(&mut self) -> Answer {
+        read_answer(&mut self.0, false)
+    }
+
+    /// The next `count` bytes, as text.
+    pub fn take(&mut self, count: usize) -> String {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// One line without its end.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Everything up to the end of the connection; a reset is an end too.
+    pub fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        match self.0.read_to_end(&mut rest) {
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            result => drop(result.unwrap()),
+        }
+        String::from_utf8(rest).unwrap()
+    }
+
+    /// Nothing comes for `time`, and the connection stays open.
+    pub fn expect_silence(&mut self, time: Duration) {
+        self.0.get_ref().set_read_timeout(Some(time)).unwrap();
+        let got = self.0.fill_buf().map(<[u8]>::to_vec);
+        assert!(
+            got.is_err(),
+            "expected silence, got {:?}",
+            got.map(|b| String::from_utf8_lossy(&b).into_owned())
+        );
+        self.0.get_ref().set_read_timeout(Some(DEADLINE)).unwrap();
+    }
+
+    pub fn stream(&self) -> &TcpStream {
+        self.0.get_ref()
+    }
+
+    /// Ends the connection with a reset.
+    pub fn reset(self) {
+        reset(self.0.into_inner());
+    }
+}
+
+/// Ends a connection with a reset.
+pub fn reset(stream: TcpStream) {
+    tokio::net::TcpSocket::from_std_stream(stream).set_zero_linger().unwrap();
+}
+
+/// A backend that is given each connection, with its number.
+pub fn backend(serve: impl Fn(usize, Wire) + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let serve = std::sync::Arc::new(serve);
+    thread::spawn(move || {
+        let connections = listener.incoming().map_while(Result::ok);
+        for (number, stream) in connections.enumerate() {
+            let serve = std::sync::Arc::clone(&serve);
+            thread::spawn(move || serve(number, Wire::of(stream)));
+        }
+    });
+    address
+}
+
+/// An address at which nothing listens for as long as the guard lives.
+pub fn dead_address() -> SocketAddr {
+    free_address()
+}
+
+/// An answer as it came, but for what belongs to the connection.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Exact {
+    pub line: String,
+    /// Sorted by name; fields of one name keep their order.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// Sends a request that says `Connection: close` and reads what comes until the end.
+pub fn exact(address: SocketAddr, request: &[u8]) -> Exact {
+    let mut stream = connect(address);
+    stream.write_all(request).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let split = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("no head") + 4;
+    let (line, headers) = head_of(&bytes[..split]);
+    let chunked = headers.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case("chunked")
+    });
+    let rest = &bytes[split..];
+    let body = if chunked { read_chunked(&mut &*rest) } else { rest.to_vec() };
+    Exact { line, headers: end_to_end(headers), body }
+}
+
+/// Bytes outside of ASCII are kept apart, one character each.
+fn head_of(bytes: &[u8]) -> (String, Vec<(String, String)>) {
+    let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+    let mut lines = text.split("\r\n").filter(|line| !line.is_empty());
+    let line = lines.next().unwrap().to_owned();
+    let header = |line: &str| {
+        let (name, value) = line.split_once(':').unwrap();
+        (name.to_owned(), value.trim().to_owned())
+    };
+    (line, lines.map(header).collect())
+}
+
+/// Headers without those of one hop and those that a proxy adds.
+pub fn end_to_end(headers: Vec<(String, String)>) -> Vec<(String, String)> {
+    const HOP: [&str; 8] = [
+        "connection",
+        "keep-alive",
+        "transfer-encoding",
+        "date",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "host",
+    ];
+    let mut headers: Vec<_> =
+        headers.into_iter().filter(|(name, _)| !HOP.contains(&name.to_ascii_lowercase().as_str())).collect();
+    headers.sort_by_key(|(name, _)| name.to_ascii_lowercase());
+    headers
+}
