@@ -6,7 +6,12 @@
 //! The exchange then ends by itself, within the upstream's timeouts.
 //!
 //! pingora also puts its own `Date` on every answer. A backend's date is put back here, where the head of
-//! the answer leaves. Everything else passes untouched.
+//! the answer leaves.
+//!
+//! And pingora flushes an answer of known length only at its end, so the first bytes of a slow one would
+//! wait for the last. Here, whoever waits for the client has first handed over what was written.
+//!
+//! Everything else passes untouched.
 
 use std::io;
 use std::pin::Pin;
@@ -33,6 +38,8 @@ pub(super) struct Downstream {
     stream: Stream,
     held: AtomicBool,
     gone: bool,
+    /// Something was written and not flushed.
+    written: bool,
     date: Mutex<Option<HeaderValue>>,
     /// What is left of a head that got its date back.
     head: Vec<u8>,
@@ -41,7 +48,7 @@ pub(super) struct Downstream {
 impl Downstream {
     pub(super) fn new(stream: Stream) -> Self {
         let (held, date) = (AtomicBool::new(false), Mutex::new(None));
-        Self { stream, held, gone: false, date, head: Vec::new() }
+        Self { stream, held, gone: false, written: false, date, head: Vec::new() }
     }
 
     /// The head that leaves next gets this date.
@@ -105,6 +112,10 @@ impl AsyncRead for Downstream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.written && !self.gone {
+            // A broken connection will say so on reading and writing.
+            drop(self.as_mut().poll_flush(context));
+        }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         let left = match &result {
@@ -126,6 +137,7 @@ impl AsyncWrite for Downstream {
         if self.gone && self.is_held() {
             return Poll::Ready(Ok(bytes.len()));
         }
+        self.written = true;
         if self.head.is_empty() {
             self.restore_date(bytes);
         }
@@ -142,6 +154,7 @@ impl AsyncWrite for Downstream {
             return Poll::Ready(Ok(()));
         }
         let result = Pin::new(&mut self.stream).poll_flush(context);
+        self.written = result.is_pending();
         self.sink(result, ())
     }
 
@@ -158,6 +171,7 @@ impl AsyncWrite for Downstream {
         if self.gone && self.is_held() {
             return Poll::Ready(Ok(all));
         }
+        self.written = true;
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.sink(result, all)
     }
