@@ -4,4 +4,5 @@
 mod harness;
 mod proxy;
 mod smoke;
+mod streaming;
 mod wire;

@@ -41,6 +41,11 @@ impl Wire {
         String::from_utf8(bytes).unwrap()
     }
 
+    /// What `read` makes of the stream.
+    pub fn hash(&mut self, read: impl FnOnce(&mut BufReader<TcpStream>) -> u64) -> u64 {
+        read(&mut self.0)
+    }
+
     /// One line without its end.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
