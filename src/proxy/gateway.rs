@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,6 +25,9 @@ use crate::capture::Capture;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::route::Routes;
+
+/// How long the rest of a request is read that was answered before its end.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Requests under way; shutting down waits for them.
 #[derive(Debug, Clone, Default)]
@@ -167,6 +170,15 @@ fn is_http_1_0(session: &Session) -> bool {
     session.req_header().version < Version::HTTP_11
 }
 
+/// Reads what is left of a request that was answered early: closing on unread bytes is a reset, and that
+/// would overtake the answer (RFC 9112, section 9.6).
+async fn linger(session: &mut ServerSession) {
+    session.set_total_drain_timeout(Some(LINGER));
+    if let Err(error) = session.drain_request_body().await {
+        tracing::debug!(error = error.etype().as_str(), "the rest of the request did not come");
+    }
+}
+
 fn downstream(session: &ServerSession) -> Option<&Downstream> {
     match session {
         ServerSession::H1(session) => (**session.stream()).as_any().downcast_ref(),
@@ -299,7 +311,7 @@ impl ProxyHttp for Gateway {
         body: &mut Option<Bytes>,
         _: bool,
         context: &mut Context,
-    ) -> pingora::Result<Option<std::time::Duration>> {
+    ) -> pingora::Result<Option<Duration>> {
         if let (Some(capture), Some(chunk)) = (&mut context.capture, body) {
             capture.response_chunk(chunk);
         }
@@ -341,6 +353,9 @@ impl ProxyHttp for Gateway {
         self.metrics.request_done(context.route, status);
         if let Some(capture) = context.capture.take() {
             self.tap.finish(capture, error.is_none());
+        }
+        if status.is_some() && !session.was_upgraded() {
+            linger(&mut session.downstream_session).await;
         }
     }
 
