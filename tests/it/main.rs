@@ -5,4 +5,5 @@ mod harness;
 mod proxy;
 mod smoke;
 mod streaming;
+mod upstreams;
 mod wire;

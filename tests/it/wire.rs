@@ -105,11 +105,6 @@ pub fn backend(serve: impl Fn(usize, Wire) + Send + Sync + 'static) -> SocketAdd
     address
 }
 
-/// An address at which nothing listens for as long as the guard lives.
-pub fn dead_address() -> SocketAddr {
-    free_address()
-}
-
 /// An answer as it came, but for what belongs to the connection.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Exact {
