@@ -5,5 +5,6 @@ mod harness;
 mod proxy;
 mod smoke;
 mod streaming;
+mod tap;
 mod upstreams;
 mod wire;
