@@ -3,8 +3,10 @@
 
 mod harness;
 mod proxy;
+mod readers;
 mod smoke;
 mod streaming;
 mod tap;
 mod upstreams;
 mod wire;
+mod writers;

@@ -41,6 +41,15 @@ impl Wire {
         String::from_utf8(bytes).unwrap()
     }
 
+    /// Reads a part of an answer: its head, or as many bytes as `part` has.
+    pub fn head_or_take(&mut self, part: &str) {
+        if part.starts_with("HTTP/1.1") {
+            self.head();
+        } else {
+            self.take(part.len());
+        }
+    }
+
     /// What `read` makes of the stream.
     pub fn hash(&mut self, read: impl FnOnce(&mut BufReader<TcpStream>) -> u64) -> u64 {
         read(&mut self.0)
