@@ -156,6 +156,26 @@ impl Event {
     }
 }
 
+#[cfg(test)]
+impl Event {
+    /// What `PUT /api/{model}s/{id}` gives, for everybody; tests change what they are about.
+    pub(crate) fn sample(model: &str, id: &str) -> Self {
+        let record = Json::parse(&format!(r#"{{"id":{id}}}"#));
+        Self {
+            id: Uuid::nil(),
+            time: SystemTime::UNIX_EPOCH,
+            model: Arc::from(model),
+            operation: Operation::Update,
+            action: None,
+            many: false,
+            items: vec![Item { id: Json::parse(id), record, partial: false }],
+            http: Exchange { method: Method::PUT, path: format!("/api/{model}s/{id}"), status: Some(200) },
+            audience: Audience::Everyone,
+            outcome: Outcome::Certain,
+        }
+    }
+}
+
 /// The name that readers subscribe to: `all`, a model (`author`), or one record of it (`author/42`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Topic(Arc<str>);

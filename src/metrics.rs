@@ -12,7 +12,7 @@ use prometheus::{
 pub const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error"];
 
 /// Reasons of `restcast_drops_total`.
-const DROPS: [&str; 3] = ["reader_too_slow", "queue_full", "reader_lags"];
+const DROPS: [&str; 4] = ["reader_too_slow", "queue_full", "reader_lags", "tap_failed"];
 /// Reasons of `restcast_auth_failures_total`.
 const AUTH_FAILURES: [&str; 1] = ["origin"];
 /// Upper ends in seconds; a request through a proxy takes between a tenth of a millisecond and a minute.
@@ -41,7 +41,7 @@ pub struct Metrics {
     id_conflicts: IntCounter,
     publications: IntCounter,
     deliveries: Vec<IntCounter>,
-    drops: [IntCounter; 3],
+    drops: [IntCounter; 4],
     connections: Vec<IntGauge>,
     subscriptions: Vec<IntGauge>,
     queue_depth: IntGauge,
@@ -71,7 +71,8 @@ impl Metrics {
             made.counters("restcast_deliveries_total", "Frames handed to readers by dialect", &["dialect"])?;
         let drops = made.counters(
             "restcast_drops_total",
-            "Events or readers dropped: reader_too_slow and reader_lags count readers, queue_full events",
+            "Events or readers dropped: reader_too_slow and reader_lags count readers, queue_full and \
+             tap_failed events",
             &["reason"],
         )?;
         let auth = made.counters(
@@ -182,21 +183,21 @@ impl Metrics {
 
     /// The queue in front of the hub was full.
     pub fn event_lost(&self) {
-        let [_, queue_full, _] = &self.drops;
+        let [_, queue_full, ..] = &self.drops;
         queue_full.inc();
     }
 
     /// Readers were closed because events were lost.
     pub fn readers_lag(&self, readers: usize) {
-        let [.., lags] = &self.drops;
+        let [.., lags, _] = &self.drops;
         lags.inc_by(readers as u64);
-        tracing::error!(readers, "events were lost (tap.queue_limit reached); closed all readers");
+        tracing::error!(readers, "events were lost (tap.queue_limit reached, or a bug); closed all readers");
     }
 
     /// A job of the tap failed by a bug of ours.
     pub fn tap_failed(&self) {
-        let [_, queue_full, _] = &self.drops;
-        queue_full.inc();
+        let [.., failed] = &self.drops;
+        failed.inc();
         tracing::error!("the tap could not read an answer; its event is lost");
     }
 

@@ -1,15 +1,17 @@
 //! From finished writes to the hub. The proxy hands over a job and goes on; one worker thread turns jobs
 //! into events in the order in which they came and gives them to the broker.
 //!
-//! The queue between them is bounded. When it is full the event is lost, and since nobody may miss one
-//! unknowingly, every reader is then closed with "events lost" and reloads when it is back.
+//! The queue between them is bounded. When it is full, or a bug of ours makes a job panic, the event is
+//! lost, and since nobody may miss one unknowingly, every reader is then closed with "events lost" and
+//! reloads when it is back.
 
 mod memory;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fmt, io, thread};
 
 use crate::event::Event;
@@ -36,10 +38,7 @@ pub struct Publisher {
 }
 
 #[derive(Debug)]
-struct End {
-    queue: Arc<Jobs>,
-    lost: Arc<AtomicU64>,
-}
+struct End(Arc<Jobs>);
 
 struct Jobs(Queue<Job>);
 
@@ -51,12 +50,12 @@ impl fmt::Debug for Jobs {
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.queue.0.close();
+        self.0.0.close();
     }
 }
 
 impl Publisher {
-    /// Starts the worker, with room for `capacity` jobs.
+    /// Starts the worker. `capacity` jobs may wait, and as many be taken and not done yet.
     ///
     /// # Errors
     /// The operating system gives no thread.
@@ -66,71 +65,61 @@ impl Publisher {
         hub: Arc<Hub>,
         metrics: Arc<Metrics>,
     ) -> io::Result<(Self, thread::JoinHandle<()>)> {
-        let end = End { queue: Arc::new(Jobs(Queue::new(capacity))), lost: Arc::default() };
-        let worker = Worker {
-            jobs: Arc::clone(&end.queue),
-            lost: Arc::clone(&end.lost),
-            told: 0,
-            broker,
-            hub,
-            metrics: Arc::clone(&metrics),
-        };
+        let jobs = Arc::new(Jobs(Queue::new(capacity)));
+        let worker = Worker { jobs: Arc::clone(&jobs), broker, hub, metrics: Arc::clone(&metrics) };
         let thread = thread::Builder::new().name("restcast-hub".to_owned()).spawn(move || worker.run())?;
-        Ok((Self { end: Arc::new(end), metrics }, thread))
+        Ok((Self { end: Arc::new(End(jobs)), metrics }, thread))
     }
 
     /// Hands over a job; never waits.
     pub fn publish(&self, job: Job) {
-        if !self.end.queue.0.push(job) {
-            self.end.lost.fetch_add(1, Ordering::Release);
+        if !self.end.0.0.push(job) {
             self.metrics.event_lost();
         }
     }
 
     /// Jobs that wait.
     pub fn depth(&self) -> usize {
-        self.end.queue.0.len()
+        self.end.0.0.len()
     }
 }
 
 struct Worker {
     jobs: Arc<Jobs>,
-    lost: Arc<AtomicU64>,
-    told: u64,
     broker: Arc<dyn Broker>,
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
 }
 
 impl Worker {
-    fn run(mut self) {
+    fn run(self) {
         let mut batch = Vec::new();
-        while self.jobs.0.take(&mut batch) {
-            for job in batch.drain(..) {
-                self.work(job);
-            }
-            self.tell_of_losses();
-        }
-    }
-
-    /// A job that panics is a bug of ours; it costs its own event and nothing else.
-    fn work(&self, job: Job) {
-        match catch_unwind(AssertUnwindSafe(job)) {
-            Ok(Some(event)) => self.broker.publish(event),
-            Ok(None) => {}
-            Err(_) => {
-                self.metrics.tap_failed();
-                self.lost.fetch_add(1, Ordering::Release);
+        let mut told = 0;
+        while let Some(refused) = self.jobs.0.take(&mut batch) {
+            let failed = batch.drain(..).filter_map(|job| self.work(job)).count();
+            // What was refused came behind this batch, so its readers are closed in the right place.
+            if failed > 0 || refused != told {
+                told = refused;
+                let closed = self.hub.close_all(CloseReason::Lagging);
+                self.metrics.readers_lag(closed);
             }
         }
     }
 
-    fn tell_of_losses(&mut self) {
-        let lost = self.lost.load(Ordering::Acquire);
-        if lost != self.told {
-            self.told = lost;
-            let closed = self.hub.close_all(CloseReason::Lagging);
-            self.metrics.readers_lag(closed);
-        }
+    /// Does one job. A panic is a bug of ours, and costs its own event and nothing else: what it leaves
+    /// behind is whole, since a job owns what it reads.
+    fn work(&self, job: Job) -> Option<Failed> {
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(event) = job() {
+                self.broker.publish(event);
+            }
+        }));
+        done.is_err().then(|| {
+            self.metrics.tap_failed();
+            Failed
+        })
     }
 }
+
+/// A job panicked.
+struct Failed;

@@ -23,13 +23,15 @@ pub(super) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     items: Vec<T>,
+    /// Items that found no room, ever.
+    refused: u64,
     asleep: bool,
     closed: bool,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new(capacity: usize) -> Self {
-        let state = State { items: Vec::new(), asleep: false, closed: false };
+        let state = State { items: Vec::new(), refused: 0, asleep: false, closed: false };
         Self { state: Mutex::new(state), filled: Condvar::new(), capacity }
     }
 
@@ -37,6 +39,7 @@ impl<T> Queue<T> {
     pub(super) fn push(&self, item: T) -> bool {
         let mut state = self.lock();
         if state.items.len() >= self.capacity {
+            state.refused += 1;
             return false;
         }
         state.items.push(item);
@@ -57,8 +60,10 @@ impl<T> Queue<T> {
         self.filled.notify_one();
     }
 
-    /// Waits for items and puts all of them into `batch`, which must be empty; `false` at the end.
-    pub(super) fn take(&self, batch: &mut Vec<T>) -> bool {
+    /// Waits for items and puts all of them into `batch`, which must be empty. Returns how many found no
+    /// room until now, or `None` at the end. A refused item means that others wait, so whoever takes those
+    /// learns of it.
+    pub(super) fn take(&self, batch: &mut Vec<T>) -> Option<u64> {
         let mut state = self.lock();
         if state.items.is_empty() && !state.closed {
             drop(state);
@@ -67,13 +72,13 @@ impl<T> Queue<T> {
         }
         while state.items.is_empty() {
             if state.closed {
-                return false;
+                return None;
             }
             state.asleep = true;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut state.items, batch);
-        true
+        Some(state.refused)
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -94,7 +99,7 @@ mod tests {
         let reader = Arc::clone(&queue);
         let worker = thread::spawn(move || {
             let (mut batch, mut all) = (Vec::new(), Vec::new());
-            while reader.take(&mut batch) {
+            while reader.take(&mut batch).is_some() {
                 all.append(&mut batch);
             }
             all
@@ -111,7 +116,7 @@ mod tests {
         let queue = Queue::new(2);
         assert!(queue.push(1) && queue.push(2) && !queue.push(3));
         let mut batch = Vec::new();
-        assert!(queue.take(&mut batch));
+        assert_eq!(queue.take(&mut batch), Some(1));
         assert_eq!((batch.as_slice(), queue.len()), ([1, 2].as_slice(), 0));
         assert!(queue.push(4));
     }

@@ -1,0 +1,161 @@
+use std::sync::Mutex;
+use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
+
+use super::*;
+use crate::hub::{Lane, Sent, Subscriber};
+use crate::identity::Identity;
+use crate::message::{Encode, Frame, Publication};
+use crate::metrics::Labels;
+
+/// No test waits that long unless it fails.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Tells a test what was published.
+#[derive(Debug)]
+struct Told(Mutex<std_mpsc::Sender<String>>);
+
+impl Broker for Told {
+    fn publish(&self, event: Event) {
+        assert_ne!(&*event.model, "cursed", "a bug in the broker");
+        self.0.lock().unwrap().send(event.model.to_string()).unwrap();
+    }
+}
+
+/// A reader that only notes why it was closed.
+#[derive(Debug, Default)]
+struct Closed(Mutex<Vec<CloseReason>>);
+
+impl Lane for Closed {
+    fn send(&self, _: &Frame) -> Sent {
+        Sent::Written
+    }
+
+    fn close(&self, reason: CloseReason) {
+        self.0.lock().unwrap().push(reason);
+    }
+}
+
+#[derive(Debug)]
+struct Mute;
+
+impl Encode for Mute {
+    fn encode(&self, _: &Publication) -> Option<Frame> {
+        None
+    }
+}
+
+struct Setup {
+    publisher: Publisher,
+    worker: thread::JoinHandle<()>,
+    published: std_mpsc::Receiver<String>,
+    reader: Arc<Closed>,
+    metrics: Arc<Metrics>,
+    _subscriber: Subscriber,
+}
+
+fn setup(capacity: usize) -> Setup {
+    let hub = Arc::new(Hub::new(vec![Arc::new(Mute)], 10));
+    let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
+    let (told, published) = std_mpsc::channel();
+    let reader = Arc::new(Closed::default());
+    let lane = Arc::clone(&reader) as Arc<dyn Lane>;
+    let subscriber = hub.attach(lane, 0, Identity::Anonymous).unwrap();
+    let broker = Arc::new(Told(Mutex::new(told)));
+    let (publisher, worker) = Publisher::start(capacity, broker, hub, Arc::clone(&metrics)).unwrap();
+    Setup { publisher, worker, published, reader, metrics, _subscriber: subscriber }
+}
+
+impl Setup {
+    fn publish(&self, model: &'static str) {
+        self.publisher.publish(Box::new(move || Some(Event::sample(model, "1"))));
+    }
+
+    /// Puts a job that ends when the test says so, and waits until the worker is in it.
+    fn block(&self) -> std_mpsc::Sender<()> {
+        let (go, wait) = std_mpsc::channel::<()>();
+        let (begun, started) = std_mpsc::channel();
+        self.publisher.publish(Box::new(move || {
+            begun.send(()).unwrap();
+            wait.recv_timeout(DEADLINE).unwrap();
+            None
+        }));
+        started.recv_timeout(DEADLINE).unwrap();
+        go
+    }
+
+    fn next(&self) -> String {
+        self.published.recv_timeout(DEADLINE).unwrap()
+    }
+
+    /// Ends the worker; returns why the reader was closed, and the drops as the metrics show them.
+    fn end(self) -> (Vec<CloseReason>, String) {
+        let metrics = self.metrics.render(0);
+        drop(self.publisher);
+        self.worker.join().unwrap();
+        let closed = self.reader.0.lock().unwrap().clone();
+        let drops = metrics.lines().filter(|line| line.starts_with("restcast_drops_total{"));
+        let drops = drops.filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>().join("; ");
+        (closed, drops.replace("restcast_drops_total", ""))
+    }
+}
+
+#[test]
+fn jobs_become_events_in_the_order_in_which_they_came() {
+    let setup = setup(100);
+    let go = setup.block();
+    for model in ["a", "b", "c"] {
+        setup.publish(model);
+    }
+    setup.publisher.publish(Box::new(|| None));
+    setup.publish("d");
+    assert_eq!(setup.publisher.depth(), 5);
+    go.send(()).unwrap();
+    assert_eq!([setup.next(), setup.next(), setup.next(), setup.next()], ["a", "b", "c", "d"]);
+    assert_eq!(setup.end(), (vec![], String::new()));
+}
+
+#[test]
+fn a_full_queue_loses_events_and_tells_every_reader_once() {
+    let setup = setup(2);
+    let go = setup.block();
+    for model in ["a", "b", "lost", "lost"] {
+        setup.publish(model);
+    }
+    go.send(()).unwrap();
+    assert_eq!([setup.next(), setup.next()], ["a", "b"]);
+    setup.publish("c");
+    assert_eq!(setup.next(), "c");
+    let (closed, drops) = setup.end();
+    assert_eq!(closed, [CloseReason::Lagging]);
+    assert_eq!(closed[0].code(), 1013);
+    assert_eq!(drops, r#"{reason="queue_full"} 2; {reason="reader_lags"} 1"#);
+}
+
+#[test]
+fn a_job_or_broker_that_panics_does_not_end_the_worker() {
+    let setup = setup(10);
+    setup.publisher.publish(Box::new(|| panic!("a bug in the tap")));
+    setup.publish("a");
+    assert_eq!(setup.next(), "a");
+    setup.publish("cursed");
+    setup.publish("b");
+    assert_eq!(setup.next(), "b");
+    let (closed, drops) = setup.end();
+    assert_eq!(closed, [CloseReason::Lagging, CloseReason::Lagging], "their events are lost");
+    assert_eq!(drops, r#"{reason="reader_lags"} 2; {reason="tap_failed"} 2"#);
+}
+
+#[test]
+fn the_worker_does_what_waits_and_ends_with_the_last_publisher() {
+    let setup = setup(10);
+    let go = setup.block();
+    let other = setup.publisher.clone();
+    setup.publish("a");
+    other.publish(Box::new(|| Some(Event::sample("b", "1"))));
+    let Setup { publisher, worker, published, .. } = setup;
+    drop((publisher, other));
+    go.send(()).unwrap();
+    worker.join().unwrap();
+    assert_eq!(published.try_iter().collect::<Vec<_>>(), ["a", "b"]);
+}
