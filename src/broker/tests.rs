@@ -47,8 +47,8 @@ impl Encode for Mute {
 
 struct Setup {
     publisher: Publisher,
-    worker: thread::JoinHandle<()>,
-    published: std_mpsc::Receiver<String>,
+    thread: thread::JoinHandle<()>,
+    events: std_mpsc::Receiver<String>,
     reader: Arc<Closed>,
     metrics: Arc<Metrics>,
     _subscriber: Subscriber,
@@ -57,13 +57,13 @@ struct Setup {
 fn setup(capacity: usize) -> Setup {
     let hub = Arc::new(Hub::new(vec![Arc::new(Mute)], 10));
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
-    let (told, published) = std_mpsc::channel();
+    let (told, events) = std_mpsc::channel();
     let reader = Arc::new(Closed::default());
     let lane = Arc::clone(&reader) as Arc<dyn Lane>;
     let subscriber = hub.attach(lane, 0, Identity::Anonymous).unwrap();
     let broker = Arc::new(Told(Mutex::new(told)));
-    let (publisher, worker) = Publisher::start(capacity, broker, hub, Arc::clone(&metrics)).unwrap();
-    Setup { publisher, worker, published, reader, metrics, _subscriber: subscriber }
+    let (publisher, thread) = Publisher::start(capacity, broker, hub, Arc::clone(&metrics)).unwrap();
+    Setup { publisher, thread, events, reader, metrics, _subscriber: subscriber }
 }
 
 impl Setup {
@@ -85,14 +85,14 @@ impl Setup {
     }
 
     fn next(&self) -> String {
-        self.published.recv_timeout(DEADLINE).unwrap()
+        self.events.recv_timeout(DEADLINE).unwrap()
     }
 
     /// Ends the worker; returns why the reader was closed, and the drops as the metrics show them.
     fn end(self) -> (Vec<CloseReason>, String) {
         let metrics = self.metrics.render(0);
         drop(self.publisher);
-        self.worker.join().unwrap();
+        self.thread.join().unwrap();
         let closed = self.reader.0.lock().unwrap().clone();
         let drops = metrics.lines().filter(|line| line.starts_with("restcast_drops_total{"));
         let drops = drops.filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>().join("; ");
@@ -153,9 +153,9 @@ fn the_worker_does_what_waits_and_ends_with_the_last_publisher() {
     let other = setup.publisher.clone();
     setup.publish("a");
     other.publish(Box::new(|| Some(Event::sample("b", "1"))));
-    let Setup { publisher, worker, published, .. } = setup;
+    let Setup { publisher, thread, events, .. } = setup;
     drop((publisher, other));
     go.send(()).unwrap();
-    worker.join().unwrap();
-    assert_eq!(published.try_iter().collect::<Vec<_>>(), ["a", "b"]);
+    thread.join().unwrap();
+    assert_eq!(events.try_iter().collect::<Vec<_>>(), ["a", "b"]);
 }
