@@ -20,6 +20,7 @@ pub struct OutboxLimits {
 pub struct Outbox {
     frames: VecDeque<Bytes>,
     bytes: usize,
+    /// The first must leave, whatever happens to the others: a part of it has, or it is the greeting.
     begun: bool,
     limits: OutboxLimits,
 }
@@ -34,6 +35,11 @@ impl Outbox {
         Self { frames: VecDeque::new(), bytes: 0, begun: false, limits }
     }
 
+    /// An outbox in which `greeting` waits; nothing takes its place but [`replace`](Self::replace).
+    pub fn greeting(greeting: Bytes, limits: OutboxLimits) -> Self {
+        Self { bytes: greeting.len(), frames: VecDeque::from([greeting]), begun: true, limits }
+    }
+
     /// Nothing waits.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
@@ -44,21 +50,22 @@ impl Outbox {
         self.bytes
     }
 
+    /// More than half of what may wait does.
+    pub fn is_busy(&self) -> bool {
+        self.frames.len() > self.limits.frames / 2 || self.bytes > self.limits.bytes / 2
+    }
+
     /// Puts a frame behind those that wait. `written` of its bytes have left already.
     ///
     /// # Errors
     /// [`Full`], and the frame is not kept.
     pub fn push(&mut self, frame: &Bytes, written: usize) -> Result<(), Full> {
-        let rest = frame.slice(written.min(frame.len())..);
-        let fits = self.frames.len() < self.limits.frames && self.bytes + rest.len() <= self.limits.bytes;
+        let bytes = self.bytes + frame.len() - written.min(frame.len());
+        let fits = self.frames.len() < self.limits.frames && bytes <= self.limits.bytes;
         if !fits && !self.frames.is_empty() {
             return Err(Full);
         }
-        if self.frames.is_empty() {
-            self.begun = written > 0;
-        }
-        self.bytes += rest.len();
-        self.frames.push_back(rest);
+        self.push_unbounded(frame, written);
         Ok(())
     }
 
@@ -68,10 +75,25 @@ impl Outbox {
         self.bytes = self.frames.iter().map(Bytes::len).sum();
     }
 
-    /// Puts a last frame behind what waits, whatever the limits.
-    pub fn push_last(&mut self, frame: &Bytes) {
-        self.bytes += frame.len();
-        self.frames.push_back(frame.clone());
+    /// Puts a frame behind what waits, whatever the limits. For what is bounded otherwise: the close frame,
+    /// and answers to a client of which no more is read while the outbox [is busy](Self::is_busy).
+    pub fn push_unbounded(&mut self, frame: &Bytes, written: usize) {
+        let rest = frame.slice(written.min(frame.len())..);
+        if self.frames.is_empty() {
+            self.begun = written > 0;
+        }
+        self.bytes += rest.len();
+        self.frames.push_back(rest);
+    }
+
+    /// Forgets everything, the rest of a frame too: nothing more will be written.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.limits);
+    }
+
+    /// Puts `instead` in place of all that waits.
+    pub fn replace(&mut self, instead: Bytes) {
+        *self = Self::greeting(instead, self.limits);
     }
 
     /// The next bytes to write, for one vectored write; returns how many slices were filled.

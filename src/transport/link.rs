@@ -2,8 +2,12 @@
 //!
 //! The rule: whoever has a frame tries the socket first, under the connection's lock and with a waker that
 //! does nothing. Only what the socket does not take waits in the outbox, and then the connection's task is
-//! woken and writes it when the socket is ready. A direct write is tried only while nothing waits: a waker
-//! that does nothing would otherwise replace the task's own.
+//! woken and writes it when the socket is ready. A direct write is tried only while nothing waits and no
+//! close frame has been sent, that is, while the task waits neither to write nor to shut down: a waker that
+//! does nothing would otherwise replace the task's own.
+//!
+//! No wake-up is lost: the task registers before it writes, whoever is the first to let something wait
+//! wakes it, and both happen under the lock.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -38,24 +42,30 @@ struct Inner<S> {
     progress: bool,
 }
 
+/// How far a direct write came.
+enum Wrote {
+    /// Nothing is left to be put into the outbox.
+    All(Sent),
+    /// So many bytes; the rest must wait.
+    Part(usize),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Frames are taken.
     Open,
-    /// A close frame is the last one in the outbox, or has left.
-    Closing(CloseReason),
-    /// The socket is broken.
+    /// A close frame, ours or the answer to the peer's, is the last one in the outbox, or has left.
+    Closing,
+    /// The socket is broken, or the connection has ended.
     Gone,
 }
 
 impl<S: Stream> Link<S> {
     /// `first` waits until the connection's task runs, and everything else behind it.
     pub(super) fn new(stream: S, first: Bytes, limits: OutboxLimits) -> Self {
-        let mut outbox = Outbox::new(limits);
-        outbox.push_last(&first);
         Self(Mutex::new(Inner {
             stream,
-            outbox,
+            outbox: Outbox::greeting(first, limits),
             unflushed: false,
             state: State::Open,
             task: None,
@@ -73,18 +83,24 @@ impl<S: Stream> Link<S> {
 
     /// Puts `instead` in place of all that waits.
     pub(super) fn replace(&self, instead: Bytes) {
+        self.lock().outbox.replace(instead);
+    }
+
+    /// The connection has ended: nothing more is written, and what waits is given back at once, although
+    /// the hub may still hold the link for a moment.
+    pub(super) fn end(&self) {
         let mut inner = self.lock();
-        inner.outbox.abandon();
-        inner.outbox.push_last(&instead);
+        inner.state = State::Gone;
+        inner.outbox.clear();
     }
 
     pub(super) fn state(&self) -> State {
         self.lock().state
     }
 
-    /// Bytes that wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.lock().outbox.len()
+    /// So much waits that the peer should read before it says more.
+    pub(super) fn is_busy(&self) -> bool {
+        self.lock().outbox.is_busy()
     }
 
     /// Whether the peer took bytes since the last call.
@@ -109,11 +125,28 @@ impl<S: Stream> Link<S> {
         Pin::new(&mut self.lock().stream).poll_shutdown(context)
     }
 
-    /// Sends bytes that are whole frames already: the codec's PONGs and its answer to a close.
-    pub(super) fn send_control(&self, frames: &[u8]) {
+    /// Sends a frame that answers the peer. Never too much: the peer is not read while the link is busy.
+    pub(super) fn answer(&self, frame: &Bytes) {
         let mut inner = self.lock();
         if inner.state == State::Open {
-            inner.send(&Bytes::copy_from_slice(frames));
+            inner.answer(frame);
+        }
+    }
+
+    /// Sends the last frame: the answer to the peer's close.
+    pub(super) fn answer_last(&self, frame: &Bytes) {
+        let mut inner = self.lock();
+        if inner.state == State::Open {
+            inner.state = State::Closing;
+            inner.answer(frame);
+        }
+    }
+
+    /// Sends a frame if nothing waits.
+    pub(super) fn send_if_idle(&self, frame: &Frame) {
+        let mut inner = self.lock();
+        if inner.state == State::Open && inner.is_idle() {
+            inner.answer(frame.websocket());
         }
     }
 
@@ -139,46 +172,62 @@ impl<S: Stream> Lane for Link<S> {
 
 impl<S: Stream> Inner<S> {
     fn send(&mut self, bytes: &Bytes) -> Sent {
-        if !self.outbox.is_empty() || self.unflushed {
-            return self.queue(bytes, 0);
+        let idle = self.is_idle();
+        let written = match self.write(bytes) {
+            Wrote::All(sent) => return sent,
+            Wrote::Part(written) => written,
+        };
+        if self.outbox.push(bytes, written) == Err(Full) {
+            self.close(CloseReason::Overflow);
+            return Sent::Overflow;
         }
-        let mut context = Context::from_waker(Waker::noop());
-        match Pin::new(&mut self.stream).poll_write(&mut context, bytes) {
-            Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => self.fail(),
-            Poll::Ready(Ok(written)) if written < bytes.len() => self.queue(bytes, written),
-            Poll::Ready(Ok(_)) => match Pin::new(&mut self.stream).poll_flush(&mut context) {
-                Poll::Ready(Ok(())) => Sent::Written,
-                Poll::Ready(Err(_)) => self.fail(),
-                Poll::Pending => {
-                    self.unflushed = true;
-                    self.wake();
-                    Sent::Queued
-                }
-            },
-            Poll::Pending => self.queue(bytes, 0),
+        if idle {
+            self.wake();
+        }
+        Sent::Queued
+    }
+
+    fn answer(&mut self, bytes: &Bytes) {
+        let idle = self.is_idle();
+        if let Wrote::Part(written) = self.write(bytes) {
+            self.outbox.push_unbounded(bytes, written);
+            if idle {
+                self.wake();
+            }
         }
     }
 
-    fn queue(&mut self, bytes: &Bytes, written: usize) -> Sent {
-        let first = self.outbox.is_empty() && !self.unflushed;
-        match self.outbox.push(bytes, written) {
-            Ok(()) => {
-                if first {
+    /// Nothing waits, so the task does not wait for the socket.
+    fn is_idle(&self) -> bool {
+        self.outbox.is_empty() && !self.unflushed
+    }
+
+    /// Writes directly what can be.
+    fn write(&mut self, bytes: &Bytes) -> Wrote {
+        if !self.is_idle() {
+            return Wrote::Part(0);
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut self.stream).poll_write(&mut context, bytes) {
+            Poll::Ready(Ok(0) | Err(_)) => Wrote::All(self.fail()),
+            Poll::Ready(Ok(written)) if written < bytes.len() => Wrote::Part(written),
+            Poll::Ready(Ok(_)) => match Pin::new(&mut self.stream).poll_flush(&mut context) {
+                Poll::Ready(Ok(())) => Wrote::All(Sent::Written),
+                Poll::Ready(Err(_)) => Wrote::All(self.fail()),
+                Poll::Pending => {
+                    self.unflushed = true;
                     self.wake();
+                    Wrote::All(Sent::Queued)
                 }
-                Sent::Queued
-            }
-            Err(Full) => {
-                self.close(CloseReason::Overflow);
-                Sent::Overflow
-            }
+            },
+            Poll::Pending => Wrote::Part(0),
         }
     }
 
     fn close(&mut self, reason: CloseReason) {
         self.outbox.abandon();
-        self.outbox.push_last(Frame::close(reason).websocket());
-        self.state = State::Closing(reason);
+        self.outbox.push_unbounded(Frame::close(reason).websocket(), 0);
+        self.state = State::Closing;
         self.wake();
     }
 

@@ -26,6 +26,8 @@ use crate::message::{CloseReason, Frame, Message, Turn};
 const READS_PER_POLL: usize = 32;
 /// Grows with the first larger message; idle connections keep this much.
 const READ_BUFFER_BYTES: usize = 256;
+/// First byte of a close frame: FIN and opcode 8.
+const CLOSE_FRAME: u8 = 0x88;
 /// How long a peer may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// PINGs without any sign of life after which a peer counts as dead.
@@ -91,6 +93,7 @@ impl<S: Stream> WebSocket<S> {
             missed: 0,
         };
         poll_fn(|context| connection.poll(context)).await;
+        connection.link.end();
     }
 }
 
@@ -131,8 +134,9 @@ impl<S: Stream> Connection<S> {
                 }
             }
             Stage::Ending if drained => {
-                ready!(self.link.poll_shutdown(context)).unwrap_or_default();
-                if self.poll_discard(context).is_ready() {
+                // Whether or not it worked: the timer ends what does not end by itself.
+                let shut_down = self.link.poll_shutdown(context).is_ready();
+                if shut_down && self.poll_discard(context).is_ready() {
                     return Poll::Ready(());
                 }
             }
@@ -144,9 +148,9 @@ impl<S: Stream> Connection<S> {
     /// The hub may have closed the link, or found it broken.
     fn follow_link(&mut self) {
         match self.link.state() {
-            State::Closing(_) if self.stage == Stage::Open => self.enter(Stage::Closing),
+            State::Closing if self.stage == Stage::Open => self.enter(Stage::Closing),
             State::Gone => self.enter(Stage::Ending),
-            State::Open | State::Closing(_) => {}
+            State::Open | State::Closing => {}
         }
     }
 
@@ -160,7 +164,7 @@ impl<S: Stream> Connection<S> {
     /// Reads until the socket is empty. A client that leaves its replies unread is not read either.
     fn poll_messages(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_POLL {
-            if self.link.waiting() > self.limits.outbox.bytes / 2 {
+            if self.link.is_busy() {
                 return Poll::Pending;
             }
             let mut socket = Socket { link: &*self.link, context, heard: &mut self.heard };
@@ -205,7 +209,7 @@ impl<S: Stream> Connection<S> {
             self.subscriber.handle(command);
         }
         for frame in &turn.frames {
-            self.link.send(frame);
+            self.link.answer(frame.websocket());
         }
     }
 
@@ -235,7 +239,7 @@ impl<S: Stream> Connection<S> {
             self.link.close(CloseReason::Silent);
             self.enter(Stage::Ending);
         } else {
-            self.link.send(&Frame::ping());
+            self.link.send_if_idle(&Frame::ping());
             self.timer.as_mut().reset(Instant::now() + self.limits.ping_interval);
         }
         context.waker().wake_by_ref();
@@ -275,8 +279,15 @@ impl<S: Stream> Read for Socket<'_, '_, S> {
 }
 
 impl<S: Stream> Write for Socket<'_, '_, S> {
+    /// The codec's own frames, one at a time since its write buffer has no size: PONGs, and its answer to a
+    /// close, after which nothing may follow (RFC 6455, section 5.5.1).
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.link.send_control(buffer);
+        let frame = Bytes::copy_from_slice(buffer);
+        if buffer.first() == Some(&CLOSE_FRAME) {
+            self.link.answer_last(&frame);
+        } else {
+            self.link.answer(&frame);
+        }
         Ok(buffer.len())
     }
 

@@ -1,0 +1,155 @@
+//! Every order in which the hub, the connection's task and the socket may take their turns. Each turn is one
+//! hold of the link's lock, so orders of turns are all that threads could do.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use proptest::prelude::*;
+
+use super::super::link::{Link, State};
+use super::script::{Script, Scripted};
+use super::*;
+use crate::hub::{Lane as _, Sent};
+
+#[derive(Debug, Clone)]
+enum Turn {
+    /// The hub has an event of so many bytes.
+    Event(usize),
+    /// The task answers its client with so many bytes.
+    Answer(usize),
+    /// The hub closes the connection.
+    Close,
+    /// The socket can take so many bytes and flushes more.
+    Room(usize, usize),
+    /// The task runs, if it was woken: all of it, or only until it has registered.
+    Run,
+    Register,
+}
+
+/// A task that runs when it was woken, and only then.
+struct Task {
+    woken: Arc<Woken>,
+    waker: Waker,
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Task {
+    fn new() -> Self {
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        Self { waker: Waker::from(Arc::clone(&woken)), woken }
+    }
+
+    fn run(&self, link: &Link<Scripted>) {
+        while self.woken.0.swap(false, Ordering::Relaxed) {
+            link.register(&self.waker);
+            if let Poll::Ready(drained) = link.poll_drain(&mut Context::from_waker(&self.waker)) {
+                drained.unwrap();
+            }
+        }
+    }
+}
+
+fn turns() -> impl Strategy<Value = Vec<Turn>> {
+    let turn = prop_oneof![
+        8 => (0..30usize).prop_map(Turn::Event),
+        3 => (0..30usize).prop_map(Turn::Answer),
+        1 => Just(Turn::Close),
+        6 => (0..40usize, 0..3usize).prop_map(|(room, flushes)| Turn::Room(room, flushes)),
+        6 => Just(Turn::Run),
+        2 => Just(Turn::Register),
+    ];
+    prop::collection::vec(turn, 0..80)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn whatever_waits_is_written_in_order_and_whole(turns in turns(), frames in 1..6usize) {
+        let (script, stream) = Script::new();
+        let link = Link::new(stream, Bytes::from(GREETING), OutboxLimits { frames, bytes: 100 });
+        let task = Task::new();
+        let mut expected = vec![GREETING.as_bytes().to_vec()];
+        let mut reason = None;
+        for (number, turn) in turns.into_iter().enumerate() {
+            let frame = |length| Frame::binary(&vec![u8::try_from(number).unwrap(); length]);
+            match turn {
+                Turn::Event(length) => {
+                    let frame = frame(length);
+                    match link.send(&frame) {
+                        Sent::Written | Sent::Queued => expected.push(frame.websocket().to_vec()),
+                        Sent::Overflow => reason = Some(CloseReason::Overflow),
+                        Sent::Gone => prop_assert!(reason.is_some()),
+                    }
+                }
+                Turn::Answer(length) => {
+                    let frame = frame(length);
+                    link.answer(frame.websocket());
+                    if reason.is_none() {
+                        expected.push(frame.websocket().to_vec());
+                    }
+                }
+                Turn::Close => {
+                    link.close(CloseReason::GoingAway);
+                    reason = reason.or(Some(CloseReason::GoingAway));
+                }
+                Turn::Room(room, flushes) => script.grant(room, flushes),
+                Turn::Run => task.run(&link),
+                Turn::Register => link.register(&task.waker),
+            }
+        }
+        // The socket takes everything from now on. Nobody wakes the task but the link and the socket.
+        script.grant(usize::MAX, usize::MAX);
+        task.run(&link);
+        let written = script.written();
+        match reason {
+            None => prop_assert_eq!(written, expected.concat()),
+            Some(reason) => {
+                prop_assert_eq!(link.state(), State::Closing);
+                let close = Frame::close(reason);
+                let before = written.strip_suffix(close.websocket().as_ref());
+                let before = before.expect("the close frame comes last");
+                let whole = (1..=expected.len()).any(|count| expected[..count].concat() == before);
+                prop_assert!(whole, "frames are left out only at the end, and only whole ones");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flush_that_must_wait_is_done_by_the_task() {
+    let (script, stream) = Script::new();
+    let link = Link::new(stream, Bytes::from(GREETING), LIMITS.outbox);
+    let task = Task::new();
+    script.grant(usize::MAX, 1);
+    task.run(&link);
+    assert_eq!(link.send(&Frame::text("a")), Sent::Queued);
+    assert_eq!(link.send(&Frame::text("b")), Sent::Queued);
+    task.run(&link);
+    assert_eq!(script.written(), GREETING.as_bytes());
+    script.grant(0, 2);
+    task.run(&link);
+    let frames = [GREETING.as_bytes(), b"\x81\x01a", b"\x81\x01b"].concat();
+    assert_eq!(script.written(), frames);
+    script.grant(0, 1);
+    assert_eq!(link.send(&Frame::text("c")), Sent::Written);
+}
+
+#[test]
+fn nothing_is_written_once_the_connection_has_ended() {
+    let (script, stream) = Script::new();
+    let link = Link::new(stream, Bytes::from(GREETING), LIMITS.outbox);
+    link.end();
+    script.grant(usize::MAX, usize::MAX);
+    assert_eq!(link.send(&Frame::text("late")), Sent::Gone);
+    link.close(CloseReason::GoingAway);
+    Task::new().run(&link);
+    assert_eq!(script.written(), b"");
+}
