@@ -3,7 +3,12 @@
 mod echo;
 mod flarchitect;
 #[cfg(test)]
+#[path = "../../tests/transcripts/script.rs"]
+mod script;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transcript_tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,97 @@
+//! The golden conversations of `tests/transcripts/` with the real executable over real sockets.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use crate::harness::*;
+use crate::script::{self, Exchange, Said, Stage};
+
+struct Real {
+    proxy: Proxy,
+    answer: Arc<Mutex<Vec<u8>>>,
+    readers: HashMap<String, Reader>,
+}
+
+impl Real {
+    fn new(config: &str) -> Self {
+        let answer = Arc::new(Mutex::new(Vec::new()));
+        let next = Arc::clone(&answer);
+        let origin = Origin::start(move |_, stream| stream.write_all(&next.lock().unwrap()).is_ok());
+        Self { proxy: Proxy::with(origin.address, config), answer, readers: HashMap::new() }
+    }
+
+    fn reader(&mut self, who: &str) -> &mut Reader {
+        self.readers.get_mut(who).unwrap_or_else(|| panic!("{who} is not connected"))
+    }
+}
+
+fn said(message: Message) -> Option<Said> {
+    match message {
+        Message::Text(text) => Some(Said::Text(text.as_str().to_owned())),
+        Message::Binary(bytes) => Some(Said::Bytes(bytes.to_vec())),
+        _ => None,
+    }
+}
+
+impl Stage for Real {
+    fn open(&mut self, who: &str, path: &str) {
+        self.readers.insert(who.to_owned(), self.proxy.reader(path));
+    }
+
+    fn say(&mut self, who: &str, message: Said) {
+        self.reader(who).send(match message {
+            Said::Text(text) => Message::from(text),
+            Said::Bytes(bytes) => Message::from(bytes),
+        });
+    }
+
+    fn hear(&mut self, who: &str) -> Option<Said> {
+        said(self.reader(who).0.read().unwrap_or_else(|error| panic!("{who} hears nothing: {error}")))
+    }
+
+    fn overhear(&mut self, who: &str) -> Option<Said> {
+        let reader = self.reader(who);
+        reader.0.get_ref().set_read_timeout(Some(SILENCE)).unwrap();
+        let heard = reader.0.read();
+        reader.0.get_ref().set_read_timeout(Some(DEADLINE)).unwrap();
+        match heard {
+            Ok(message) => said(message),
+            Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+            Err(error) => panic!("{who}: {error}"),
+        }
+    }
+
+    fn exchange(&mut self, exchange: &Exchange<'_>) {
+        let Exchange { method, path, body, status, answer } = exchange;
+        let mut text = format!("HTTP/1.1 {status} X\r\n");
+        if *status != 204 {
+            text.push_str(&format!("Content-Length: {}\r\n", answer.len()));
+        }
+        *self.answer.lock().unwrap() = format!("{text}\r\n{answer}").into_bytes();
+        assert_eq!(self.proxy.send(method, path, body).status, *status);
+    }
+
+    fn leave(&mut self, who: &str) {
+        let mut reader = self.readers.remove(who).unwrap();
+        reader.0.close(None).unwrap();
+        reader.close_code();
+    }
+}
+
+#[test]
+fn transcripts_hold_over_real_sockets() {
+    let scripts = script::scripts();
+    std::thread::scope(|scope| {
+        for (_, path) in &scripts {
+            scope.spawn(move || {
+                let text = std::fs::read_to_string(path).unwrap();
+                let (config, conversation) = script::parts(&text);
+                let happened = script::play(conversation, &mut Real::new(config));
+                assert_eq!(happened, conversation, "{}", path.display());
+            });
+        }
+    });
+}
