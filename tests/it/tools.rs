@@ -1,0 +1,133 @@
+//! Clients and backends that nobody here wrote. `tests/run` installs them and says where they are; a test
+//! whose tools are missing says so and passes.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::harness::*;
+
+/// The value of an environment variable; without it the test is skipped, and that is said past the
+/// capturing of output.
+fn variable(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty());
+    if value.is_none() {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
+        writeln!(std::io::stderr(), "SKIPPED {test}: {name} is not set; run tests/run").unwrap();
+    }
+    value.map(PathBuf::from)
+}
+
+fn client(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
+}
+
+pub struct Python(PathBuf);
+
+/// A Python with the packages of `tests/clients/requirements.txt`.
+pub fn python() -> Option<Python> {
+    variable("RESTCAST_TEST_PYTHON").map(Python)
+}
+
+impl Python {
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.0);
+        command.env("PYTHONUNBUFFERED", "1");
+        command
+    }
+
+    /// A script of `tests/clients`.
+    pub fn client(&self, script: &str, arguments: &[&str]) -> Process {
+        Process::start(self.command().arg(client(script)).args(arguments))
+    }
+
+    /// A client that prints what it gets.
+    pub fn watch(&self, arguments: &[&str]) -> Process {
+        self.client("watch.py", arguments)
+    }
+
+    /// A backend that wraps and compresses its answers.
+    pub fn flask(&self) -> Backend {
+        Backend::start(self.command().arg(client("flask_backend.py")))
+    }
+
+    /// A snippet of a document of `RESTCAST_TEST_SEEDS`, with the test's address in place of the document's.
+    pub fn snippet(&self, seed: &Seed, language: &str, index: usize, address: SocketAddr) -> String {
+        let mut command = self.command();
+        command.arg(client("extract_seed.py")).arg(&seed.0).args(["--language", language]);
+        command.args(["--index", &index.to_string()]);
+        let output = command.arg("--replace").arg(format!("localhost:5000={address}")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// A document with snippets that users copy.
+pub struct Seed(PathBuf);
+
+pub fn seed(name: &str) -> Option<Seed> {
+    variable("RESTCAST_TEST_SEEDS").map(|folder| Seed(folder.join(name)))
+}
+
+pub struct Node(PathBuf);
+
+/// Node with the packages of `tests/clients/package.json`.
+pub fn node() -> Option<Node> {
+    variable("RESTCAST_TEST_NODE").map(Node)
+}
+
+impl Node {
+    fn command(&self, script: &str) -> Command {
+        let mut command = Command::new("node");
+        command.env("RESTCAST_TEST_NODE", &self.0).arg(client(script));
+        command
+    }
+
+    /// A script of `tests/clients`.
+    pub fn client(&self, script: &str, arguments: &[&str]) -> Process {
+        Process::start(self.command(script).args(arguments))
+    }
+
+    pub fn json_server(&self) -> Backend {
+        Backend::start(self.command("json_server.js").args(["--prefix", "/api"]))
+    }
+
+    /// Opens a page in a headless browser; `arguments` as in `tests/clients/page.js`.
+    pub fn page(&self, browser: &Browser, arguments: &[&str]) -> Process {
+        let mut command = self.command("page.js");
+        Process::start(command.arg("--chromium").arg(&browser.0).args(arguments))
+    }
+}
+
+pub struct Browser(PathBuf);
+
+pub fn browser() -> Option<Browser> {
+    variable("RESTCAST_TEST_CHROMIUM").map(Browser)
+}
+
+/// A REST backend in a process of its own; it ends with the test.
+pub struct Backend {
+    pub address: SocketAddr,
+    _process: Process,
+}
+
+impl Backend {
+    /// The command prints `{"port":P}` when it listens.
+    fn start(command: &mut Command) -> Self {
+        let process = Process::start(command);
+        let line: serde_json::Value = serde_json::from_str(&process.line("\"port\"")).unwrap();
+        let port = u16::try_from(line["port"].as_u64().unwrap()).unwrap();
+        Self { address: SocketAddr::from(([127, 0, 0, 1], port)), _process: process }
+    }
+}
+
+/// Runs `curl` to its end; gives its status and what it printed.
+pub fn curl(arguments: &[&str]) -> String {
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--show-error", "--noproxy", "*"]).args(arguments);
+    let output = command.output().unwrap_or_else(|error| panic!("curl: {error}"));
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
