@@ -1,12 +1,14 @@
 // Opens a page in headless Chromium and prints what it writes to its console, one line of JSON for each.
 //
-//   node page.js --chromium PATH (--html FILE | --url URL) [--expect-console N] [--click SELECTOR | --wait SELECTOR]…
-//                [--screenshot PNG] [--timeout 30]
+//   node page.js --chromium PATH (--html FILE | --url URL) [--expect-console N] [--timeout 30] [STEP]…
 //
-// {"open":URL} comes when the page is loaded, {"type","text","args"} for each console line as it comes. Clicks and waits
-// are done in the order given: {"clicked":SELECTOR}, and {"seen":SELECTOR,"text":…} when the element is visible. Ends
-// with 0 when all of them are done and N console lines came, and with {"error":…} and 1 when the time is over or the
-// page throws. Selectors are Playwright's: CSS, or text=….
+// Steps are done in the order given: --click SELECTOR, --fill SELECTOR=TEXT, --wait SELECTOR (until the element is
+// visible), --gone SELECTOR (until there is none), --screenshot PNG.
+//
+// {"open":URL} comes when the page is loaded, {"type","text","args"} for each console line as it comes, and a line like
+// {"clicked":SELECTOR} or {"seen":SELECTOR,"text":…} for each step when it is done. Ends with 0 when all of them are
+// done and N console lines came, and with {"error":…} and 1 when the time is over or the page throws. Selectors are
+// Playwright's: CSS, or text=….
 "use strict";
 
 const path = require("node:path");
@@ -22,8 +24,10 @@ const { values: options, tokens } = parseArgs({
     url: { type: "string" },
     "expect-console": { type: "string", default: "0" },
     click: { type: "string", multiple: true },
+    fill: { type: "string", multiple: true },
     wait: { type: "string", multiple: true },
-    screenshot: { type: "string" },
+    gone: { type: "string", multiple: true },
+    screenshot: { type: "string", multiple: true },
     timeout: { type: "string", default: "30" },
   },
 });
@@ -52,15 +56,33 @@ function consoleLines(page) {
   });
 }
 
+const STEPS = {
+  click: async (page, selector) => {
+    await page.click(selector);
+    return { clicked: selector };
+  },
+  fill: async (page, value) => {
+    const [selector, text] = value.split(/=(.*)/s);
+    await page.fill(selector, text);
+    return { filled: selector, text };
+  },
+  wait: async (page, selector) => {
+    const element = await page.waitForSelector(selector);
+    return { seen: selector, text: await element.innerText() };
+  },
+  gone: async (page, selector) => {
+    await page.waitForSelector(selector, { state: "detached" });
+    return { gone: selector };
+  },
+  screenshot: async (page, path) => {
+    await page.screenshot({ path });
+    return { screenshot: path };
+  },
+};
+
 async function steps(page) {
   for (const { name, value } of tokens) {
-    if (name === "click") {
-      await page.click(value);
-      say({ clicked: value });
-    } else if (name === "wait") {
-      const element = await page.waitForSelector(value);
-      say({ seen: value, text: await element.innerText() });
-    }
+    if (name in STEPS) say(await STEPS[name](page, value));
   }
 }
 
@@ -70,7 +92,6 @@ async function visit(browser) {
   const lines = consoleLines(page);
   const url = options.url ?? pathToFileURL(path.resolve(options.html)).href;
   await Promise.all([lines, page.goto(url).then(() => say({ open: url })).then(() => steps(page))]);
-  if (options.screenshot) await page.screenshot({ path: options.screenshot });
 }
 
 async function main() {

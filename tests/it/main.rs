@@ -9,9 +9,13 @@
 
 #[path = "../transcripts/script.rs"]
 
+mod clients;
+mod flarchitect;
+mod flask;
 mod frames;
 mod handshake;
 mod harness;
+mod live_page;
 mod proxy;
 mod readers;
 mod rfc6455;
@@ -19,6 +23,7 @@ mod script;
 mod smoke;
 mod streaming;
 mod tap;
+mod tools;
 mod transcripts;
 mod upstreams;
 mod wire;
