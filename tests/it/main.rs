@@ -7,8 +7,6 @@
     reason = "a failed test panics"
 )]
 
-#[path = "../transcripts/script.rs"]
-
 mod clients;
 mod flarchitect;
 mod flask;
@@ -19,6 +17,7 @@ mod live_page;
 mod proxy;
 mod readers;
 mod rfc6455;
+#[path = "../transcripts/script.rs"]
 mod script;
 mod smoke;
 mod streaming;
