@@ -183,7 +183,7 @@ impl Capture {
     }
 
     /// The exchange is over. `whole`: the answer's body came to its end.
-    pub fn finish(self, whole: bool, time: SystemTime, id: Uuid) -> Finished {
+    pub fn finish(self: Box<Self>, whole: bool, time: SystemTime, id: Uuid) -> Finished {
         Finished { capture: self, whole, time, id }
     }
 }
@@ -191,7 +191,7 @@ impl Capture {
 /// A capture to which nothing will be added; reading it is left to a worker.
 #[derive(Debug)]
 pub struct Finished {
-    capture: Capture,
+    capture: Box<Capture>,
     whole: bool,
     time: SystemTime,
     id: Uuid,

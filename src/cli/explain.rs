@@ -107,7 +107,7 @@ fn answer(mut capture: Capture, options: &Options) -> anyhow::Result<Answered> {
 impl Answered {
     #[expect(clippy::disallowed_methods, reason = "the command line is the shell")]
     fn read_with(self, config: &Config) -> Verdict {
-        self.0.finish(true, SystemTime::now(), Uuid::now_v7()).read(&config.routes)
+        Box::new(self.0).finish(true, SystemTime::now(), Uuid::now_v7()).read(&config.routes)
     }
 }
 

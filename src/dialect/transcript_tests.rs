@@ -130,7 +130,7 @@ impl Stage for Pure {
         capture.request_sent();
         capture.response_head(exchange.status.try_into().unwrap(), &http::HeaderMap::new());
         capture.response_chunk(exchange.answer.as_bytes());
-        let finished = capture.finish(true, UNIX_EPOCH + TIME, Uuid::nil());
+        let finished = Box::new(capture).finish(true, UNIX_EPOCH + TIME, Uuid::nil());
         if let Some(event) = finished.read(routes).event {
             self.hub.deliver(event);
         }

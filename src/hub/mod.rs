@@ -12,6 +12,7 @@ mod readers;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -127,9 +128,12 @@ impl Hub {
     pub fn deliver(&self, event: Event) -> Delivery {
         let position = Position(self.position.fetch_add(1, Ordering::Relaxed) + 1);
         let mut delivery = Delivery { delivered: vec![0; self.encoders.len()], ..Delivery::default() };
+        if self.topics() == 0 {
+            return delivery;
+        }
         let topics = event.topics();
         let publication = Publication { position, event };
-        let mut frames = vec![None; self.encoders.len()];
+        let frames = vec![OnceCell::new(); self.encoders.len()];
         for topic in &topics {
             let mut next = Some(0);
             let mut batch = Vec::new();
@@ -137,7 +141,7 @@ impl Hub {
                 batch.clear();
                 next = self.lock().topics.get(topic).and_then(|r| r.batch(from, BATCH, &mut batch));
                 for entry in batch.iter().filter(|entry| entry.since < position.0) {
-                    self.offer(&entry.reader, &publication, &mut frames, &mut delivery);
+                    self.offer(&entry.reader, &publication, &frames, &mut delivery);
                 }
             }
         }
@@ -148,7 +152,7 @@ impl Hub {
         &self,
         reader: &Reader,
         publication: &Publication,
-        frames: &mut [Option<Option<Frame>>],
+        frames: &[OnceCell<Option<Frame>>],
         delivery: &mut Delivery,
     ) {
         let position = publication.position.0;
@@ -159,12 +163,11 @@ impl Hub {
             delivery.hidden += 1;
             return;
         }
-        let (Some(frame), Some(encoder)) =
-            (frames.get_mut(reader.encoder), self.encoders.get(reader.encoder))
+        let (Some(frame), Some(encoder)) = (frames.get(reader.encoder), self.encoders.get(reader.encoder))
         else {
             return;
         };
-        let Some(frame) = frame.get_or_insert_with(|| encoder.encode(publication)) else { return };
+        let Some(frame) = frame.get_or_init(|| encoder.encode(publication)) else { return };
         match reader.lane.send(frame) {
             Sent::Written | Sent::Queued => {
                 delivery.delivered.iter_mut().skip(reader.encoder).take(1).for_each(|count| *count += 1);

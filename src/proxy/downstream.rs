@@ -78,7 +78,7 @@ impl Downstream {
     /// writer counts its own bytes. It does if both dates have the usual form (RFC 9110, section 5.6.7).
     fn restore_date(&mut self, bytes: &[u8]) {
         let Some(date) = self.date.get_mut().unwrap_or_else(PoisonError::into_inner) else { return };
-        let Some(before) = bytes.windows(DATE.len()).position(|window| window == DATE) else { return };
+        let Some(before) = memchr::memmem::find(bytes, DATE) else { return };
         let mut head = bytes.to_vec();
         let place = head.get_mut(before + DATE.len()..).and_then(|rest| rest.get_mut(..=date.len()));
         if let Some([place @ .., b'\r']) = place {

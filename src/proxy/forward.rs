@@ -2,12 +2,16 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
 use pingora::{Error, ErrorType, OrErr as _};
 
 use super::upstream::HostHeader;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Peers whose `X-Forwarded-*` are believed and continued; those of others are replaced.
 #[derive(Debug, Clone, Default)]
@@ -36,25 +40,26 @@ pub(super) fn rewrite(
     let trusted = client.address.is_some_and(|address| client.trusted.contains(address));
     use_path(request);
     let original = request.headers.get(header::HOST).cloned();
-    if !trusted {
-        for name in ["x-forwarded-host", "x-forwarded-proto", "forwarded"] {
-            request.remove_header(name);
-        }
+    if !trusted && request.headers.contains_key(header::FORWARDED) {
+        request.remove_header(&header::FORWARDED);
     }
     if let Some(address) = client.address {
-        let value = match previous(&request.headers).filter(|_| trusted) {
+        let value = match trusted.then(|| previous(&request.headers)).flatten() {
             Some(list) => format!("{list}, {address}"),
             None => address.to_string(),
         };
         request.insert_header("X-Forwarded-For", value)?;
     }
-    if !request.headers.contains_key("x-forwarded-proto") {
+    // Inserting replaces what a client that is not trusted has sent.
+    if !trusted || !request.headers.contains_key(X_FORWARDED_PROTO) {
         request.insert_header("X-Forwarded-Proto", HeaderValue::from_static("http"))?;
     }
-    if let Some(original) = original
-        && !request.headers.contains_key("x-forwarded-host")
-    {
-        request.insert_header("X-Forwarded-Host", original)?;
+    match original {
+        Some(original) if !trusted || !request.headers.contains_key(X_FORWARDED_HOST) => {
+            request.insert_header("X-Forwarded-Host", original)?;
+        }
+        None if !trusted => drop(request.remove_header(&X_FORWARDED_HOST)),
+        _ => {}
     }
     let host = match host {
         HostHeader::Preserve if request.headers.contains_key(header::HOST) => return Ok(()),
@@ -77,6 +82,6 @@ fn use_path(request: &mut RequestHeader) {
 /// `X-Forwarded-For` so far, several lines joined.
 fn previous(headers: &HeaderMap) -> Option<String> {
     let lines: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+        headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
 }

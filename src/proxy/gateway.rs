@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{StatusCode, Version, header, request};
+use http::{Version, header, request};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::http::ServerSession;
@@ -20,7 +20,7 @@ use super::forward::{self, Client, TrustedProxies};
 use super::realtime::{self, Endpoint, Realtime};
 use super::respond::Refusal;
 use super::tap::Tap;
-use super::upstream::Upstreams;
+use super::upstream::{Needs, Upstreams};
 use crate::capture::Capture;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -78,11 +78,11 @@ pub struct Gateway {
 pub struct Context {
     _in_flight: InFlightGuard,
     route: Option<usize>,
-    capture: Option<Capture>,
+    capture: Option<Box<Capture>>,
     proxied: bool,
-    streaming: bool,
+    needs: Needs,
     attempts: usize,
-    authority: String,
+    authority: Option<Arc<str>>,
     sent: Option<Instant>,
 }
 
@@ -120,42 +120,11 @@ impl Gateway {
         let head: &request::Parts = session.req_header();
         context.proxied = true;
         let upgrade = head.headers.contains_key(header::UPGRADE);
-        context.streaming = upgrade || accepts_event_stream(head);
+        context.needs.streaming = upgrade || accepts_event_stream(head);
         let Some(matched) = self.routes.classify(&head.method, head.uri.path()) else { return };
         context.route = Some(matched.index);
         if matched.tapped && !upgrade {
-            context.capture = Some(self.tap.begin(matched, head));
-        }
-    }
-
-    fn refusal(error: &Error) -> Option<Refusal> {
-        let timed_out = matches!(
-            error.etype(),
-            ErrorType::ConnectTimedout
-                | ErrorType::TLSHandshakeTimedout
-                | ErrorType::ReadTimedout
-                | ErrorType::WriteTimedout
-        );
-        match error.esource() {
-            ErrorSource::Upstream if timed_out => {
-                Some(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time"))
-            }
-            ErrorSource::Upstream => {
-                Some(Refusal::new(StatusCode::BAD_GATEWAY, "the upstream could not be reached or broke off"))
-            }
-            ErrorSource::Downstream => match error.etype() {
-                ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed => None,
-                ErrorType::ReadTimedout => {
-                    Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the request was not sent in time"))
-                }
-                _ => Some(Refusal::new(StatusCode::BAD_REQUEST, "the request is not valid HTTP")),
-            },
-            ErrorSource::Internal | ErrorSource::Unset => match error.etype() {
-                ErrorType::HTTPStatus(502) => {
-                    Some(Refusal::new(StatusCode::BAD_GATEWAY, "no upstream is known by address"))
-                }
-                _ => Some(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the proxy failed")),
-            },
+            context.capture = Some(Box::new(self.tap.begin(matched, head)));
         }
     }
 }
@@ -196,9 +165,9 @@ impl ProxyHttp for Gateway {
             route: None,
             capture: None,
             proxied: false,
-            streaming: false,
+            needs: Needs::default(),
             attempts: 0,
-            authority: String::new(),
+            authority: None,
             sent: None,
         }
     }
@@ -212,7 +181,8 @@ impl ProxyHttp for Gateway {
             return Ok(true);
         }
         self.begin(session, context);
-        if context.streaming {
+        context.needs.uploading = !session.is_body_empty();
+        if context.needs.streaming {
             session.downstream_session.set_read_timeout(None);
         }
         if is_http_1_0(session) {
@@ -223,10 +193,10 @@ impl ProxyHttp for Gateway {
 
     async fn upstream_peer(&self, _: &mut Session, context: &mut Context) -> pingora::Result<Box<HttpPeer>> {
         context.attempts += 1;
-        let Some(choice) = self.upstreams.pick(context.streaming) else {
+        let Some(choice) = self.upstreams.pick(context.needs) else {
             return Error::e_explain(ErrorType::HTTPStatus(502), "no upstream resolves to an address");
         };
-        context.authority = choice.authority;
+        context.authority = Some(choice.authority);
         Ok(choice.peer)
     }
 
@@ -253,7 +223,8 @@ impl ProxyHttp for Gateway {
         let address =
             session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
         let client = Client { address, trusted: &self.trusted };
-        forward::rewrite(request, client, self.upstreams.host(), &context.authority)?;
+        let authority = context.authority.as_deref().unwrap_or_default();
+        forward::rewrite(request, client, self.upstreams.host(), authority)?;
         context.sent = Some(Instant::now());
         if let Some(capture) = &mut context.capture {
             capture.attempt();
@@ -324,14 +295,14 @@ impl ProxyHttp for Gateway {
         error: &Error,
         context: &mut Context,
     ) -> FailToProxy {
-        let refusal = Self::refusal(error);
+        let refusal = Refusal::of(error);
         let status = refusal.as_ref().map_or(0, |refusal| refusal.status.as_u16());
         let head: &request::Parts = session.req_header();
         let (method, path) = (&head.method, head.uri.path());
         if *error.esource() == ErrorSource::Downstream {
             tracing::debug!(%method, path, error = error.etype().as_str(), "the client broke off");
         } else {
-            let upstream = context.authority.as_str();
+            let upstream = context.authority.as_deref().unwrap_or_default();
             tracing::warn!(%method, path, upstream, status, error = error.etype().as_str(), "request failed");
         }
         if let Some(refusal) = refusal.filter(|_| session.response_written().is_none())

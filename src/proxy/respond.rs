@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
+use pingora::{Error, ErrorSource, ErrorType};
 
 /// A short JSON answer: `{"error":…,"message":…}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,38 @@ impl Refusal {
     pub(super) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
         self
+    }
+
+    /// The answer to a failed exchange; `None` where nobody is left to read it.
+    pub(super) fn of(error: &Error) -> Option<Self> {
+        let timed_out = matches!(
+            error.etype(),
+            ErrorType::ConnectTimedout
+                | ErrorType::TLSHandshakeTimedout
+                | ErrorType::ReadTimedout
+                | ErrorType::WriteTimedout
+        );
+        match error.esource() {
+            ErrorSource::Upstream if timed_out => {
+                Some(Self::new(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time"))
+            }
+            ErrorSource::Upstream => {
+                Some(Self::new(StatusCode::BAD_GATEWAY, "the upstream could not be reached or broke off"))
+            }
+            ErrorSource::Downstream => match error.etype() {
+                ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed => None,
+                ErrorType::ReadTimedout => {
+                    Some(Self::new(StatusCode::REQUEST_TIMEOUT, "the request was not sent in time"))
+                }
+                _ => Some(Self::new(StatusCode::BAD_REQUEST, "the request is not valid HTTP")),
+            },
+            ErrorSource::Internal | ErrorSource::Unset => match error.etype() {
+                ErrorType::HTTPStatus(502) => {
+                    Some(Self::new(StatusCode::BAD_GATEWAY, "no upstream is known by address"))
+                }
+                _ => Some(Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the proxy failed")),
+            },
+        }
     }
 
     fn body(&self) -> Bytes {

@@ -32,7 +32,7 @@ impl Tap {
 
     /// The exchange is over. `whole`: the answer's body came to its end.
     #[expect(clippy::disallowed_methods, reason = "the end of the exchange is the event's time")]
-    pub(super) fn finish(&self, capture: Capture, whole: bool) {
+    pub(super) fn finish(&self, capture: Box<Capture>, whole: bool) {
         let finished = capture.finish(whole, SystemTime::now(), Uuid::now_v7());
         let routes = Arc::clone(&self.routes);
         let metrics = Arc::clone(&self.metrics);

@@ -1,8 +1,8 @@
 //! The backend's servers: which one is next, which ones answer, and how they are connected to.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pingora::protocols::ALPN;
@@ -81,15 +81,32 @@ impl ServerAddress {
 #[derive(Debug)]
 struct Server {
     address: ServerAddress,
+    authority: Arc<str>,
     resolved: Mutex<Option<SocketAddr>>,
     up: AtomicBool,
+}
+
+impl Server {
+    /// What its certificate must name; empty without TLS.
+    fn name(&self) -> String {
+        if self.address.tls { self.address.host.clone() } else { String::new() }
+    }
 }
 
 /// A server that a request may go to.
 #[derive(Debug)]
 pub(super) struct Choice {
     pub(super) peer: Box<HttpPeer>,
-    pub(super) authority: String,
+    pub(super) authority: Arc<str>,
+}
+
+/// What an exchange asks of its connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Needs {
+    /// It may be silent for as long as it likes.
+    pub(super) streaming: bool,
+    /// The request has a body, which a server may be slow to take.
+    pub(super) uploading: bool,
 }
 
 /// See the module's documentation.
@@ -105,6 +122,7 @@ impl Upstreams {
     pub fn new(config: Config) -> Self {
         let server = |address: &ServerAddress| Server {
             address: address.clone(),
+            authority: Arc::from(address.authority()),
             resolved: Mutex::new(address.host.parse().ok().map(|ip| SocketAddr::new(ip, address.port))),
             up: AtomicBool::new(false),
         };
@@ -126,23 +144,23 @@ impl Upstreams {
     }
 
     /// The next server in turn, those that are up first; a server that is down is better than none.
-    /// `streaming`: the exchange may be silent for as long as it likes.
-    pub(super) fn pick(&self, streaming: bool) -> Option<Choice> {
+    /// Timeouts that cannot matter are left out: each costs a timer and two looks at the clock.
+    pub(super) fn pick(&self, needs: Needs) -> Option<Choice> {
         let start = self.next.fetch_add(1, Ordering::Relaxed);
         let in_turn =
             || (0..self.servers.len()).filter_map(|i| self.servers.get((start + i) % self.servers.len()));
         let up = in_turn().find(|server| server.up.load(Ordering::Relaxed));
         let server = up.or_else(|| in_turn().next())?;
         let address = (*server.resolved.lock().ok()?)?;
-        let mut peer = HttpPeer::new(address, server.address.tls, server.address.host.clone());
+        let mut peer = HttpPeer::new(address, server.address.tls, server.name());
         peer.options.alpn = ALPN::H1;
         peer.options.verify_cert = self.config.verify_tls;
         peer.options.verify_hostname = self.config.verify_tls;
         peer.options.connection_timeout = Some(self.config.connect_timeout);
         peer.options.total_connection_timeout = Some(self.config.connect_timeout);
-        peer.options.write_timeout = Some(self.config.read_timeout);
-        peer.options.read_timeout = (!streaming).then_some(self.config.read_timeout);
-        Some(Choice { peer: Box::new(peer), authority: server.address.authority() })
+        peer.options.write_timeout = needs.uploading.then_some(self.config.read_timeout);
+        peer.options.read_timeout = (!needs.streaming).then_some(self.config.read_timeout);
+        Some(Choice { peer: Box::new(peer), authority: Arc::clone(&server.authority) })
     }
 
     /// A connection to a server failed: others go first until the next check.
@@ -178,7 +196,7 @@ impl Upstreams {
     #[expect(clippy::unused_self, reason = "reads as what the set does with one of its servers")]
     fn mark(&self, server: &Server, up: bool) {
         if server.up.swap(up, Ordering::Relaxed) != up {
-            let upstream = server.address.authority();
+            let upstream = &*server.authority;
             if up {
                 tracing::info!(upstream, "upstream answers");
             } else {
