@@ -43,6 +43,7 @@ impl Body {
         if self.kept.len() + chunk.len() > self.limit || !self.reservation.grow(chunk.len()) {
             self.full = true;
             self.kept = Vec::new();
+            self.reservation.release();
             return;
         }
         self.kept.extend_from_slice(chunk);
@@ -65,6 +66,9 @@ impl Body {
         let mut body = self.kept;
         for coding in codings.iter().rev() {
             body = undo(coding, body, limit)?;
+        }
+        if body.len() > limit {
+            return Err(Unreadable::TooLarge);
         }
         Ok(Bytes::from(body))
     }

@@ -39,11 +39,16 @@ impl Reservation {
         }
         taken
     }
+
+    /// Gives everything back.
+    pub(super) fn release(&mut self) {
+        self.free.fetch_add(std::mem::take(&mut self.held), Ordering::Relaxed);
+    }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.free.fetch_add(self.held, Ordering::Relaxed);
+        self.release();
     }
 }
 

@@ -22,15 +22,16 @@ impl References {
 
     /// `Content-Location` names the request's own target: the body is its representation
     /// (RFC 9110, section 8.7).
-    pub(super) fn is_target(&self, path: &str, host: Option<&str>) -> bool {
-        self.content_location.as_deref().and_then(|l| local_path(l, path, host)).is_some_and(|l| l == path)
+    pub(super) fn is_target(&self, target: Target<'_>) -> bool {
+        let path = self.content_location.as_deref().and_then(|reference| local_path(reference, target));
+        path.is_some_and(|path| path == target.path)
     }
 
     /// The id of a record of `matched`'s model that they point at.
     pub(super) fn id(&self, matched: &Matched, routes: &Routes, target: Target<'_>) -> Option<String> {
         let references = [self.content_location.as_deref(), self.location.as_deref()];
         references.into_iter().flatten().find_map(|reference| {
-            let path = local_path(reference, target.path, target.host)?;
+            let path = local_path(reference, target)?;
             let found = routes.classify(&Method::PUT, &path)?;
             (found.route.model.name == matched.route.model.name).then_some(found.id?)
         })
@@ -41,38 +42,49 @@ impl References {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) path: &'a str,
-    pub(super) host: Option<&'a str>,
+    /// The names that the site goes by.
+    pub(super) hosts: &'a [Option<String>],
 }
 
 /// The path of a reference on the same host; a reference to another host says nothing about our records
 /// (RFC 9111, section 4.4).
-fn local_path(reference: &str, base: &str, host: Option<&str>) -> Option<String> {
+fn local_path(reference: &str, target: Target<'_>) -> Option<String> {
     let reference = reference.split(['?', '#']).next().unwrap_or_default();
     if let Some(rest) = reference.strip_prefix("//") {
-        return absolute(&format!("http://{rest}"), host);
+        return absolute(&format!("http://{rest}"), target);
     }
     if reference.starts_with('/') {
         return Some(reference.to_owned());
     }
-    if reference.contains("://") {
-        return absolute(reference, host);
+    // A colon before the first slash ends a scheme (RFC 3986, section 4.2).
+    if reference.split('/').next().is_some_and(|first| first.contains(':')) {
+        return absolute(reference, target);
     }
-    let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = target.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     Some(format!("{folder}/{reference}"))
 }
 
-fn absolute(url: &str, host: Option<&str>) -> Option<String> {
+fn absolute(url: &str, target: Target<'_>) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
-    let same = uri.authority()?.as_str().eq_ignore_ascii_case(host?);
-    same.then(|| uri.path().to_owned())
+    let authority = without_port(uri.authority()?.as_str());
+    let mut hosts = target.hosts.iter().flatten();
+    hosts.any(|host| without_port(host).eq_ignore_ascii_case(authority)).then(|| uri.path().to_owned())
+}
+
+/// Leaves a default port out, of either scheme: who ends TLS in front of us is not known here.
+fn without_port(authority: &str) -> &str {
+    authority.strip_suffix(":80").or_else(|| authority.strip_suffix(":443")).unwrap_or(authority)
+}
+
+/// The id that a record itself holds: a string or a number.
+pub(super) fn in_record(route: &Route, record: &RawValue) -> Option<Json> {
+    let id = json::find(record, &route.id)?;
+    Json::parse(id.get()).filter(|id| id.scalar_text().is_some())
 }
 
 /// The id of one record, and whether URL and body disagreed about it (then the URL wins).
 pub(super) fn of_record(route: &Route, url: Option<&str>, record: Option<&RawValue>) -> (Option<Json>, bool) {
-    let in_body = record
-        .and_then(|record| json::find(record, &route.id))
-        .and_then(|id| Json::parse(id.get()))
-        .filter(|id| id.scalar_text().is_some());
+    let in_body = record.and_then(|record| in_record(route, record));
     if let Some(id) = &in_body {
         route.model.learn(id);
     }

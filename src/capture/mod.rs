@@ -14,7 +14,7 @@ mod tests;
 
 use std::time::SystemTime;
 
-use http::{HeaderMap, Method, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use uuid::Uuid;
 
 use crate::event::Event;
@@ -100,7 +100,8 @@ pub struct Capture {
     matched: Matched,
     method: Method,
     path: String,
-    host: Option<String>,
+    /// As the client called the site, and as the backend was told, where that differs.
+    hosts: [Option<String>; 2],
     credentials: bool,
     limits: Limits,
     stage: Stage,
@@ -135,17 +136,26 @@ impl Capture {
             matched,
             method: request.method.clone(),
             path: request.uri.path().to_owned(),
-            host: host.map(ToOwned::to_owned),
+            hosts: [host.map(ToOwned::to_owned), None],
             credentials: headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE),
             limits,
             stage: Stage::Unsent,
         }
     }
 
-    /// The request is about to be sent, for the first time or once more: what an earlier attempt left is
-    /// forgotten, so that one request gives one event.
+    /// The request is about to be sent, for the first time or once more: an answer that an earlier attempt
+    /// got is forgotten, so that one request gives one event. That the backend may have done it already is
+    /// not.
     pub fn attempt(&mut self) {
-        self.stage = Stage::Unsent;
+        if matches!(self.stage, Stage::Answered(_)) {
+            self.stage = Stage::Sent;
+        }
+    }
+
+    /// The backend is told another host than the client named, so its references may name that one.
+    pub fn backend_host(&mut self, host: Option<&HeaderValue>) {
+        let [_, told] = &mut self.hosts;
+        *told = host.and_then(|host| host.to_str().ok()).map(ToOwned::to_owned);
     }
 
     /// The whole request has left for the backend.

@@ -12,6 +12,9 @@ use super::{Answer, Capture, Finished, Outcome, Stage, Verdict, json};
 use crate::event::{self, Audience, Event, Exchange, Item, Json, Operation};
 use crate::route::{Route, Routes, Visibility};
 
+/// What some servers put in front of UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// The records of an answer.
 struct Reading {
     outcome: Outcome,
@@ -29,7 +32,7 @@ impl Finished {
             Stage::Unsent => return Verdict { outcome: Outcome::Unsent, event: None, id_conflict: false },
             Stage::Sent if capture.operation() == Operation::Read => return capture.refused(),
             Stage::Sent => (None, capture.uncertain()),
-            Stage::Answered(answer) if !capture.is_success(&answer) => return capture.refused(),
+            Stage::Answered(answer) if !capture.is_success(&answer, whole) => return capture.refused(),
             Stage::Answered(answer) => (Some(answer.status), capture.read_answer(*answer, whole, routes)),
         };
         let audience = capture.audience();
@@ -71,11 +74,11 @@ impl Capture {
     }
 
     /// 2xx is a success; 303 says that the write was done and where its result is (RFC 9110, section 15.4.4).
-    /// A read is one only with the full answer.
-    fn is_success(&self, answer: &Answer) -> bool {
+    /// A read is one only with the full answer: nothing changed, and half of it is nothing to show.
+    fn is_success(&self, answer: &Answer, whole: bool) -> bool {
         let status = answer.status;
         match self.operation() {
-            Operation::Read => status.as_u16() == 200,
+            Operation::Read => status.as_u16() == 200 && whole,
             Operation::Create | Operation::Update | Operation::Delete => {
                 status.is_success() || status.as_u16() == 303
             }
@@ -98,12 +101,11 @@ impl Capture {
 
     fn read_answer(&self, answer: Answer, whole: bool, routes: &Routes) -> Reading {
         let route = &self.matched.route;
-        let target = Target { path: &self.path, host: self.host.as_deref() };
+        let target = Target { path: &self.path, hosts: &self.hosts };
         let url_id = self.matched.id.clone().or_else(|| answer.references.id(&self.matched, routes, target));
-        let full = answer.references.is_target(target.path, target.host)
+        let full = answer.references.is_target(target)
             || answer.preference.as_deref().is_some_and(|p| p.contains("return=representation"));
         let partial = answer.status.as_u16() == 206 || (self.method == Method::PATCH && !full);
-        let is_list = self.matched.id.is_none();
 
         let document = self.document(answer, whole);
         let (outcome, document) = match document {
@@ -117,7 +119,11 @@ impl Capture {
             return reference(id, if deleted { Outcome::Event } else { outcome });
         };
         let source = Source { route, document: &document, partial };
-        if let Some(reading) = source.list(root, is_list, self.operation()) {
+        let is_collection = self.matched.id.is_none();
+        // Whatever the answer to the deletion of one record lists, it was not all deleted.
+        let may_be_list = is_collection || self.operation() != Operation::Delete;
+        let list = may_be_list.then(|| source.list(root, is_collection, self.operation())).flatten();
+        if let Some(reading) = list {
             return reading;
         }
         source.single(root, url_id.as_deref(), self.operation())
@@ -132,6 +138,8 @@ impl Capture {
             Unreadable::TooLarge => Outcome::TooLarge,
             Unreadable::Undecodable => Outcome::Undecodable,
         })?;
+        // Readers ignore the mark, as RFC 8259 (section 8.1) lets them.
+        let text = text.strip_prefix(BYTE_ORDER_MARK).map_or(text.clone(), |rest| text.slice_ref(rest));
         let valid = std::str::from_utf8(&text).is_ok_and(|text| json::parse(text).is_some());
         if valid { Ok(text) } else { Err(Outcome::Undecodable) }
     }
@@ -162,7 +170,8 @@ impl Source<'_> {
         };
         let item = |element: &RawValue| {
             let (id, _) = identify::of_record(self.route, None, Some(element));
-            Item { partial: self.partial || id.is_none(), record: self.record(element, operation), id }
+            let record = self.record(element, operation);
+            Item { partial: record.is_some() && (self.partial || id.is_none()), record, id }
         };
         let items = elements.into_iter().map(item).collect();
         Some(Reading { outcome: Outcome::Event, many: true, items, id_conflict: false })
@@ -171,7 +180,7 @@ impl Source<'_> {
     fn single(&self, root: &RawValue, url_id: Option<&str>, operation: Operation) -> Reading {
         let value = json::find(root, &self.route.record).filter(|value| value.get() != "null");
         let (id, id_conflict) = identify::of_record(self.route, url_id, value);
-        let has_id = value.is_some_and(|value| json::find(value, &self.route.id).is_some());
+        let has_id = value.is_some_and(|value| identify::in_record(self.route, value).is_some());
         let record = value.and_then(|value| self.record(value, operation));
         let told = record.is_some() || operation == Operation::Delete;
         let partial = record.is_some() && (self.partial || !has_id);

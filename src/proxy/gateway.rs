@@ -228,6 +228,7 @@ impl ProxyHttp for Gateway {
         context.sent = Some(Instant::now());
         if let Some(capture) = &mut context.capture {
             capture.attempt();
+            capture.backend_host(request.headers.get(header::HOST));
         }
         Ok(())
     }

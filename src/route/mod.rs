@@ -3,7 +3,7 @@
 mod pattern;
 mod pointer;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 use super::*;
 
-fn route(path: &str, model: &str) -> Route {
+/// A route with every option at its default.
+pub(crate) fn route(path: &str, model: &str) -> Route {
     Route {
         path: path.to_owned(),
         pattern: Pattern::parse(path).unwrap(),
