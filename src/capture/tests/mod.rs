@@ -67,7 +67,7 @@ impl Exchange {
 
 fn finish(capture: Capture, whole: bool, routes: &Routes) -> Verdict {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
-    capture.finish(whole, time, Uuid::nil()).read(routes)
+    Box::new(capture).finish(whole, time, Uuid::nil()).read(routes)
 }
 
 /// `WORDS [Name: value; …] BODY`.
