@@ -90,9 +90,9 @@ impl Setup {
 
     /// Ends the worker; returns why the reader was closed, and the drops as the metrics show them.
     fn end(self) -> (Vec<CloseReason>, String) {
-        let metrics = self.metrics.render(0);
         drop(self.publisher);
         self.thread.join().unwrap();
+        let metrics = self.metrics.render(0);
         let closed = self.reader.0.lock().unwrap().clone();
         let drops = metrics.lines().filter(|line| line.starts_with("restcast_drops_total{"));
         let drops = drops.filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>().join("; ");
