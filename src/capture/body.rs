@@ -107,7 +107,6 @@ fn read_all(decoder: impl Read, limit: usize) -> Result<Vec<u8>, Unreadable> {
     if output.len() > limit { Err(Unreadable::TooLarge) } else { Ok(output) }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err asks for")]
 fn undecodable(_: io::Error) -> Unreadable {
     Unreadable::Undecodable
 }

@@ -29,10 +29,14 @@ impl Finished {
         let Self { mut capture, whole, time, id } = self;
         let stage = std::mem::replace(&mut capture.stage, Stage::Unsent);
         let (status, reading) = match stage {
-            Stage::Unsent => return Verdict { outcome: Outcome::Unsent, event: None, id_conflict: false },
-            Stage::Sent if capture.operation() == Operation::Read => return capture.refused(),
+            Stage::Unsent => return Verdict::nothing(Outcome::Unsent),
+            Stage::Sent if capture.operation() == Operation::Read => {
+                return Verdict::nothing(Outcome::Refused);
+            }
             Stage::Sent => (None, capture.uncertain()),
-            Stage::Answered(answer) if !capture.is_success(&answer, whole) => return capture.refused(),
+            Stage::Answered(answer) if !capture.is_success(&answer, whole) => {
+                return Verdict::nothing(Outcome::Refused);
+            }
             Stage::Answered(answer) => (Some(answer.status), capture.read_answer(*answer, whole, routes)),
         };
         let audience = capture.audience();
@@ -64,13 +68,15 @@ impl Finished {
     }
 }
 
+impl Verdict {
+    fn nothing(outcome: Outcome) -> Self {
+        Self { outcome, event: None, id_conflict: false }
+    }
+}
+
 impl Capture {
     fn operation(&self) -> Operation {
         self.matched.route.operation(&self.method)
-    }
-
-    fn refused(&self) -> Verdict {
-        Verdict { outcome: Outcome::Refused, event: None, id_conflict: false }
     }
 
     /// 2xx is a success; 303 says that the write was done and where its result is (RFC 9110, section 15.4.4).
@@ -87,10 +93,9 @@ impl Capture {
 
     fn audience(&self) -> Audience {
         match self.matched.route.visibility {
-            Visibility::Public => Audience::Everyone,
             Visibility::Authenticated => Audience::Authenticated,
             Visibility::Auto if self.credentials => Audience::Authenticated,
-            Visibility::Auto => Audience::Everyone,
+            Visibility::Public | Visibility::Auto => Audience::Everyone,
         }
     }
 
@@ -107,16 +112,12 @@ impl Capture {
             || answer.preference.as_deref().is_some_and(|p| p.contains("return=representation"));
         let partial = answer.status.as_u16() == 206 || (self.method == Method::PATCH && !full);
 
-        let document = self.document(answer, whole);
-        let (outcome, document) = match document {
-            Ok(document) => (Outcome::Event, document),
-            Err(outcome) => (outcome, Bytes::new()),
+        let document = match self.document(answer, whole) {
+            Ok(document) => document,
+            Err(outcome) => return self.without_record(url_id.as_deref(), outcome),
         };
-        let text = std::str::from_utf8(&document).unwrap_or_default();
-        let Some(root) = json::parse(text) else {
-            let (id, _) = identify::of_record(route, url_id.as_deref(), None);
-            let deleted = self.operation() == Operation::Delete && outcome == Outcome::NoRecord;
-            return reference(id, if deleted { Outcome::Event } else { outcome });
+        let Some(root) = std::str::from_utf8(&document).ok().and_then(json::parse) else {
+            return self.without_record(url_id.as_deref(), Outcome::Undecodable);
         };
         let source = Source { route, document: &document, partial };
         let is_collection = self.matched.id.is_none();
@@ -129,6 +130,13 @@ impl Capture {
         source.single(root, url_id.as_deref(), self.operation())
     }
 
+    /// An event that says only what changed. To tell of a deletion, nothing else is needed.
+    fn without_record(&self, url_id: Option<&str>, outcome: Outcome) -> Reading {
+        let (id, _) = identify::of_record(&self.matched.route, url_id, None);
+        let told = self.operation() == Operation::Delete && outcome == Outcome::NoRecord;
+        reference(id, if told { Outcome::Event } else { outcome })
+    }
+
     /// The answer's text, or the outcome that its absence means.
     fn document(&self, answer: Answer, whole: bool) -> Result<Bytes, Outcome> {
         if !answer.readable || answer.body.is_empty() || !whole {
@@ -139,9 +147,7 @@ impl Capture {
             Unreadable::Undecodable => Outcome::Undecodable,
         })?;
         // Readers ignore the mark, as RFC 8259 (section 8.1) lets them.
-        let text = text.strip_prefix(BYTE_ORDER_MARK).map_or(text.clone(), |rest| text.slice_ref(rest));
-        let valid = std::str::from_utf8(&text).is_ok_and(|text| json::parse(text).is_some());
-        if valid { Ok(text) } else { Err(Outcome::Undecodable) }
+        Ok(text.strip_prefix(BYTE_ORDER_MARK).map_or(text.clone(), |rest| text.slice_ref(rest)))
     }
 }
 

@@ -96,13 +96,11 @@ impl Downstream {
 
     /// Turns a failed write of a held connection into a successful one to nowhere.
     fn sink<T>(&mut self, result: Poll<io::Result<T>>, instead: T) -> Poll<io::Result<T>> {
-        match result {
-            Poll::Ready(Err(_)) if self.is_held() => {
-                self.gone = true;
-                Poll::Ready(Ok(instead))
-            }
-            other => other,
+        if matches!(result, Poll::Ready(Err(_))) && self.is_held() {
+            self.gone = true;
+            return Poll::Ready(Ok(instead));
         }
+        result
     }
 }
 

@@ -209,7 +209,7 @@ impl ProxyHttp for Gateway {
     ) -> Box<Error> {
         self.upstreams.failed(&peer._address.to_string());
         // Nothing was sent, so any method may go to the next server.
-        error.set_retry(context.attempts < self.upstreams.len());
+        error.set_retry(context.attempts < self.upstreams.count());
         error.into_up()
     }
 

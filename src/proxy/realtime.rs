@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, StatusCode, header, request};
+use http::{HeaderValue, Method, StatusCode, header, request};
 use pingora::protocols::http::ServerSession;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -67,7 +67,7 @@ fn accept_key(head: &request::Parts) -> Result<String, Refusal> {
     if head.headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(upgrade_required("only WebSocket version 13 is spoken here"));
     }
-    let key = head.headers.get(header::SEC_WEBSOCKET_KEY).map(|key| key.as_bytes());
+    let key = head.headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
     match key {
         // Sixteen bytes in base64.
         Some(key) if key.len() == 24 && key.ends_with(b"==") => Ok(derive_accept_key(key)),

@@ -26,34 +26,23 @@ impl Refusal {
 
     /// The answer to a failed exchange; `None` where nobody is left to read it.
     pub(super) fn of(error: &Error) -> Option<Self> {
-        let timed_out = matches!(
-            error.etype(),
-            ErrorType::ConnectTimedout
-                | ErrorType::TLSHandshakeTimedout
-                | ErrorType::ReadTimedout
-                | ErrorType::WriteTimedout
-        );
-        match error.esource() {
-            ErrorSource::Upstream if timed_out => {
-                Some(Self::new(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time"))
+        use ErrorType::{ConnectTimedout, ReadTimedout, TLSHandshakeTimedout, WriteTimedout};
+        let kind = error.etype();
+        let timed_out = matches!(kind, ConnectTimedout | TLSHandshakeTimedout | ReadTimedout | WriteTimedout);
+        let gone = matches!(kind, ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed);
+        let unresolved = matches!(kind, ErrorType::HTTPStatus(502));
+        let (status, message) = match error.esource() {
+            ErrorSource::Upstream if timed_out => (504, "the upstream did not answer in time"),
+            ErrorSource::Upstream => (502, "the upstream could not be reached or broke off"),
+            ErrorSource::Downstream if gone => return None,
+            ErrorSource::Downstream if timed_out => (408, "the request was not sent in time"),
+            ErrorSource::Downstream => (400, "the request is not valid HTTP"),
+            ErrorSource::Internal | ErrorSource::Unset if unresolved => {
+                (502, "no upstream is known by address")
             }
-            ErrorSource::Upstream => {
-                Some(Self::new(StatusCode::BAD_GATEWAY, "the upstream could not be reached or broke off"))
-            }
-            ErrorSource::Downstream => match error.etype() {
-                ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed => None,
-                ErrorType::ReadTimedout => {
-                    Some(Self::new(StatusCode::REQUEST_TIMEOUT, "the request was not sent in time"))
-                }
-                _ => Some(Self::new(StatusCode::BAD_REQUEST, "the request is not valid HTTP")),
-            },
-            ErrorSource::Internal | ErrorSource::Unset => match error.etype() {
-                ErrorType::HTTPStatus(502) => {
-                    Some(Self::new(StatusCode::BAD_GATEWAY, "no upstream is known by address"))
-                }
-                _ => Some(Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the proxy failed")),
-            },
-        }
+            ErrorSource::Internal | ErrorSource::Unset => (500, "the proxy failed"),
+        };
+        Some(Self::new(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), message))
     }
 
     fn body(&self) -> Bytes {

@@ -56,7 +56,7 @@ impl ServerAddress {
     /// What it should look like.
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected = || "\"http://host:port\" or \"https://host:port\", without a path".to_owned();
-        let uri: http::Uri = text.parse().map_err(|_| expected())?;
+        let uri: http::Uri = text.parse().ok().ok_or_else(expected)?;
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
@@ -130,7 +130,7 @@ impl Upstreams {
     }
 
     /// How many servers there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.servers.len()
     }
 

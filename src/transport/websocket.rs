@@ -250,13 +250,15 @@ impl<S: Stream> Connection<S> {
 /// What an error of the codec means for the peer; `None` where there is no peer left to tell.
 fn fault(error: &Error) -> Option<CloseReason> {
     use tokio_tungstenite::tungstenite::error::ProtocolError;
-    match error {
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(CloseReason::Protocol),
-        Error::Utf8(_) => Some(CloseReason::NotUtf8),
-        Error::Capacity(_) => Some(CloseReason::TooBig),
-        _ => None,
+    if matches!(error, Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) {
+        return None;
     }
+    let reasons = [
+        (matches!(error, Error::Protocol(_)), CloseReason::Protocol),
+        (matches!(error, Error::Utf8(_)), CloseReason::NotUtf8),
+        (matches!(error, Error::Capacity(_)), CloseReason::TooBig),
+    ];
+    reasons.into_iter().find_map(|(is_it, reason)| is_it.then_some(reason))
 }
 
 /// The link as the codec wants to see it: reading is polling, and writing hands whole frames over.

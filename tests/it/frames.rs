@@ -36,11 +36,11 @@ fn header(head: u8, mask: u8, length: usize) -> Vec<u8> {
     match length {
         0..=125 => bytes.push(mask | u8::try_from(length).unwrap()),
         126..=0xFFFF => {
-            bytes.push(mask | 126);
+            bytes.push(mask | 0x7E);
             bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
         _ => {
-            bytes.push(mask | 127);
+            bytes.push(mask | 0x7F);
             bytes.extend((length as u64).to_be_bytes());
         }
     }

@@ -166,9 +166,7 @@ impl Proxy {
             let up = eventually("restcast listens", || {
                 let output = process.output();
                 let ended = process.child.try_wait().unwrap().is_some();
-                if ended && !output.contains("cannot listen") {
-                    panic!("restcast ended: {output}");
-                }
+                assert!(!ended || output.contains("cannot listen"), "restcast ended: {output}");
                 (ended || output.contains(&listening)).then_some(!ended)
             });
             if up {

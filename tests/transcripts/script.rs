@@ -54,8 +54,11 @@ pub(crate) fn parts(script: &str) -> (&str, &str) {
 /// Every script, as (dialect, path).
 pub(crate) fn scripts() -> Vec<(String, std::path::PathBuf)> {
     let list = |folder: &std::path::Path| -> Vec<std::path::PathBuf> {
-        let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
-        entries.map(|entry| entry.unwrap_or_else(|error| panic!("{folder:?}: {error}")).path()).collect()
+        let entries =
+            std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        entries
+            .map(|entry| entry.unwrap_or_else(|error| panic!("{}: {error}", folder.display())).path())
+            .collect()
     };
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     let mut scripts = Vec::new();
