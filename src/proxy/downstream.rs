@@ -14,9 +14,10 @@
 //! Everything else passes untouched.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
@@ -36,6 +37,8 @@ const DATE: &[u8] = b"\r\nDate: ";
 #[derive(Debug)]
 pub(super) struct Downstream {
     stream: Stream,
+    /// Asked for once, for all requests of the connection.
+    client: OnceLock<Option<(IpAddr, HeaderValue)>>,
     held: AtomicBool,
     gone: bool,
     /// Something was written and not flushed.
@@ -48,7 +51,16 @@ pub(super) struct Downstream {
 impl Downstream {
     pub(super) fn new(stream: Stream) -> Self {
         let (held, date) = (AtomicBool::new(false), Mutex::new(None));
-        Self { stream, held, gone: false, written: false, date, head: Vec::new() }
+        Self { stream, client: OnceLock::new(), held, gone: false, written: false, date, head: Vec::new() }
+    }
+
+    /// The client's address, also in the form of a header.
+    pub(super) fn client(&self) -> Option<&(IpAddr, HeaderValue)> {
+        let ask = || {
+            let address = self.stream.get_socket_digest()?.peer_addr()?.as_inet()?.ip();
+            Some((address, HeaderValue::try_from(address.to_string()).ok()?))
+        };
+        self.client.get_or_init(ask).as_ref()
     }
 
     /// The head that leaves next gets this date.

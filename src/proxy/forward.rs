@@ -26,7 +26,7 @@ impl TrustedProxies {
 /// What is known of the client's end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client<'a> {
-    pub(super) address: Option<IpAddr>,
+    pub(super) address: Option<&'a (IpAddr, HeaderValue)>,
     pub(super) trusted: &'a TrustedProxies,
 }
 
@@ -37,18 +37,17 @@ pub(super) fn rewrite(
     host: &HostHeader,
     authority: &str,
 ) -> pingora::Result<()> {
-    let trusted = client.address.is_some_and(|address| client.trusted.contains(address));
+    let trusted = client.address.is_some_and(|(address, _)| client.trusted.contains(*address));
     use_path(request);
     let original = request.headers.get(header::HOST).cloned();
     if !trusted && request.headers.contains_key(header::FORWARDED) {
         request.remove_header(&header::FORWARDED);
     }
-    if let Some(address) = client.address {
-        let value = match trusted.then(|| previous(&request.headers)).flatten() {
-            Some(list) => format!("{list}, {address}"),
-            None => address.to_string(),
-        };
-        request.insert_header("X-Forwarded-For", value)?;
+    if let Some((address, header)) = client.address {
+        match trusted.then(|| previous(&request.headers)).flatten() {
+            Some(list) => request.insert_header("X-Forwarded-For", format!("{list}, {address}"))?,
+            None => request.insert_header("X-Forwarded-For", header.clone())?,
+        }
     }
     // Inserting replaces what a client that is not trusted has sent.
     if !trusted || !request.headers.contains_key(X_FORWARDED_PROTO) {

@@ -220,8 +220,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         context: &mut Context,
     ) -> pingora::Result<()> {
-        let address =
-            session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
+        let address = downstream(&session.downstream_session).and_then(Downstream::client);
         let client = Client { address, trusted: &self.trusted };
         let authority = context.authority.as_deref().unwrap_or_default();
         forward::rewrite(request, client, self.upstreams.host(), authority)?;
