@@ -18,6 +18,7 @@
     reason = "tests look at the clock, and their numbers are small and whole"
 )]
 
+mod architecture;
 mod clients;
 mod flarchitect;
 mod flask;

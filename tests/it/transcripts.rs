@@ -66,11 +66,10 @@ impl Stage for Real {
 
     fn exchange(&mut self, exchange: &Exchange<'_>) {
         let Exchange { method, path, body, status, answer } = exchange;
-        let mut text = format!("HTTP/1.1 {status} X\r\n");
-        if *status != 204 {
-            text.push_str(&format!("Content-Length: {}\r\n", answer.len()));
-        }
-        *self.answer.lock().unwrap() = format!("{text}\r\n{answer}").into_bytes();
+        let length =
+            if *status == 204 { String::new() } else { format!("Content-Length: {}\r\n", answer.len()) };
+        let text = format!("HTTP/1.1 {status} X\r\n{length}\r\n{answer}");
+        *self.answer.lock().unwrap() = text.into_bytes();
         assert_eq!(self.proxy.send(method, path, body).status, *status);
     }
 
