@@ -61,6 +61,11 @@ fn accept_key(head: &request::Parts) -> Result<String, Refusal> {
     if head.method != Method::GET || head.version < http::Version::HTTP_11 {
         return Err(bad("a WebSocket starts with a GET of HTTP/1.1"));
     }
+    // The connection could be taken over only after it had been read.
+    let length = head.headers.get(header::CONTENT_LENGTH);
+    if length.is_some_and(|length| length != "0") || head.headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(bad("a WebSocket handshake has no body"));
+    }
     if !has_token(head, &header::CONNECTION, "upgrade") {
         return Err(bad("Connection: Upgrade is missing"));
     }

@@ -80,7 +80,12 @@ impl Raw {
     pub fn open_with(address: SocketAddr, path: &str, early: &[u8]) -> Self {
         let mut stream = connect(address);
         stream.write_all(&[handshake(address, path).as_bytes(), early].concat()).unwrap();
-        let mut raw = Self(BufReader::new(stream));
+        Self::after_handshake(BufReader::new(stream))
+    }
+
+    /// The handshake has been sent.
+    pub fn after_handshake(stream: BufReader<TcpStream>) -> Self {
+        let mut raw = Self(stream);
         let (line, headers) = read_head(&mut raw.0);
         assert!(line.starts_with("HTTP/1.1 101 "), "{line}");
         assert!(headers.iter().any(|(_, value)| value == ACCEPT), "{headers:?}");

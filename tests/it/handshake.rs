@@ -80,3 +80,64 @@ fn a_handshake_may_be_written_in_other_ways() {
         assert_eq!(answer.header("Sec-WebSocket-Protocol"), None);
     }
 }
+
+#[test]
+fn a_handshake_may_follow_other_requests_on_its_connection() {
+    let origin = Origin::json(200, "[]");
+    let endpoint = "[[endpoint]]\npath = \"/echo\"\ndialect = \"echo\"\n";
+    let proxy = Proxy::with(origin.address, &format!("{AUTHOR_ROUTE}{endpoint}"));
+    let get = format!("GET /api/authors HTTP/1.1\r\nHost: {}\r\n\r\n", proxy.address);
+    let shake = handshake(proxy.address, "/echo");
+    let early = frame(FIN | TEXT, b"early");
+    // One after the other, and all of it in one packet.
+    for pipelined in [false, true] {
+        let mut stream = BufReader::new(connect(proxy.address));
+        let (first, second) =
+            ([get.as_bytes(), get.as_bytes()].concat(), [shake.as_bytes(), &early].concat());
+        if pipelined {
+            stream.get_mut().write_all(&[first, second].concat()).unwrap();
+            for _ in 0..2 {
+                assert_eq!(read_answer(&mut stream, false).text(), "[]");
+            }
+        } else {
+            for _ in 0..2 {
+                stream.get_mut().write_all(get.as_bytes()).unwrap();
+                assert_eq!(read_answer(&mut stream, false).text(), "[]");
+            }
+            stream.get_mut().write_all(&second).unwrap();
+        }
+        let mut raw = Raw::after_handshake(stream);
+        raw.expect(FIN | TEXT, "early");
+        end(&mut raw);
+    }
+}
+
+#[test]
+fn a_handshake_that_announces_a_body_is_refused_at_once() {
+    let proxy = echo("1MiB");
+    let upgrade = "Upgrade: websocket\r\n";
+    // None of it is sent: the answer must not wait for it.
+    for header in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
+        assert_eq!(shake(&proxy, upgrade, &format!("{upgrade}{header}")).status, 400, "{header}");
+    }
+    assert_eq!(shake(&proxy, upgrade, &format!("{upgrade}Content-Length: 0\r\n")).status, 101);
+}
+
+#[test]
+fn a_request_with_a_body_is_refused_whole() {
+    let proxy = echo("1MiB");
+    let body = vec![b'x'; 300_000];
+    let answer = request(proxy.address, "POST", "/echo", &[("Content-Type", "text/plain")], &body);
+    assert_eq!(answer.status, 426);
+    assert!(answer.text().contains("WebSocket"), "{}", answer.text());
+}
+
+#[test]
+fn a_path_that_is_nearly_an_endpoint_is_the_backends() {
+    let origin = Origin::json(404, "{}");
+    let proxy = Proxy::with(origin.address, &format!("{AUTHOR_ROUTE}{WS_ENDPOINT}"));
+    for path in ["/ws/", "/WS", "/ws/x", "//ws", "/ws;x"] {
+        assert!(Reader::try_connect(proxy.address, path).is_err(), "{path}");
+    }
+    assert_eq!(origin.requests().len(), 5);
+}
