@@ -81,6 +81,26 @@ fn the_page_shows_what_others_do() {
     assert!(ended.success(), "{}", page.output());
 }
 
+#[test]
+fn the_page_of_a_proxy_without_demo_shows_events_and_notices_its_end() {
+    let (Some(node), Some(browser)) = (tools::node(), tools::browser()) else { return };
+    let origin = Origin::json(201, r#"{"id":7,"name":"<b>Ada</b>"}"#);
+    let mut proxy = Proxy::start(origin.address);
+    let url = format!("http://{}/", proxy.admin);
+    let event = ".event:has-text('<b>Ada</b>')";
+    let lost = "#state[data-state=reconnecting]";
+    let steps =
+        ["--gone", "#demo:visible", "--wait", "#state[data-state=live]", "--wait", event, "--wait", lost];
+    let mut page = node.page(&browser, &[&["--url", &url], &steps[..]].concat());
+    page.line("#state[data-state=live]");
+    proxy.send("POST", "/api/authors", "{}");
+    page.line("<b>Ada</b>");
+    proxy.process.signal("TERM");
+    assert!(proxy.process.wait().success());
+    let ended = page.wait();
+    assert!(ended.success(), "{}", page.output());
+}
+
 /// Status of a handshake at the admin port with these values of `Host` and `Origin`.
 fn live(admin: SocketAddr, host: &str, origin: &str) -> u16 {
     let text = handshake(admin, "/live");
