@@ -164,6 +164,6 @@ fn the_backends_own_websocket_passes() {
         socket.send(message);
         assert_eq!(socket.next_text(), message);
     }
-    socket.0.close(None).unwrap();
-    socket.close_code();
+    // How it closes is not compared: Werkzeug writes an HTTP answer into the closing connection, now and then
+    // before its close frame, also without a proxy.
 }
