@@ -56,9 +56,9 @@ pub type Announce = Box<dyn FnOnce() + Send>;
 pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyhow::Result<()> {
     let mut addresses = config.server.listen.clone();
     addresses.push(config.admin);
-    for address in &addresses {
-        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
-    }
+    // Held together, so that two of them at one address are found out as well.
+    let bind = |address| TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"));
+    drop(addresses.iter().map(bind).collect::<anyhow::Result<Vec<TcpListener>>>()?);
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
