@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -63,6 +63,7 @@ impl Drop for Folder {
 pub struct Process {
     pub child: Child,
     output: Arc<Mutex<String>>,
+    readers: [thread::JoinHandle<()>; 2],
 }
 
 impl Process {
@@ -74,9 +75,16 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let output = Arc::new(Mutex::new(String::new()));
-        collect(child.stdout.take().unwrap(), Arc::clone(&output));
-        collect(child.stderr.take().unwrap(), Arc::clone(&output));
-        Self { child, output }
+        let readers = [
+            collect(child.stdout.take().unwrap(), Arc::clone(&output)),
+            collect(child.stderr.take().unwrap(), Arc::clone(&output)),
+        ];
+        Self { child, output, readers }
+    }
+
+    /// It has ended, and `output` is all that it wrote.
+    pub fn is_read(&self) -> bool {
+        self.readers.iter().all(thread::JoinHandle::is_finished)
     }
 
     /// All it has written so far, both streams.
@@ -100,14 +108,14 @@ impl Process {
     }
 }
 
-fn collect(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) {
+fn collect(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let mut output = output.lock().unwrap();
             output.push_str(&line);
             output.push('\n');
         }
-    });
+    })
 }
 
 impl Drop for Process {
@@ -131,6 +139,7 @@ pub struct Proxy {
     pub process: Process,
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    pub config: PathBuf,
     _folder: Folder,
 }
 
@@ -150,8 +159,17 @@ impl Proxy {
         Self::with_server("", upstream, tables)
     }
 
+    /// With these environment variables.
+    pub fn with_environment(environment: &[(&str, &str)], upstream: SocketAddr, tables: &str) -> Self {
+        Self::try_ports(environment, "", &format!("servers = [\"http://{upstream}\"]"), tables)
+    }
+
     /// `server`: more lines of `[server]`.
     pub fn with_server(server: &str, upstream: &str, tables: &str) -> Self {
+        Self::try_ports(&[], server, upstream, tables)
+    }
+
+    fn try_ports(environment: &[(&str, &str)], server: &str, upstream: &str, tables: &str) -> Self {
         // Another process may take a port that was free a moment ago: then once more.
         for _ in 0..5 {
             let (address, admin) = (free_address(), free_address());
@@ -161,19 +179,19 @@ impl Proxy {
                  [upstream]\n{upstream}\n{tables}"
             );
             let config = folder.write("proxy.toml", text);
-            let mut process = Process::start(restcast().arg("serve").arg("--config").arg(&config));
-            let listening = format!("address={admin}");
-            let up = eventually("restcast listens", || {
-                let output = process.output();
-                let ended = process.child.try_wait().unwrap().is_some();
-                assert!(!ended || output.contains("cannot listen"), "restcast ended: {output}");
-                (ended || output.contains(&listening)).then_some(!ended)
-            });
-            if up {
-                return Self { process, address, admin, _folder: folder };
+            let environment = environment.iter().copied();
+            if let Some(process) = serve(restcast().envs(environment), &config, admin) {
+                return Self { process, address, admin, config, _folder: folder };
             }
         }
         panic!("no free ports");
+    }
+
+    /// Stops it and starts it again at the same addresses.
+    pub fn restart(&mut self) {
+        self.process.signal("TERM");
+        self.process.wait();
+        self.process = serve(&mut restcast(), &self.config, self.admin).expect("the ports are still free");
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -194,6 +212,21 @@ impl Proxy {
     pub fn reader(&self, path: &str) -> Reader {
         Reader::connect(self.address, path)
     }
+}
+
+/// Waits until it listens; `None`: a port was taken.
+fn serve(command: &mut Command, config: &Path, admin: SocketAddr) -> Option<Process> {
+    let mut process = Process::start(command.arg("serve").arg("--config").arg(config));
+    let listening = format!("address={admin}");
+    let up = eventually("restcast listens", || {
+        let ended = process.child.try_wait().unwrap().is_some() && process.is_read();
+        let output = process.output();
+        if ended && !output.contains("cannot listen") {
+            panic!("restcast ended: {output}");
+        }
+        (ended || output.contains(&listening)).then_some(!ended)
+    });
+    up.then_some(process)
 }
 
 /// An HTTP answer, its body without chunk framing but otherwise as it came.

@@ -25,6 +25,7 @@ mod flask;
 mod frames;
 mod handshake;
 mod harness;
+mod lifecycle;
 mod live_page;
 mod proxy;
 mod readers;
