@@ -42,28 +42,34 @@ fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Opti
         ("authenticated", Visibility::Authenticated),
     ];
     let model = model.map(|name| share(&section, models, &name));
-    let route = Some(()).zip(path).zip(model).map(|(((), (pattern, path)), model)| Route {
+    // Everything is read before anything is given up, so that every problem is found.
+    let methods = section.read("methods", methods).unwrap_or_else(|| WRITES.to_vec());
+    let operation = section.read("operation", |value| word(value, &operations)).flatten();
+    let record = section.read("record", pointer).unwrap_or_default();
+    let list = section.read("list", pointer).unwrap_or_default();
+    let id = section.read("id", pointer).unwrap_or_else(id_pointer);
+    let id_type = section.read("id_type", |value| word(value, &id_types)).unwrap_or(IdType::Auto);
+    let fields = section.get("fields", Vec::new());
+    let publish_reads = section.get("publish_reads", false);
+    let visibility =
+        section.read("visibility", |value| word(value, &visibilities)).unwrap_or(Visibility::Auto);
+    section.finish();
+    let (pattern, path) = path?;
+    Some(Route {
         path,
         pattern,
-        model,
-        methods: section.read("methods", methods).unwrap_or_else(|| WRITES.to_vec()),
-        operation: section.read("operation", |value| word(value, &operations)).flatten(),
+        model: model?,
+        methods,
+        operation,
         action: (!action.is_empty()).then(|| Arc::from(action.as_str())),
-        record: section.read("record", pointer).unwrap_or_default(),
-        list: section.read("list", pointer).unwrap_or_default(),
-        id: section.read("id", pointer).unwrap_or_else(id_pointer),
-        id_type: section.read("id_type", |value| word(value, &id_types)).unwrap_or(IdType::Auto),
-        fields: section.get("fields", Vec::new()),
-        publish_reads: section.get("publish_reads", false),
-        visibility: section
-            .read("visibility", |value| word(value, &visibilities))
-            .unwrap_or(Visibility::Auto),
-    });
-    // Without path or model the other keys were not read, and must not be called unknown.
-    if route.is_some() {
-        section.finish();
-    }
-    route
+        record,
+        list,
+        id,
+        id_type,
+        fields,
+        publish_reads,
+        visibility,
+    })
 }
 
 /// The model of that name; names that differ only by case would be one topic.
