@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::StreamExt as _;
+use http::Uri;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -27,6 +28,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
+    check_url(&options.url)?;
     let mut url = options.url.clone();
     if let Some(topic) = &options.topic {
         let topic = percent_encoding::utf8_percent_encode(topic, percent_encoding::NON_ALPHANUMERIC);
@@ -35,6 +37,16 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(follow(&url, options.json))
+}
+
+/// What no amount of reconnecting would put right.
+fn check_url(url: &str) -> anyhow::Result<()> {
+    let uri = url.parse::<Uri>().ok().filter(|uri| uri.host().is_some());
+    match uri.as_ref().and_then(Uri::scheme_str) {
+        Some("ws") => Ok(()),
+        Some("wss") => bail!("{url}: TLS is not spoken here; use the ws:// address behind it"),
+        _ => bail!("{url}: expected a URL such as ws://127.0.0.1:8080/ws"),
+    }
 }
 
 async fn follow(url: &str, json: bool) -> anyhow::Result<()> {
