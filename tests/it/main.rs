@@ -18,7 +18,10 @@
     reason = "tests look at the clock, and their numbers are small and whole"
 )]
 
+#[path = "../transcripts/script.rs"]
+
 mod architecture;
+mod cli;
 mod clients;
 mod flarchitect;
 mod flask;
@@ -30,7 +33,6 @@ mod live_page;
 mod proxy;
 mod readers;
 mod rfc6455;
-#[path = "../transcripts/script.rs"]
 mod script;
 mod smoke;
 mod streaming;
