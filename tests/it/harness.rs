@@ -2,7 +2,7 @@
 //! blocking clients. Nothing here sleeps for a fixed time: everything waits for a condition, with a
 //! deadline.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+
+pub use crate::http::*;
+pub use crate::origin::*;
 
 /// Longer than anything takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -191,7 +194,7 @@ impl Proxy {
     pub fn restart(&mut self) {
         self.process.signal("TERM");
         self.process.wait();
-        self.process = serve(&mut restcast(), &self.config, self.admin).expect("the ports are still free");
+        self.process = serve(&mut restcast(), &self.config, self.admin).unwrap();
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -221,202 +224,10 @@ fn serve(command: &mut Command, config: &Path, admin: SocketAddr) -> Option<Proc
     let up = eventually("restcast listens", || {
         let ended = process.child.try_wait().unwrap().is_some() && process.is_read();
         let output = process.output();
-        if ended && !output.contains("cannot listen") {
-            panic!("restcast ended: {output}");
-        }
+        assert!(!ended || output.contains("cannot listen"), "restcast ended: {output}");
         (ended || output.contains(&listening)).then_some(!ended)
     });
     up.then_some(process)
-}
-
-/// An HTTP answer, its body without chunk framing but otherwise as it came.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).unwrap()
-    }
-}
-
-pub fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.set_write_timeout(Some(DEADLINE)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
-}
-
-/// One request on a connection of its own.
-pub fn request(
-    address: SocketAddr,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> Answer {
-    let mut stream = connect(address);
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-    }
-    stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
-    stream.write_all(body).unwrap();
-    read_answer(&mut BufReader::new(stream), method == "HEAD")
-}
-
-/// Reads one answer (not a 1xx) from a connection.
-pub fn read_answer(stream: &mut impl BufRead, without_body: bool) -> Answer {
-    let (line, headers) = read_head(stream);
-    let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {line:?}")).parse().unwrap();
-    let mut answer = Answer { status, headers, body: Vec::new() };
-    if without_body || matches!(status, 204 | 304) {
-        return answer;
-    }
-    if answer.header("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
-        answer.body = read_chunked(stream);
-    } else if let Some(length) = answer.header("content-length") {
-        let mut body = vec![0; length.parse().unwrap()];
-        stream.read_exact(&mut body).unwrap();
-        answer.body = body;
-    } else {
-        stream.read_to_end(&mut answer.body).unwrap();
-    }
-    answer
-}
-
-/// First line and headers of a request or an answer.
-pub fn read_head(stream: &mut impl BufRead) -> (String, Vec<(String, String)>) {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).unwrap() == 0 || line == "\r\n" {
-            break;
-        }
-        lines.push(line.trim_end().to_owned());
-    }
-    let headers = lines.iter().skip(1).map(|line| {
-        let (name, value) = line.split_once(':').unwrap();
-        (name.to_owned(), value.trim().to_owned())
-    });
-    (lines.first().cloned().unwrap_or_default(), headers.collect())
-}
-
-pub fn read_chunked(stream: &mut impl BufRead) -> Vec<u8> {
-    let mut body = Vec::new();
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line).unwrap();
-        let size = line.split(';').next().unwrap_or_default().trim();
-        let size = usize::from_str_radix(size, 16).unwrap_or_else(|_| panic!("chunk size {line:?}"));
-        let mut chunk = vec![0; size + 2];
-        stream.read_exact(&mut chunk).unwrap();
-        if size == 0 {
-            return body;
-        }
-        body.extend_from_slice(&chunk[..size]);
-    }
-}
-
-/// What a scripted origin got.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub line: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
-    }
-}
-
-/// A backend that does what a function says, connection by connection.
-pub struct Origin {
-    pub address: SocketAddr,
-    requests: Arc<Mutex<Vec<Request>>>,
-}
-
-impl Origin {
-    /// `serve` gets each request with its connection and writes the answer itself; `false` ends the
-    /// connection.
-    pub fn start(serve: impl Fn(&Request, &mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
-        let serve = Arc::new(serve);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (serve, seen) = (Arc::clone(&serve), Arc::clone(&seen));
-                thread::spawn(move || serve_connection(stream, &*serve, &seen));
-            }
-        });
-        Self { address, requests }
-    }
-
-    /// Answers every request with these bytes.
-    pub fn fixed(answer: impl Into<Vec<u8>>) -> Self {
-        let answer = answer.into();
-        Self::start(move |_, stream| stream.write_all(&answer).is_ok())
-    }
-
-    /// Answers every request with this status and JSON.
-    pub fn json(status: u16, body: &str) -> Self {
-        let length = body.len();
-        Self::fixed(format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        ))
-    }
-
-    /// The requests so far.
-    pub fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
-    }
-}
-
-fn serve_connection(
-    mut stream: TcpStream,
-    serve: &(dyn Fn(&Request, &mut TcpStream) -> bool + Send + Sync),
-    seen: &Mutex<Vec<Request>>,
-) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    loop {
-        let (line, headers) = read_head(&mut reader);
-        if line.is_empty() {
-            return;
-        }
-        let mut request = Request { line, headers, body: Vec::new() };
-        if request.header("expect").is_some() {
-            drop(stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"));
-        }
-        if request.header("transfer-encoding").is_some() {
-            request.body = read_chunked(&mut reader);
-        } else if let Some(length) = request.header("content-length") {
-            request.body = vec![0; length.parse().unwrap()];
-            if reader.read_exact(&mut request.body).is_err() {
-                return;
-            }
-        }
-        seen.lock().unwrap().push(request.clone());
-        if !serve(&request, &mut stream) {
-            return;
-        }
-    }
 }
 
 /// A WebSocket client.
@@ -445,7 +256,9 @@ impl Reader {
             match self.0.read().unwrap_or_else(|error| panic!("no message: {error}")) {
                 Message::Text(text) => return text.as_str().to_owned(),
                 Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("not a text message: {other:?}"),
+                other @ (Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => {
+                    panic!("not a text message: {other:?}")
+                }
             }
         }
     }

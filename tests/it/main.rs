@@ -17,6 +17,8 @@
     clippy::wildcard_enum_match_arm,
     reason = "tests look at the clock, and their numbers are small and whole"
 )]
+#![expect(clippy::disallowed_methods, reason = "deadlines need a clock")]
+#![expect(clippy::float_cmp, reason = "metrics that count are whole numbers")]
 
 #[path = "../transcripts/script.rs"]
 
@@ -28,8 +30,10 @@ mod flask;
 mod frames;
 mod handshake;
 mod harness;
+mod http;
 mod lifecycle;
 mod live_page;
+mod origin;
 mod proxy;
 mod readers;
 mod rfc6455;

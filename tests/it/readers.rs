@@ -121,9 +121,9 @@ const CREDENTIALS: [(&str, &str); 2] = [("Authorization", "Bearer hunter2"), ("C
 fn writes_with_credentials_are_withheld_from_anonymous_readers() {
     let (_origin, proxy) = with_visibility("");
     let mut reader = proxy.reader("/ws");
-    for (number, header) in CREDENTIALS.into_iter().enumerate() {
+    for (count, header) in [1.0, 2.0].into_iter().zip(CREDENTIALS) {
         post(&proxy, header);
-        eventually("it is counted", || (proxy.metric(WITHHELD) == (number + 1) as f64).then_some(()));
+        eventually("it is counted", || (proxy.metric(WITHHELD) == count).then_some(()));
     }
     let line = proxy.process.line("withheld");
     assert!(line.contains("WARN") && line.contains("/api/authors/{id}"), "{line}");

@@ -31,7 +31,9 @@ const GROWTH_KIB: usize = 24 << 10;
 
 /// Bytes that differ from place to place.
 fn block(number: usize) -> Vec<u8> {
-    (0..1 << 16).map(|place: usize| (place.wrapping_mul(31) ^ number.wrapping_mul(17)) as u8).collect()
+    (0..1_usize << 16)
+        .map(|place| (place.wrapping_mul(31) ^ number.wrapping_mul(17)).to_le_bytes()[0])
+        .collect()
 }
 
 fn write_huge(stream: &mut impl Write) -> u64 {

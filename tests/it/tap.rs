@@ -80,7 +80,8 @@ impl Bench {
         let said = String::from_utf8_lossy(answer.as_ref()).into_owned();
         let event = self.event(write.0, write.1, answer);
         let got = (event["id"].clone(), event["many"] == true, event["payload"].clone());
-        assert_eq!(got, expected, "{write:?} {said}");
+        let (id, many, payload) = expected;
+        assert_eq!(got, (id, many, payload), "{write:?} {said}");
     }
 
     fn captures(&self, outcome: &str, route: &str) -> f64 {

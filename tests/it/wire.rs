@@ -129,7 +129,7 @@ pub fn exact(address: SocketAddr, request: &[u8]) -> Exact {
     stream.write_all(request).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
-    let split = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("no head") + 4;
+    let split = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
     let (line, headers) = head_of(&bytes[..split]);
     let chunked = headers.iter().any(|(name, value)| {
         name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case("chunked")

@@ -31,7 +31,7 @@ const LEAVING: [(&str, Leave); 3] = [
 /// The answer in the parts between which the writer leaves: head, first half, second half.
 fn answers() -> [[String; 3]; 3] {
     let name = "x".repeat(20_000);
-    let (first, second) = (format!(r#"{{"id":42,"#), format!(r#""name":"{name}"}}"#));
+    let (first, second) = (r#"{"id":42,"#.to_owned(), format!(r#""name":"{name}"}}"#));
     let length = first.len() + second.len();
     [
         [format!("HTTP/1.1 201 Created\r\nContent-Length: {length}\r\n\r\n"), first.clone(), second.clone()],
