@@ -1,5 +1,8 @@
 //! What the admin port answers: metrics, health, the live page. Plain requests and responses, no I/O.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 
