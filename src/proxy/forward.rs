@@ -48,6 +48,8 @@ pub(super) fn rewrite(
             Some(list) => request.insert_header("X-Forwarded-For", format!("{list}, {address}"))?,
             None => request.insert_header("X-Forwarded-For", header.clone())?,
         }
+    } else {
+        request.remove_header(&X_FORWARDED_FOR);
     }
     // Inserting replaces what a client that is not trusted has sent.
     if !trusted || !request.headers.contains_key(X_FORWARDED_PROTO) {

@@ -10,6 +10,8 @@ mod service;
 mod site;
 mod takeover;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod upstream;
 
 pub use forward::TrustedProxies;

@@ -56,7 +56,7 @@ pub(super) fn is_upgrade(head: &request::Parts) -> bool {
 }
 
 /// Checks a handshake (RFC 6455, section 4.2.1); returns the value of `Sec-WebSocket-Accept`.
-fn accept_key(head: &request::Parts) -> Result<String, Refusal> {
+pub(super) fn accept_key(head: &request::Parts) -> Result<String, Refusal> {
     let bad = |message| Refusal::new(StatusCode::BAD_REQUEST, message);
     if head.method != Method::GET || head.version < http::Version::HTTP_11 {
         return Err(bad("a WebSocket starts with a GET of HTTP/1.1"));

@@ -103,7 +103,7 @@ async fn read_body(session: &mut ServerSession) -> pingora::Result<Option<Bytes>
 
 /// A browser says where the page comes from. It must be this very site, under an address: behind a name
 /// there could be anybody (DNS rebinding). Without `Origin` it is no browser.
-fn same_origin(head: &request::Parts) -> bool {
+pub(super) fn same_origin(head: &request::Parts) -> bool {
     let text =
         |name: &header::HeaderName| head.headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let Some(origin) = text(&header::ORIGIN) else { return true };

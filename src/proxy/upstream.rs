@@ -64,7 +64,13 @@ impl ServerAddress {
         };
         let plain = matches!(uri.path(), "" | "/") && uri.query().is_none() && !text.contains(['@', '#']);
         let host = uri.host().filter(|host| plain && !host.is_empty()).ok_or_else(expected)?;
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        let port = match authority.strip_prefix(host) {
+            Some("") => Some(if tls { 443 } else { 80 }),
+            // A port that is none, such as 99999, must not turn into the default one.
+            _ => uri.port_u16().filter(|port| *port > 0),
+        };
+        let port = port.ok_or_else(expected)?;
         Ok(Self { host: host.trim_matches(['[', ']']).to_owned(), port, tls })
     }
 

@@ -1,0 +1,243 @@
+//! What of this folder is plain: heads in, heads and refusals out.
+
+use std::time::Duration;
+
+use http::{HeaderMap, Request, request};
+use pingora::http::RequestHeader;
+
+use super::forward::{self, Client};
+use super::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig, Upstreams, realtime, site};
+
+/// `METHOD URI VERSION` and lines of headers, separated by `|`.
+fn head(text: &str) -> request::Parts {
+    let mut lines = text.split('|').map(str::trim);
+    let mut request = Request::new(()).into_parts().0;
+    if let [method, uri, version] = lines.next().unwrap().split(' ').collect::<Vec<_>>()[..] {
+        request.method = method.parse().unwrap();
+        request.uri = uri.parse().unwrap();
+        request.version = if version == "1.0" { http::Version::HTTP_10 } else { http::Version::HTTP_11 };
+    }
+    request.headers = headers(lines);
+    request
+}
+
+fn headers<'a>(lines: impl Iterator<Item = &'a str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in lines.filter(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(": ").unwrap();
+        headers.append(name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    headers
+}
+
+/// The forwarding headers that the backend gets, in the order of their names.
+fn forwarded(peer: &str, host: &HostHeader, sent: &str) -> String {
+    let trusted = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]);
+    let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+    for (name, value) in &headers(sent.split('|').map(str::trim)) {
+        request.append_header(name.clone(), value.clone()).unwrap();
+    }
+    let address: Option<IpAddr> = peer.parse().ok();
+    let address = address.map(|address| (address, HeaderValue::try_from(address.to_string()).unwrap()));
+    let client = Client { address: address.as_ref(), trusted: &trusted };
+    forward::rewrite(&mut request, client, host, "backend:5000").unwrap();
+    let mut lines: Vec<String> =
+        request.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+    lines.sort();
+    lines.join(" | ")
+}
+
+#[test]
+fn forwarding_headers_are_continued_for_trusted_peers_and_replaced_for_others() {
+    let lies = "Host: a | X-Forwarded-For: 1.1.1.1 | X-Forwarded-Host: h | X-Forwarded-Proto: https | Forwarded: for=1";
+    for (peer, sent, expected) in [
+        (
+            "192.0.2.1",
+            "Host: a",
+            "host: a | x-forwarded-for: 192.0.2.1 | x-forwarded-host: a | x-forwarded-proto: http",
+        ),
+        (
+            "192.0.2.1",
+            lies,
+            "host: a | x-forwarded-for: 192.0.2.1 | x-forwarded-host: a | x-forwarded-proto: http",
+        ),
+        ("not an address", lies, "host: a | x-forwarded-host: a | x-forwarded-proto: http"),
+        (
+            "10.1.2.3",
+            lies,
+            "forwarded: for=1 | host: a | x-forwarded-for: 1.1.1.1, 10.1.2.3 | x-forwarded-host: h | \
+             x-forwarded-proto: https",
+        ),
+        (
+            "10.1.2.3",
+            "Host: a | X-Forwarded-For: 1.1.1.1, 2.2.2.2 | X-Forwarded-For: 3.3.3.3",
+            "host: a | x-forwarded-for: 1.1.1.1, 2.2.2.2, 3.3.3.3, 10.1.2.3 | x-forwarded-host: a | \
+             x-forwarded-proto: http",
+        ),
+        ("2001:db8::1", "", "x-forwarded-for: 2001:db8::1 | x-forwarded-proto: http"),
+    ] {
+        assert_eq!(forwarded(peer, &HostHeader::Preserve, sent), expected, "{peer}: {sent}");
+    }
+}
+
+#[test]
+fn the_backend_is_told_the_host_that_the_config_says() {
+    for (host, expected) in [
+        (HostHeader::Preserve, "host: site.test"),
+        (HostHeader::Upstream, "host: backend:5000"),
+        (HostHeader::Fixed("fixed.test".to_owned()), "host: fixed.test"),
+    ] {
+        let told = forwarded("192.0.2.1", &host, "Host: site.test");
+        assert!(told.starts_with(&format!("{expected} | ")), "{told}");
+        assert!(told.contains("x-forwarded-host: site.test"), "{told}");
+    }
+}
+
+#[test]
+fn addresses_of_servers_are_read_with_their_default_ports() {
+    for (text, expected) in [
+        ("http://backend", "backend 80 backend"),
+        ("http://backend/", "backend 80 backend"),
+        ("http://backend:80", "backend 80 backend"),
+        ("http://backend:5000", "backend 5000 backend:5000"),
+        ("https://backend", "backend 443 backend tls"),
+        ("https://backend:80", "backend 80 backend:80 tls"),
+        ("http://127.0.0.1:5000", "127.0.0.1 5000 127.0.0.1:5000"),
+        ("http://[::1]:5000", "::1 5000 [::1]:5000"),
+        ("https://[::1]", "::1 443 [::1] tls"),
+        ("backend:5000", "-"),
+        ("ftp://backend", "-"),
+        ("http://", "-"),
+        ("http://backend/api", "-"),
+        ("http://backend?x=1", "-"),
+        ("http://user@backend", "-"),
+        ("http://backend:99999", "-"),
+        ("http://backend:", "-"),
+        ("http://backend:0", "-"),
+        ("http://[::1]:99999", "-"),
+        ("", "-"),
+    ] {
+        let read = ServerAddress::parse(text).map_or("-".to_owned(), |address| {
+            let tls = if address.tls { " tls" } else { "" };
+            format!("{} {} {}{tls}", address.host, address.port, address.authority())
+        });
+        assert_eq!(read, expected, "{text}");
+    }
+}
+
+fn upstreams(servers: &[String]) -> Upstreams {
+    Upstreams::new(UpstreamConfig {
+        servers: servers.iter().map(|server| ServerAddress::parse(server).unwrap()).collect(),
+        host: HostHeader::Preserve,
+        verify_tls: true,
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_mins(1),
+        health_interval: Duration::from_secs(5),
+    })
+}
+
+fn picks(upstreams: &Upstreams, count: usize) -> Vec<String> {
+    (0..count).map(|_| upstreams.pick(false).map_or_else(String::new, |choice| choice.authority)).collect()
+}
+
+#[test]
+fn servers_are_used_in_turn_before_any_was_tried() {
+    let servers = ["a", "b", "c"].map(|port| format!("http://127.0.0.{}", 1 + port.as_bytes()[0] - b'a'));
+    let upstreams = upstreams(&servers);
+    assert_eq!(picks(&upstreams, 4), ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.1"]);
+    assert!(!upstreams.is_ready());
+}
+
+#[test]
+fn a_name_that_is_not_resolved_is_no_choice() {
+    assert_eq!(picks(&upstreams(&["http://backend.invalid".to_owned()]), 1), [""]);
+}
+
+#[tokio::test]
+async fn servers_that_are_up_go_first() {
+    let listen = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (down, one, two) = (listen(), listen(), listen());
+    let addresses = [&down, &one, &two].map(|listener| listener.local_addr().unwrap().to_string());
+    drop(down);
+    let upstreams = upstreams(&addresses.each_ref().map(|address| format!("http://{address}")));
+    upstreams.check().await;
+    assert!(upstreams.is_ready());
+    let [_, one, two] = &addresses;
+    assert!(picks(&upstreams, 9).iter().all(|choice| choice == one || choice == two));
+    upstreams.failed(one);
+    assert_eq!(picks(&upstreams, 3), [two.as_str(); 3]);
+    upstreams.failed(two);
+    assert!(!upstreams.is_ready());
+    assert!(picks(&upstreams, 3).contains(one), "a server that is down is better than none");
+}
+
+#[test]
+fn a_silent_answer_is_waited_for_without_end_only_where_it_streams() {
+    let upstreams = upstreams(&["http://127.0.0.1".to_owned()]);
+    let timeout = |streaming| upstreams.pick(streaming).unwrap().peer.options.read_timeout;
+    assert_eq!((timeout(false), timeout(true)), (Some(Duration::from_mins(1)), None));
+}
+
+const HANDSHAKE: &str = "GET /ws 1.1 | Host: a | Upgrade: websocket | Connection: Upgrade | \
+                         Sec-WebSocket-Version: 13 | Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+
+#[test]
+fn a_handshake_is_accepted_as_in_the_rfc() {
+    for (from, to) in [
+        ("", ""),
+        ("websocket |", "WebSocket |"),
+        ("Connection: Upgrade", "Connection: keep-alive, upgrade"),
+        ("Connection: Upgrade", "Connection: keep-alive | Connection: UPGRADE"),
+    ] {
+        let head = head(&HANDSHAKE.replace(from, to));
+        assert!(realtime::is_upgrade(&head));
+        assert_eq!(realtime::accept_key(&head).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}
+
+#[test]
+fn a_bad_handshake_is_refused_with_what_is_wrong() {
+    for (from, to, status, part) in [
+        ("GET", "POST", 400, "GET"),
+        ("/ws 1.1", "/ws 1.0", 400, "HTTP/1.1"),
+        ("Connection: Upgrade |", "", 400, "Connection"),
+        ("Connection: Upgrade", "Connection: keep-alive", 400, "Connection"),
+        ("Version: 13", "Version: 12", 426, "version 13"),
+        ("Sec-WebSocket-Version: 13 |", "", 426, "version 13"),
+        ("Key: dGhlIHNhbXBsZSBub25jZQ==", "Key: short==", 400, "Sec-WebSocket-Key"),
+        ("Key: dGhlIHNhbXBsZSBub25jZQ==", "Key: dGhlIHNhbXBsZSBub25jZQAA", 400, "Sec-WebSocket-Key"),
+        ("| Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", 400, "Sec-WebSocket-Key"),
+    ] {
+        let text = HANDSHAKE.replacen(from, to, 1);
+        assert_ne!(text, HANDSHAKE);
+        let refusal = realtime::accept_key(&head(&text)).unwrap_err();
+        assert_eq!(refusal.status.as_u16(), status, "{text}");
+        assert!(refusal.message.contains(part), "{text}: {}", refusal.message);
+        let version =
+            refusal.headers.iter().any(|(name, value)| name == "sec-websocket-version" && value == "13");
+        assert_eq!(version, status == 426);
+    }
+    assert!(!realtime::is_upgrade(&head("GET /ws 1.1 | Upgrade: h2c")));
+    assert!(!realtime::is_upgrade(&head("GET /ws 1.1")));
+}
+
+#[test]
+fn only_a_page_of_the_admin_port_itself_may_look_in() {
+    for (headers, expected) in [
+        ("Host: 127.0.0.1:9090", true),
+        ("Host: 127.0.0.1:9090 | Origin: http://127.0.0.1:9090", true),
+        ("Host: localhost:9090 | Origin: http://localhost:9090", true),
+        ("Host: [::1]:9090 | Origin: http://[::1]:9090", true),
+        ("Host: 127.0.0.1:9090 | Origin: http://127.0.0.1:8080", false),
+        ("Host: 127.0.0.1:9090 | Origin: http://evil.test", false),
+        ("Host: 127.0.0.1:9090 | Origin: null", false),
+        ("Host: 127.0.0.1:9090 | Origin: 127.0.0.1:9090", false),
+        // A name may lead to this port on behalf of anybody.
+        ("Host: evil.test:9090 | Origin: http://evil.test:9090", false),
+        ("Host: localhost.evil.test | Origin: http://localhost.evil.test", false),
+        ("Origin: http://127.0.0.1:9090", false),
+        ("Origin: http://", false),
+    ] {
+        assert_eq!(site::same_origin(&head(&format!("GET /live 1.1 | {headers}"))), expected, "{headers}");
+    }
+}
