@@ -26,17 +26,13 @@ struct Reading {
 impl Finished {
     /// Reads the answer. `routes` resolve references such as `Location`.
     pub fn read(self, routes: &Routes) -> Verdict {
+        if let Some(verdict) = self.verdict_without_event() {
+            return verdict;
+        }
         let Self { mut capture, whole, time, id } = self;
         let stage = std::mem::replace(&mut capture.stage, Stage::Unsent);
         let (status, reading) = match stage {
-            Stage::Unsent => return Verdict::nothing(Outcome::Unsent),
-            Stage::Sent if capture.operation() == Operation::Read => {
-                return Verdict::nothing(Outcome::Refused);
-            }
-            Stage::Sent => (None, capture.uncertain()),
-            Stage::Answered(answer) if !capture.is_success(&answer, whole) => {
-                return Verdict::nothing(Outcome::Refused);
-            }
+            Stage::Unsent | Stage::Sent => (None, capture.uncertain()),
             Stage::Answered(answer) => (Some(answer.status), capture.read_answer(*answer, whole, routes)),
         };
         let audience = capture.audience();
@@ -68,9 +64,16 @@ impl Finished {
     }
 }
 
-impl Verdict {
-    fn nothing(outcome: Outcome) -> Self {
-        Self { outcome, event: None, id_conflict: false }
+impl Finished {
+    /// What [`read`](Self::read) says if it gives no event. Costs nothing.
+    pub fn verdict_without_event(&self) -> Option<Verdict> {
+        let outcome = match &self.capture.stage {
+            Stage::Unsent => Outcome::Unsent,
+            Stage::Sent if self.capture.operation() == Operation::Read => Outcome::Refused,
+            Stage::Answered(answer) if !self.capture.is_success(answer, self.whole) => Outcome::Refused,
+            Stage::Sent | Stage::Answered(_) => return None,
+        };
+        Some(Verdict { outcome, event: None, id_conflict: false })
     }
 }
 

@@ -34,6 +34,11 @@ impl Tap {
     #[expect(clippy::disallowed_methods, reason = "the end of the exchange is the event's time")]
     pub(super) fn finish(&self, capture: Box<Capture>, whole: bool) {
         let finished = capture.finish(whole, SystemTime::now(), Uuid::now_v7());
+        // A place in the queue is for events: one that is lost closes every reader.
+        if let Some(verdict) = finished.verdict_without_event() {
+            count(&self.metrics, &self.routes, finished.route_index(), verdict);
+            return;
+        }
         let routes = Arc::clone(&self.routes);
         let metrics = Arc::clone(&self.metrics);
         self.publisher.publish(Box::new(move || {

@@ -1,12 +1,20 @@
 //! What of this folder is plain: heads in, heads and refusals out.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, request};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, request};
 use pingora::http::RequestHeader;
 
 use super::forward::{self, Client};
-use super::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig, Upstreams, realtime, site};
+use super::upstream::Needs;
+use super::{HostHeader, ServerAddress, Tap, TrustedProxies, UpstreamConfig, Upstreams, realtime, site};
+use crate::broker::{Memory, Publisher};
+use crate::capture::{Budget, Limits, Outcome};
+use crate::hub::Hub;
+use crate::metrics::{Labels, Metrics};
+use crate::route::{Routes, tests::route};
 
 /// `METHOD URI VERSION` and lines of headers, separated by `|`.
 fn head(text: &str) -> request::Parts {
@@ -137,7 +145,11 @@ fn upstreams(servers: &[String]) -> Upstreams {
 }
 
 fn picks(upstreams: &Upstreams, count: usize) -> Vec<String> {
-    (0..count).map(|_| upstreams.pick(false).map_or_else(String::new, |choice| choice.authority)).collect()
+    (0..count)
+        .map(|_| {
+            upstreams.pick(Needs::default()).map_or_else(String::new, |choice| choice.authority.to_string())
+        })
+        .collect()
 }
 
 #[test]
@@ -175,7 +187,54 @@ async fn servers_that_are_up_go_first() {
 fn a_silent_answer_is_waited_for_without_end_only_where_it_streams() {
     let upstreams = upstreams(&["http://127.0.0.1".to_owned()]);
     let timeout = |streaming| upstreams.pick(streaming).unwrap().peer.options.read_timeout;
-    assert_eq!((timeout(false), timeout(true)), (Some(Duration::from_mins(1)), None));
+    let streaming = Needs { streaming: true, uploading: false };
+    assert_eq!((timeout(Needs::default()), timeout(streaming)), (Some(Duration::from_mins(1)), None));
+}
+
+/// A queue of one place, and a worker that is kept busy by it.
+#[test]
+fn refused_writes_take_no_place_in_the_queue() {
+    let routes = Arc::new(Routes::new(vec![route("/api/authors/{id}", "author")]).unwrap());
+    let labels = Labels {
+        routes: vec!["author".to_owned()],
+        outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
+        ..Labels::default()
+    };
+    let metrics = Arc::new(Metrics::new(&labels).unwrap());
+    let hub = Arc::new(Hub::new(Vec::new(), 1));
+    let broker = Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics)));
+    let (publisher, worker) = Publisher::start(1, broker, hub, Arc::clone(&metrics)).unwrap();
+    let limits = Limits { body: 100, decoded: 100, memory: Budget::new(100) };
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let (begun, started) = std::sync::mpsc::channel();
+    let tap = Tap { routes, limits, publisher, metrics };
+    tap.publisher.publish(Box::new(move || {
+        begun.send(()).unwrap();
+        wait.recv_timeout(Duration::from_secs(10)).unwrap();
+        None
+    }));
+    started.recv_timeout(Duration::from_secs(10)).unwrap();
+    let head = head("PUT /api/authors/7 1.1");
+    for status in [None, Some(400), Some(404), Some(500), Some(204)] {
+        let matched = tap.routes.classify(&head.method, head.uri.path()).unwrap();
+        let mut capture = tap.begin(matched, &head);
+        if let Some(status) = status {
+            capture.request_sent();
+            capture.response_head(StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
+        }
+        tap.finish(Box::new(capture), true);
+    }
+    assert_eq!(tap.publisher.depth(), 1);
+    let text = tap.metrics.render(0);
+    let has = |line: &str| text.lines().any(|found| found == line);
+    for (outcome, count) in [("refused", 3), ("unsent", 1)] {
+        let line = format!(r#"restcast_captures_total{{outcome="{outcome}",route="author"}} {count}"#);
+        assert!(has(&line), "{line} is not in {text}");
+    }
+    assert!(has(r#"restcast_drops_total{reason="queue_full"} 0"#), "{text}");
+    go.send(()).unwrap();
+    drop(tap);
+    worker.join().unwrap();
 }
 
 const HANDSHAKE: &str = "GET /ws 1.1 | Host: a | Upgrade: websocket | Connection: Upgrade | \

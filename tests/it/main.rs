@@ -20,8 +20,6 @@
 #![expect(clippy::disallowed_methods, reason = "deadlines need a clock")]
 #![expect(clippy::float_cmp, reason = "metrics that count are whole numbers")]
 
-#[path = "../transcripts/script.rs"]
-
 mod architecture;
 mod cli;
 mod clients;
@@ -37,6 +35,7 @@ mod origin;
 mod proxy;
 mod readers;
 mod rfc6455;
+#[path = "../transcripts/script.rs"]
 mod script;
 mod smoke;
 mod streaming;
