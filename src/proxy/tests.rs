@@ -82,7 +82,7 @@ fn forwarding_headers_are_continued_for_trusted_peers_and_replaced_for_others() 
             "host: a | x-forwarded-for: 1.1.1.1, 2.2.2.2, 3.3.3.3, 10.1.2.3 | x-forwarded-host: a | \
              x-forwarded-proto: http",
         ),
-        ("2001:db8::1", "", "x-forwarded-for: 2001:db8::1 | x-forwarded-proto: http"),
+        ("2001:db8::1", "", "host: backend:5000 | x-forwarded-for: 2001:db8::1 | x-forwarded-proto: http"),
     ] {
         assert_eq!(forwarded(peer, &HostHeader::Preserve, sent), expected, "{peer}: {sent}");
     }
