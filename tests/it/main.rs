@@ -34,6 +34,7 @@ mod live_page;
 mod origin;
 mod proxy;
 mod readers;
+mod readme;
 mod rfc6455;
 #[path = "../transcripts/script.rs"]
 mod script;

@@ -1,0 +1,108 @@
+//! The README is true: its configuration loads, its commands run, its message has the fields that it lists.
+
+use std::path::Path;
+
+use crate::harness::*;
+
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// Code blocks of a language, without their indentation.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let mut blocks: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in text.lines().map(|line| line.strip_prefix("   ").unwrap_or(line)) {
+        if line.starts_with("```") {
+            inside = line == format!("```{language}");
+            if inside {
+                blocks.push(String::new());
+            }
+        } else if inside {
+            blocks.last_mut().unwrap().push_str(&format!("{line}\n"));
+        }
+    }
+    blocks
+}
+
+/// Every line of the `sh` blocks.
+fn commands() -> Vec<String> {
+    blocks("sh").iter().flat_map(|block| block.lines().map(ToOwned::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// The README's file for a backend of ours, on ports of ours.
+fn folder_with_config(upstream: std::net::SocketAddr) -> (Folder, std::net::SocketAddr) {
+    let address = free_address();
+    let toml = blocks("toml").concat().replace("127.0.0.1:5000", &upstream.to_string());
+    let ports = format!("[server]\nlisten = \"{address}\"\n[admin]\nlisten = \"{}\"\n", free_address());
+    let folder = Folder::new();
+    folder.write("proxy.toml", format!("{toml}{ports}"));
+    folder.write("answer.json", r#"{"id":42,"name":"Ada"}"#);
+    (folder, address)
+}
+
+#[test]
+fn every_command_of_the_readme_is_run_by_a_test() {
+    let elsewhere = [
+        // The demo, as cli.rs and live_page.rs start it; this test itself runs under the second.
+        "cargo run --release -- demo",
+        "tests/run",
+    ];
+    let here = ["restcast check", "restcast explain", "restcast serve", "restcast tail"];
+    for command in commands() {
+        let known =
+            elsewhere.contains(&command.as_str()) || here.iter().any(|known| command.starts_with(known));
+        assert!(known, "no test runs {command:?}");
+    }
+    assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run").is_file());
+}
+
+#[test]
+fn the_readmes_config_is_checked_and_explained_as_it_says() {
+    let origin = Origin::json(201, "{}");
+    let (folder, _) = folder_with_config(origin.address);
+    for (start, expected) in
+        [("restcast check", "ok (1 routes, 1 endpoints)"), ("restcast explain", "author/42")]
+    {
+        let command = commands().into_iter().find(|command| command.starts_with(start)).unwrap();
+        let output = restcast().args(command.split(' ').skip(1)).current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains(expected), "{command}: {text}");
+    }
+}
+
+#[test]
+fn the_readmes_proxy_serves_and_its_tail_prints() {
+    let origin = Origin::json(201, r#"{"id":42,"name":"Ada"}"#);
+    let (folder, address) = folder_with_config(origin.address);
+    let find = |start: &str| commands().into_iter().find(|command| command.starts_with(start)).unwrap();
+    let run = |command: String| {
+        let command = command.replace("127.0.0.1:8080", &address.to_string());
+        Process::start(restcast().args(command.split(' ').skip(1)).current_dir(folder.path()))
+    };
+    let proxy = run(find("restcast serve"));
+    proxy.line("listening");
+    let tail = run(find("restcast tail"));
+    tail.line("connected");
+    request(address, "POST", "/api/authors", &[], b"{}");
+    tail.line(r#"author 42 {"id":42,"name":"Ada"}"#);
+}
+
+#[test]
+fn the_table_of_fields_is_the_message() {
+    let origin = Origin::json(201, r#"{"id":42,"name":"Ada"}"#);
+    let proxy = Proxy::start(origin.address);
+    let mut reader = proxy.reader("/ws");
+    proxy.send("POST", "/api/authors", "{}");
+    let event = reader.next();
+    let listed: Vec<String> = readme()
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()))
+        .collect();
+    let mut sent: Vec<String> = event.as_object().unwrap().keys().cloned().collect();
+    let mut sorted = listed.clone();
+    sorted.sort();
+    sent.sort();
+    assert_eq!(sorted, sent);
+}
