@@ -23,6 +23,7 @@
 mod architecture;
 mod cli;
 mod clients;
+mod deploy;
 mod flarchitect;
 mod flask;
 mod frames;
