@@ -52,7 +52,6 @@ fn the_sidecars_config_loads_and_its_probes_exist() {
     }
 }
 
-/// The arguments of each line that starts restcast.
 #[test]
 fn the_units_and_the_images_commands_parse() {
     let unit = read("restcast.service");
