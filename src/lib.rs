@@ -38,13 +38,15 @@
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
 //! | [`transport`] | frames to and from a byte stream | dialect, hub, message |
-//! | [`api`], [`demo`] | what the admin port and the sample backend answer | broker, metrics |
+//! | [`api`] | what the admin port answers | broker, metrics |
+//! | [`demo`] | what the sample backend answers | api |
 //! | [`proxy`] | the only folder that knows pingora | all above |
 //! | [`config`] | `proxy.toml` | the parts' own config types |
 //! | [`app`], [`cli`] | putting it together | everything |
 //!
-//! A test (`tests/it/architecture.rs`) holds these rules, and that everything above [`broker`] is synchronous:
-//! no I/O, no clock, no task; time and ids come in as arguments. So all of it is tested with plain values.
+//! A test (`tests/it/architecture.rs`) holds these rules, and that everything above [`broker`], and
+//! [`api`] and [`demo`], is synchronous: no I/O, no clock, no task; time and ids come in as arguments. So all
+//! of it is tested with plain values.
 //!
 //! # Promises
 //!

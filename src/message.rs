@@ -115,7 +115,7 @@ impl CloseReason {
         }
     }
 
-    /// The text of the close frame; also the `reason` label of the drop counter.
+    /// The text of the close frame.
     pub fn text(self) -> &'static str {
         match self {
             Self::GoingAway => "going away",

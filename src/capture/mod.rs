@@ -1,8 +1,8 @@
 //! One proxied write while it is being read: a request's head, the answer's head and body in, an event
 //! out. Synchronous, without I/O and without a clock; the proxy and `restcast explain` share it.
 //!
-//! The copy of the answer is bounded twice (by route-independent limits and by the memory that all
-//! captures share). Whatever cannot be read costs the event its record, never the event.
+//! The copy of the answer is bounded twice: by the limits of one answer, and by the memory that all
+//! captures share. Whatever cannot be read costs the event its record, never the event.
 
 mod body;
 mod budget;

@@ -19,9 +19,8 @@ use crate::api::Site;
 use answer::{ALL_METHODS, Answer};
 use store::{Collection, Store};
 
-/// The largest request body, in bytes, that is accepted; more gets 413. Who reads requests off
-/// a socket need not keep more than one byte past it.
-pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
+/// The largest request body, in bytes, that is accepted; more gets 413.
+const BODY_LIMIT_BYTES: usize = 64 * 1024;
 
 const READ_METHODS: &str = "GET, HEAD, OPTIONS";
 const LIST_METHODS: &str = "GET, HEAD, POST, OPTIONS";

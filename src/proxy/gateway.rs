@@ -93,7 +93,7 @@ impl std::fmt::Debug for Context {
 }
 
 impl Gateway {
-    /// Answers what is served here; `None`: the request is the backend's.
+    /// Answers what is served here; `false`: the request is the backend's.
     async fn serve_endpoint(&self, session: &mut Session) -> pingora::Result<bool> {
         let head: &request::Parts = session.req_header();
         let path = head.uri.path();

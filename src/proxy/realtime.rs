@@ -1,4 +1,4 @@
-//! Endpoints: WebSocket handshakes on the proxy's own port.
+//! Endpoints: WebSocket handshakes on the proxy's own port, and that of the live page on the admin port.
 
 use std::sync::Arc;
 
