@@ -1,4 +1,4 @@
-//! The only folder that knows pingora (with `app.rs`): it translates its callbacks into calls on plain
+//! The only folder that knows pingora: it translates its callbacks into calls on plain
 //! types, and plain types into its answers.
 
 mod downstream;
