@@ -11,10 +11,6 @@ use prometheus::{
 /// Statuses are counted by class; `error` is an exchange without answer.
 pub const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error"];
 
-/// Reasons of `restcast_drops_total`.
-const DROPS: [&str; 4] = ["reader_too_slow", "queue_full", "reader_lags", "tap_failed"];
-/// Reasons of `restcast_auth_failures_total`.
-const AUTH_FAILURES: [&str; 1] = ["origin"];
 /// Upper ends in seconds; a request through a proxy takes between a tenth of a millisecond and a minute.
 const LATENCY_BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
@@ -41,12 +37,39 @@ pub struct Metrics {
     id_conflicts: IntCounter,
     publications: IntCounter,
     deliveries: Vec<IntCounter>,
-    drops: [IntCounter; 4],
+    drops: Drops,
     connections: Vec<IntGauge>,
     subscriptions: Vec<IntGauge>,
     queue_depth: IntGauge,
     delivery_latency: Histogram,
-    auth_failures: IntCounter,
+    origin_refusals: IntCounter,
+}
+
+/// `restcast_drops_total` by reason.
+#[derive(Debug)]
+struct Drops {
+    reader_too_slow: IntCounter,
+    queue_full: IntCounter,
+    reader_lags: IntCounter,
+    tap_failed: IntCounter,
+}
+
+impl Drops {
+    fn new(made: &Maker<'_>) -> Result<Self, prometheus::Error> {
+        let by_reason = made.counters(
+            "restcast_drops_total",
+            "Events or readers dropped: reader_too_slow and reader_lags count readers, queue_full and \
+             tap_failed events",
+            &["reason"],
+        )?;
+        let reason = |name: &str| by_reason.with_label_values(&[name]);
+        Ok(Self {
+            reader_too_slow: reason("reader_too_slow"),
+            queue_full: reason("queue_full"),
+            reader_lags: reason("reader_lags"),
+            tap_failed: reason("tap_failed"),
+        })
+    }
 }
 
 impl Metrics {
@@ -69,12 +92,6 @@ impl Metrics {
         )?;
         let deliveries =
             made.counters("restcast_deliveries_total", "Frames handed to readers by dialect", &["dialect"])?;
-        let drops = made.counters(
-            "restcast_drops_total",
-            "Events or readers dropped: reader_too_slow and reader_lags count readers, queue_full and \
-             tap_failed events",
-            &["reason"],
-        )?;
         let auth = made.counters(
             "restcast_auth_failures_total",
             "Refused realtime connections by reason",
@@ -112,7 +129,7 @@ impl Metrics {
             )?,
             publications: made.counter("restcast_publications_total", "Events published")?,
             deliveries: labels.dialects.iter().map(|d| deliveries.with_label_values(&[*d])).collect(),
-            drops: DROPS.map(|reason| drops.with_label_values(&[reason])),
+            drops: Drops::new(&made)?,
             connections: by_dialect(&connections),
             subscriptions: by_dialect(&subscriptions),
             queue_depth: depth.with_label_values(&["tap"]),
@@ -120,7 +137,7 @@ impl Metrics {
                 "restcast_delivery_latency_seconds",
                 "From the end of a write's answer until its event was handed to every reader",
             )?,
-            auth_failures: auth.with_label_values(&AUTH_FAILURES),
+            origin_refusals: auth.with_label_values(&["origin"]),
             registry,
         })
     }
@@ -173,9 +190,8 @@ impl Metrics {
         for (counter, count) in self.deliveries.iter().zip(delivered) {
             counter.inc_by(*count);
         }
-        let [too_slow, ..] = &self.drops;
         if overflowed > 0 {
-            too_slow.inc_by(overflowed);
+            self.drops.reader_too_slow.inc_by(overflowed);
             tracing::warn!(readers = overflowed, "closed readers that were too slow");
         }
         self.delivery_latency.observe(after.as_secs_f64());
@@ -183,52 +199,48 @@ impl Metrics {
 
     /// The queue in front of the hub was full.
     pub fn event_lost(&self) {
-        let [_, queue_full, ..] = &self.drops;
-        queue_full.inc();
+        self.drops.queue_full.inc();
     }
 
     /// Readers were closed because events were lost.
     pub fn readers_lag(&self, readers: usize) {
-        let [.., lags, _] = &self.drops;
-        lags.inc_by(readers as u64);
+        self.drops.reader_lags.inc_by(readers as u64);
         tracing::error!(readers, "events were lost (tap.queue_limit reached, or a bug); closed all readers");
     }
 
     /// A job of the tap failed by a bug of ours.
     pub fn tap_failed(&self) {
-        let [.., failed] = &self.drops;
-        failed.inc();
+        self.drops.tap_failed.inc();
         tracing::error!("the tap could not read an answer; its event is lost");
     }
 
     /// A realtime connection was opened on endpoint number `dialect`, with that many subscriptions.
     pub fn connection_opened(&self, dialect: usize, subscriptions: usize) {
-        self.add(&self.connections, dialect, 1);
-        self.add(&self.subscriptions, dialect, i64::try_from(subscriptions).unwrap_or(0));
+        add(&self.connections, dialect, 1);
+        add(&self.subscriptions, dialect, i64::try_from(subscriptions).unwrap_or(0));
     }
 
     /// The same connection is gone.
     pub fn connection_closed(&self, dialect: usize, subscriptions: usize) {
-        self.add(&self.connections, dialect, -1);
-        self.add(&self.subscriptions, dialect, -i64::try_from(subscriptions).unwrap_or(0));
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as part of the two methods above")]
-    fn add(&self, gauges: &[IntGauge], index: usize, by: i64) {
-        if let Some(gauge) = gauges.get(index) {
-            gauge.add(by);
-        }
+        add(&self.connections, dialect, -1);
+        add(&self.subscriptions, dialect, -i64::try_from(subscriptions).unwrap_or(0));
     }
 
     /// A connection was refused for its `Origin`.
     pub fn origin_refused(&self) {
-        self.auth_failures.inc();
+        self.origin_refusals.inc();
     }
 
     /// The Prometheus text; `depth` is the tap's queue at this moment.
     pub fn render(&self, depth: usize) -> String {
         self.queue_depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+fn add(gauges: &[IntGauge], index: usize, by: i64) {
+    if let Some(gauge) = gauges.get(index) {
+        gauge.add(by);
     }
 }
 
