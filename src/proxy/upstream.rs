@@ -97,6 +97,17 @@ impl Server {
     fn name(&self) -> String {
         if self.address.tls { self.address.host.clone() } else { String::new() }
     }
+
+    fn mark(&self, up: bool) {
+        if self.up.swap(up, Ordering::Relaxed) != up {
+            let upstream = &*self.authority;
+            if up {
+                tracing::info!(upstream, "upstream answers");
+            } else {
+                tracing::warn!(upstream, "upstream does not answer");
+            }
+        }
+    }
 }
 
 /// A server that a request may go to.
@@ -174,7 +185,7 @@ impl Upstreams {
         for server in &self.servers {
             let resolved = server.resolved.lock().ok().and_then(|resolved| *resolved);
             if resolved.is_some_and(|resolved| resolved.to_string() == address) {
-                self.mark(server, false);
+                server.mark(false);
             }
         }
     }
@@ -187,7 +198,7 @@ impl Upstreams {
             if let (Some(address), Ok(mut resolved)) = (address, server.resolved.lock()) {
                 *resolved = Some(address);
             }
-            self.mark(server, up);
+            server.mark(up);
         }
     }
 
@@ -196,18 +207,6 @@ impl Upstreams {
         loop {
             self.check().await;
             tokio::time::sleep(self.config.health_interval).await;
-        }
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as what the set does with one of its servers")]
-    fn mark(&self, server: &Server, up: bool) {
-        if server.up.swap(up, Ordering::Relaxed) != up {
-            let upstream = &*server.authority;
-            if up {
-                tracing::info!(upstream, "upstream answers");
-            } else {
-                tracing::warn!(upstream, "upstream does not answer");
-            }
         }
     }
 }
