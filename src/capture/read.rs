@@ -62,9 +62,7 @@ impl Finished {
             id_conflict: reading.id_conflict,
         }
     }
-}
 
-impl Finished {
     /// What [`read`](Self::read) says if it gives no event. Costs nothing.
     pub fn verdict_without_event(&self) -> Option<Verdict> {
         let outcome = match &self.capture.stage {

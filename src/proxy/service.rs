@@ -19,7 +19,8 @@ use super::site::{Live, SiteApp};
 use crate::api::Site;
 
 /// Every idle WebSocket keeps these two buffers, so they are small; larger reads and writes pass them by.
-const BUFFERS: (usize, usize) = (2048, 1460);
+const READ_BUFFER_BYTES: usize = 2048;
+const WRITE_BUFFER_BYTES: usize = 1460;
 
 /// Something that listens.
 pub struct Listener(Box<dyn pingora::services::Service>);
@@ -43,7 +44,7 @@ impl Listener {
 fn listeners(addresses: &[SocketAddr]) -> Listeners {
     let mut listeners = Listeners::new();
     for address in addresses {
-        let buffers = L4BufferSettings::new(BUFFERS.0, BUFFERS.1);
+        let buffers = L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
         listeners.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers));
     }
     listeners

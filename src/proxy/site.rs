@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, header, request};
+use http::{Method, Request, Response, StatusCode, header, request};
 use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 
 use super::realtime::{self, Endpoint, Realtime};
+use super::respond::Refusal;
 use crate::api::Site;
 use crate::identity::Identity;
 
@@ -47,10 +48,7 @@ impl SiteApp {
             realtime::upgrade_required("this path speaks WebSocket")
         } else if !same_origin(head) {
             live.realtime.metrics.origin_refused();
-            super::respond::Refusal::new(
-                http::StatusCode::FORBIDDEN,
-                "a page of another origin may not look in",
-            )
+            Refusal::new(StatusCode::FORBIDDEN, "a page of another origin may not look in")
         } else {
             match live.realtime.accept(session, &live.endpoint, Identity::Operator).await {
                 Ok(()) => return Ok(true),
@@ -66,14 +64,14 @@ impl SiteApp {
             return Ok(());
         }
         let head: &request::Parts = session.req_header();
-        let without_body = head.method == http::Method::HEAD;
+        let without_body = head.method == Method::HEAD;
         let mut request = Request::builder().method(head.method.clone()).uri(head.uri.clone());
         if let Some(headers) = request.headers_mut() {
             headers.clone_from(&head.headers);
         }
         let response = match (read_body(session).await?, request) {
             (Some(body), request) => request.body(body).ok().map(|request| self.site.respond(request)),
-            (None, _) => Response::builder().status(413).body(Bytes::new()).ok(),
+            (None, _) => Response::builder().status(StatusCode::PAYLOAD_TOO_LARGE).body(Bytes::new()).ok(),
         };
         let (mut parts, body) = response.unwrap_or_default().into_parts();
         if !matches!(parts.status.as_u16(), 204 | 304) && !parts.headers.contains_key(header::CONTENT_LENGTH)
