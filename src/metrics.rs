@@ -76,7 +76,7 @@ impl Metrics {
     /// Registers everything, each series at zero, so that a scrape shows all there is from the start.
     ///
     /// # Errors
-    /// Two labels of the same name.
+    /// A name that Prometheus does not take, or takes twice: a bug of ours, found by the first start.
     pub fn new(labels: &Labels) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let made = Maker { registry: &registry };

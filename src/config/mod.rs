@@ -205,7 +205,8 @@ impl Config {
     }
 
     /// Every option there is, as (table, key).
-    pub fn options() -> Vec<(String, &'static str)> {
+    #[cfg(test)]
+    fn options() -> Vec<(String, &'static str)> {
         let text = "[[route]]\npath = \"/a/{id}\"\nmodel = \"a\"\n[[endpoint]]\n";
         let reader = Reader::new(text);
         let (root, _) = DeTable::parse_recoverable(text);

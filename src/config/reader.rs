@@ -132,6 +132,7 @@ impl<'a> Reader<'a> {
         problems
     }
 
+    #[cfg(test)]
     pub(super) fn asked(&self) -> Vec<(String, &'static str)> {
         self.asked.borrow().clone()
     }
