@@ -1,5 +1,6 @@
 //! `restcast tail`.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::StreamExt as _;
 use http::Uri;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// First pause before a reconnect; it doubles up to the last.
@@ -50,11 +52,13 @@ fn check_url(url: &str) -> anyhow::Result<()> {
 }
 
 async fn follow(url: &str, json: bool) -> anyhow::Result<()> {
+    // A query may hold a token.
+    let shown = url.split('?').next().unwrap_or(url);
     let mut pause = FIRST_PAUSE;
     loop {
         match tokio_tungstenite::connect_async(url).await {
             Ok((socket, _)) => {
-                tracing::info!(url, "connected");
+                tracing::info!(url = shown, "connected");
                 pause = FIRST_PAUSE;
                 print_all(socket, json).await?;
                 tracing::warn!("the connection is gone: events until the next one are missed");
@@ -63,7 +67,7 @@ async fn follow(url: &str, json: bool) -> anyhow::Result<()> {
             Err(Error::Http(answer)) if answer.status().is_client_error() => {
                 bail!("{url}: no WebSocket there: {}", answer.status());
             }
-            Err(error) => tracing::warn!(url, %error, retry = ?pause, "cannot connect"),
+            Err(error) => tracing::warn!(url = shown, %error, retry = ?pause, "cannot connect"),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LAST_PAUSE);
@@ -83,19 +87,48 @@ where
     Ok(())
 }
 
+/// A message of dialect flarchitect; id and payload are shown as they came.
+#[derive(Deserialize)]
+struct Event<'a> {
+    ts: u64,
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(borrow)]
+    model: Cow<'a, str>,
+    #[serde(borrow)]
+    id: &'a RawValue,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
 /// `12:03:04.123 POST   author 42 {"id":42,…}`; a message of another form is shown as it is.
 fn readable(text: &str) -> String {
-    let Ok(Value::Object(event)) = serde_json::from_str(text) else { return text.to_owned() };
-    let field = |name: &str| event.get(name).cloned().unwrap_or(Value::Null);
-    let (Some(ts), Some(method), Some(model)) = (
-        field("ts").as_u64(),
-        event.get("method").and_then(Value::as_str),
-        event.get("model").and_then(Value::as_str),
-    ) else {
-        return text.to_owned();
-    };
+    let Ok(event) = serde_json::from_str::<Event<'_>>(text) else { return text.to_owned() };
+    let Event { ts, method, model, id, payload } = event;
     let (day, millis) = (ts / 1000 % 86_400, ts % 1000);
     let (hours, minutes, seconds) = (day / 3600, day / 60 % 60, day % 60);
     let time = format!("{hours:02}:{minutes:02}:{seconds:02}.{millis:03}");
-    format!("{time} {method:<6} {model} {} {}", field("id"), field("payload"))
+    format!("{time} {method:<6} {model} {id} {payload}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_shows_id_and_payload_as_they_came() {
+        let event = |id: &str, payload: &str| {
+            format!(
+                r#"{{"ts":45296123,"model":"author","method":"PUT","id":{id},"many":false,"payload":{payload}}}"#
+            )
+        };
+        for (id, payload) in
+            [("12345678901234567890", r#"{"z":1.0, "a":1e400}"#), ("\"a b\"", "null"), ("null", "[]")]
+        {
+            assert_eq!(readable(&event(id, payload)), format!("12:34:56.123 PUT    author {id} {payload}"));
+        }
+        for other in ["hello", "[1]", r#"{"ts":1,"model":"author"}"#] {
+            assert_eq!(readable(other), other);
+        }
+    }
 }
