@@ -60,7 +60,7 @@ pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyh
     let bind = |address| TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"));
     drop(addresses.iter().map(bind).collect::<anyhow::Result<Vec<TcpListener>>>()?);
     for warning in config.warnings() {
-        tracing::warn!("{warning}");
+        tracing::warn!(%warning, "the configuration is probably not what was meant");
     }
     let threads = match config.server.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
