@@ -5,8 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use tokio::net::TcpStream;
+use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -20,12 +19,11 @@ use crate::hub::Hub;
 use crate::message::{CloseReason, Encode};
 use crate::metrics::{Labels, Metrics};
 use crate::proxy::{
-    Endpoint, Gateway, InFlight, Listener, Live, Realtime, Tap, Upstreams, proxy_service, site_service,
+    Endpoint, Gateway, InFlight, Listener, Live, Realtime, Sockets, Tap, Upstreams, proxy_service,
+    site_service,
 };
 use crate::transport::Limits;
 
-/// How long listening sockets may take to appear.
-const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a name server may hold up the start.
 const FIRST_CHECK: Duration = Duration::from_secs(1);
 /// How often the end of running requests is looked for.
@@ -56,9 +54,9 @@ pub type Announce = Box<dyn FnOnce() + Send>;
 pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyhow::Result<()> {
     let mut addresses = config.server.listen.clone();
     addresses.push(config.admin);
-    // Held together, so that two of them at one address are found out as well.
-    let bind = |address| TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"));
-    drop(addresses.iter().map(bind).collect::<anyhow::Result<Vec<TcpListener>>>()?);
+    let sidecar_address = sidecar.as_ref().map(|sidecar| sidecar.address);
+    let sockets = addresses.iter().copied().chain(sidecar_address).map(listen);
+    let sockets = Sockets::new(sockets.collect::<anyhow::Result<_>>()?);
     for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration is probably not what was meant");
     }
@@ -73,9 +71,9 @@ pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyh
         .build()
         .context("cannot start threads")?;
     let drain_timeout = config.server.drain_timeout;
-    let parts = Parts::build(config, threads, sidecar)?;
+    let parts = Parts::build(config, threads, sidecar, sockets)?;
     let worker = parts.worker;
-    let result = runtime.block_on(serve(parts.running, addresses, drain_timeout, announce));
+    let result = runtime.block_on(serve(parts.running, &addresses, drain_timeout, announce));
     runtime.shutdown_timeout(LAST_MOMENT);
     // Every publisher is gone with the runtime, so the worker comes to its end.
     if worker.join().is_err() {
@@ -84,9 +82,16 @@ pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyh
     result
 }
 
+/// Connections wait from here on, and no other process can take the address.
+fn listen(address: SocketAddr) -> anyhow::Result<(SocketAddr, TcpListener)> {
+    let socket = TcpListener::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+    socket.map(|socket| (address, socket)).with_context(|| format!("cannot listen on {address}"))
+}
+
 /// What runs.
 struct Running {
     listeners: Vec<Listener>,
+    sockets: Sockets,
     upstreams: Arc<Upstreams>,
     hub: Arc<Hub>,
     in_flight: InFlight,
@@ -98,7 +103,12 @@ struct Parts {
 }
 
 impl Parts {
-    fn build(config: Config, threads: usize, sidecar: Option<Sidecar>) -> anyhow::Result<Self> {
+    fn build(
+        config: Config,
+        threads: usize,
+        sidecar: Option<Sidecar>,
+        sockets: Sockets,
+    ) -> anyhow::Result<Self> {
         let mut endpoints = endpoints(&config)?;
         let metrics = Arc::new(metrics(&config, &endpoints)?);
         let encoders = endpoints.iter().map(|(_, e)| Arc::clone(&e.dialect) as Arc<dyn Encode>).collect();
@@ -143,7 +153,7 @@ impl Parts {
             in_flight: in_flight.clone(),
         };
         listeners.push(proxy_service(gateway, threads, &config.server.listen));
-        Ok(Self { running: Running { listeners, upstreams, hub, in_flight }, worker })
+        Ok(Self { running: Running { listeners, sockets, upstreams, hub, in_flight }, worker })
     }
 }
 
@@ -183,7 +193,7 @@ fn about(config: &Config, demo: bool) -> About {
 
 async fn serve(
     running: Running,
-    addresses: Vec<SocketAddr>,
+    addresses: &[SocketAddr],
     drain_timeout: Duration,
     announce: Announce,
 ) -> anyhow::Result<()> {
@@ -192,14 +202,13 @@ async fn serve(
     let (stop, stopping) = watch::channel(false);
     let mut tasks = tokio::task::JoinSet::new();
     for listener in running.listeners {
-        tasks.spawn(listener.run(stopping.clone()));
+        tasks.spawn(listener.run(running.sockets.clone(), stopping.clone()));
     }
     // Names are resolved before the first request needs them, if the name server answers in time.
     drop(timeout(FIRST_CHECK, running.upstreams.check()).await);
     let upstreams = Arc::clone(&running.upstreams);
     tasks.spawn(async move { upstreams.watch().await });
-    for address in &addresses {
-        wait_for(*address).await?;
+    for address in addresses {
         tracing::info!(%address, "listening");
     }
     announce();
@@ -230,16 +239,4 @@ async fn drained(hub: &Hub, in_flight: &InFlight, deadline: Instant) {
     while Instant::now() < deadline && in_flight.count() + hub.connections() > 0 {
         sleep(DRAIN_TICK).await;
     }
-}
-
-/// pingora binds in a task of its own and does not say when it is done.
-async fn wait_for(address: SocketAddr) -> anyhow::Result<()> {
-    let deadline = Instant::now() + START_TIMEOUT;
-    while TcpStream::connect(address).await.is_err() {
-        if Instant::now() > deadline {
-            bail!("cannot listen on {address}");
-        }
-        sleep(DRAIN_TICK).await;
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ mod upstream;
 pub use forward::TrustedProxies;
 pub use gateway::{Context, Gateway, InFlight};
 pub use realtime::{Endpoint, Realtime};
-pub use service::{Listener, proxy_service, site_service};
+pub use service::{Listener, Sockets, proxy_service, site_service};
 pub use site::Live;
 pub use tap::Tap;
 pub use upstream::{Config as UpstreamConfig, HostHeader, ServerAddress, Upstreams};

@@ -1,6 +1,7 @@
 //! Listening sockets and what answers on them.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,8 +10,8 @@ use pingora::listeners::{ListenerConfig, Listeners};
 use pingora::protocols::Stream;
 use pingora::protocols::l4::stream::L4BufferSettings;
 use pingora::proxy::HttpProxy;
-use pingora::server::ShutdownWatch;
 use pingora::server::configuration::ServerConf;
+use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
 
 use super::downstream::Downstream;
@@ -21,6 +22,27 @@ use crate::api::Site;
 /// Every idle WebSocket keeps these two buffers, so they are small; larger reads and writes pass them by.
 const READ_BUFFER_BYTES: usize = 2048;
 const WRITE_BUFFER_BYTES: usize = 1460;
+
+/// Sockets that listen already: each is accepted from by the [`Listener`] of its address.
+#[derive(Clone)]
+pub struct Sockets(ListenFds);
+
+impl std::fmt::Debug for Sockets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sockets").finish_non_exhaustive()
+    }
+}
+
+impl Sockets {
+    /// Takes over sockets, which must not block, by the addresses that they were bound to.
+    pub fn new(sockets: Vec<(SocketAddr, TcpListener)>) -> Self {
+        let mut table = Fds::new();
+        for (address, socket) in sockets {
+            table.add(address.to_string(), socket.into_raw_fd());
+        }
+        Self(Arc::new(table.into()))
+    }
+}
 
 /// Something that listens.
 pub struct Listener(Box<dyn pingora::services::Service>);
@@ -35,9 +57,10 @@ impl Listener {
     /// Accepts connections until `shutdown` turns true.
     ///
     /// # Panics
-    /// pingora panics if an address cannot be bound; the caller has tried them before.
-    pub async fn run(mut self, shutdown: ShutdownWatch) {
-        self.0.start_service(None, shutdown, 1).await;
+    /// An address that is not among `sockets` is bound by pingora, which tries for half a minute and
+    /// panics if it cannot.
+    pub async fn run(mut self, sockets: Sockets, shutdown: ShutdownWatch) {
+        self.0.start_service(Some(sockets.0), shutdown, 1).await;
     }
 }
 
