@@ -2,7 +2,7 @@
 //! blocking clients. Nothing here sleeps for a fixed time: everything waits for a condition, with a
 //! deadline.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,8 +21,17 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// How long "nothing comes" is watched where no later event can prove it.
 pub const SILENCE: Duration = Duration::from_millis(300);
 
+/// An address at which nothing listens, given out once. It lies below the range from which systems take the
+/// ports of connections, so that none of them gets there before the process that it is meant for.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id() * 127 + NUMBER.fetch_add(1, Ordering::Relaxed);
+        let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + (number % 20_000) as u16));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// Tries until `probe` gives something.
@@ -129,6 +138,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if thread::panicking() {
+            drop(writeln!(std::io::stderr(), "what the process said:\n{}", self.output()));
+        }
     }
 }
 

@@ -184,6 +184,17 @@ fn a_port_in_use_is_an_error_that_names_it() {
 }
 
 #[test]
+fn a_second_process_at_the_same_address_does_not_pretend_to_listen() {
+    let proxy = Proxy::start(free_address());
+    let text = std::fs::read_to_string(&proxy.config).unwrap();
+    for _ in 0..3 {
+        let (success, output) = serve(&text);
+        assert!(!success && !output.contains("listening"), "{output}");
+    }
+    assert_eq!(admin(&proxy, "/healthz").status, 200);
+}
+
+#[test]
 fn one_address_for_proxy_and_admin_is_an_error() {
     let address = free_address();
     let (success, output) = serve(&config(address, address));

@@ -30,7 +30,7 @@ fn parrot() -> Origin {
         let body = if request.line.starts_with("HEAD") { "" } else { &request.line };
         let length = request.line.len();
         drop(write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"));
-        false
+        request.header("connection") != Some("close")
     })
 }
 
