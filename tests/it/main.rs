@@ -10,16 +10,6 @@
 #![expect(clippy::format_push_string, clippy::wildcard_enum_match_arm, reason = "short beats fast here")]
 #![expect(clippy::disallowed_methods, reason = "deadlines need a clock")]
 #![expect(clippy::float_cmp, reason = "metrics that count are whole numbers")]
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::disallowed_methods,
-    clippy::float_cmp,
-    clippy::format_push_string,
-    clippy::wildcard_enum_match_arm,
-    reason = "tests look at the clock, and their numbers are small and whole"
-)]
-
 
 mod architecture;
 mod cli;
