@@ -80,11 +80,17 @@ where
 {
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Text(text) = message {
-            let line = if json { text.as_str().to_owned() } else { readable(&text) };
+            let line = one_line(if json { text.as_str().to_owned() } else { readable(&text) });
             writeln!(io::stdout(), "{line}").context("standard output is closed")?;
         }
     }
     Ok(())
+}
+
+/// Between the tokens of JSON line breaks are spaces; other control characters are none of a terminal's
+/// business.
+fn one_line(text: String) -> String {
+    if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
 }
 
 /// A message of dialect flarchitect; id and payload are shown as they came.

@@ -232,6 +232,17 @@ fn tail_prints_one_topic_and_the_messages_as_they_came() {
 }
 
 #[test]
+fn tail_keeps_to_one_line_and_to_what_came() {
+    let origin = Origin::json(201, "{\n  \"z\": 1,\r\n\t\"id\": 123456789012345678901\n}");
+    let proxy = Proxy::start(origin.address);
+    let (short, long) = (tail(proxy.address, &[]), tail(proxy.address, &["--json"]));
+    proxy.send("POST", "/api/authors", "{}");
+    let record = r#"{   "z": 1,   "id": 123456789012345678901 }"#;
+    assert!(short.line("POST").ends_with(&format!("author 123456789012345678901 {record}")));
+    assert!(long.line("POST").ends_with(&format!("{record}}}")));
+}
+
+#[test]
 fn tail_says_what_is_wrong_with_its_url() {
     let proxy = Proxy::start(Origin::json(404, "{}").address);
     for (url, part) in [
