@@ -38,7 +38,8 @@ impl Setting for usize {
 impl Setting for SocketAddr {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let text = value.as_str().unwrap_or_default();
-        text.parse().ok().ok_or_else(|| "an address \"IP:port\", such as \"127.0.0.1:8080\"".to_owned())
+        let address = text.parse().ok().filter(|address: &Self| address.port() > 0);
+        address.ok_or_else(|| "an address \"IP:port\", such as \"127.0.0.1:8080\"".to_owned())
     }
 }
 

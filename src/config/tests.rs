@@ -58,7 +58,7 @@ fn every_problem_is_named_at_once_with_file_key_value_and_what_would_be_right() 
 listen = "8080"
 threds = 4
 [admin]
-listen = ["127.0.0.1:1", "127.0.0.1:2"]
+listen = "127.0.0.1:0"
 [upstream]
 servers = ["localhost:5000"]
 read_timeout = 30
@@ -80,7 +80,7 @@ dialect = "flarchitekt"
 "#;
     let expected = r#"proxy.toml:3: server.listen = "8080": expected an address "IP:port", such as "127.0.0.1:8080"
 proxy.toml:4: server.threds: unknown key; did you mean threads?
-proxy.toml:6: admin.listen = ["127.0.0.1:1", "127.0.0.1:2"]: expected an address "IP:port", such as "127.0.0.1:8080"
+proxy.toml:6: admin.listen = "127.0.0.1:0": expected an address "IP:port", such as "127.0.0.1:8080"
 proxy.toml:8: upstream.servers = ["localhost:5000"]: expected "http://host:port" or "https://host:port", without a path
 proxy.toml:9: upstream.read_timeout = 30: expected a duration above zero with a unit, such as "500ms", "30s", "5m" or "1h"
 proxy.toml:11: tap.body_limit = "256 kB": expected a size above zero with a unit, such as "512B", "256KiB" or "16MiB"
