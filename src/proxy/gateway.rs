@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Version, header, request};
+use http::{Method, Version, header, request};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::http::ServerSession;
@@ -119,11 +119,13 @@ impl Gateway {
     fn begin(&self, session: &Session, context: &mut Context) {
         let head: &request::Parts = session.req_header();
         context.proxied = true;
-        let upgrade = head.headers.contains_key(header::UPGRADE);
+        // Any other upgrade, such as the h2c that HTTP/2 clients offer, is not forwarded.
+        let upgrade = realtime::is_upgrade(head);
         context.needs.streaming = upgrade || accepts_event_stream(head);
         let Some(matched) = self.routes.classify(&head.method, head.uri.path()) else { return };
         context.route = Some(matched.index);
-        if matched.tapped && !upgrade {
+        let handshake = upgrade && head.method == Method::GET;
+        if matched.tapped && !handshake {
             context.capture = Some(Box::new(self.tap.begin(matched, head)));
         }
     }

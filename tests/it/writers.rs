@@ -287,3 +287,16 @@ fn the_events_of_one_connection_come_in_the_order_of_its_writes() {
         assert_eq!(reader.next()["id"], id);
     }
 }
+/// As Java's HTTP client and `curl --http2` do with every first request.
+#[test]
+fn a_write_that_offers_an_upgrade_gives_its_event() {
+    let origin = Origin::json(201, "{\"id\":42}");
+    let proxy = Proxy::start(origin.address);
+    let mut reader = proxy.reader("/ws");
+    for offer in ["h2c", "websocket", "TLS/1.0"] {
+        let headers = [("Upgrade", offer), ("Connection", "Upgrade")];
+        let answer = request(proxy.address, "POST", "/api/authors", &headers, b"{}");
+        assert_eq!((answer.status, &reader.next()["id"]), (201, &json!(42)), "{offer}");
+    }
+}
+
