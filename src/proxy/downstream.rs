@@ -3,7 +3,8 @@
 //! pingora ends an exchange as soon as the client hangs up, while the backend goes on and commits: the
 //! write would have happened and nobody would hear of it. So once a captured request has been read to its
 //! end, the connection is *held*: a FIN or a reset becomes silence on reading, and writing goes nowhere.
-//! The exchange then ends by itself, within the upstream's timeouts.
+//! The exchange then ends by itself, within the upstream's timeouts; one that would never end, such as a
+//! stream of events, is left after so long a time as well.
 //!
 //! pingora also puts its own `Date` on every answer. A backend's date is put back here, where the head of
 //! the answer leaves.
@@ -19,6 +20,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::HeaderValue;
@@ -29,6 +31,7 @@ use pingora::protocols::{
     TimingDigest, UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 /// How pingora begins its date.
 const DATE: &[u8] = b"\r\nDate: ";
@@ -41,6 +44,10 @@ pub(super) struct Downstream {
     client: OnceLock<Option<(IpAddr, HeaderValue)>>,
     held: AtomicBool,
     gone: bool,
+    /// How long a held exchange may go on without its client.
+    patience: Duration,
+    /// Runs since the client left.
+    left: Option<Pin<Box<Sleep>>>,
     /// Something was written and not flushed.
     written: bool,
     date: Mutex<Option<HeaderValue>>,
@@ -49,9 +56,18 @@ pub(super) struct Downstream {
 }
 
 impl Downstream {
-    pub(super) fn new(stream: Stream) -> Self {
-        let (held, date) = (AtomicBool::new(false), Mutex::new(None));
-        Self { stream, client: OnceLock::new(), held, gone: false, written: false, date, head: Vec::new() }
+    pub(super) fn new(stream: Stream, patience: Duration) -> Self {
+        Self {
+            stream,
+            client: OnceLock::new(),
+            held: AtomicBool::new(false),
+            gone: false,
+            patience,
+            left: None,
+            written: false,
+            date: Mutex::new(None),
+            head: Vec::new(),
+        }
     }
 
     /// The client's address, also in the form of a header.
@@ -133,8 +149,12 @@ impl AsyncRead for Downstream {
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
         };
-        // The upstream's side of the exchange, or its timeout, wakes the task.
-        if left && self.is_held() { Poll::Pending } else { result }
+        if left && self.is_held() {
+            let patience = self.patience;
+            let timer = self.left.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+            ready!(timer.as_mut().poll(context));
+        }
+        result
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::apps::ServerApp;
@@ -75,10 +76,11 @@ fn listeners(addresses: &[SocketAddr]) -> Listeners {
 
 /// The proxy, for a runtime of `threads`.
 pub fn proxy_service(gateway: Gateway, threads: usize, addresses: &[SocketAddr]) -> Listener {
+    let patience = gateway.upstreams.read_timeout();
     let conf = ServerConf { threads, ..ServerConf::default() };
     let mut proxy = HttpProxy::new(gateway, Arc::new(conf));
     proxy.handle_init_modules();
-    let front = Front { proxy: Arc::new(proxy) };
+    let front = Front { proxy: Arc::new(proxy), patience };
     Listener(Box::new(Service::with_listeners("proxy".to_owned(), listeners(addresses), front)))
 }
 
@@ -91,12 +93,13 @@ pub fn site_service(name: &str, site: Arc<dyn Site>, live: Option<Live>, address
 /// Puts [`Downstream`] between the socket and pingora.
 struct Front {
     proxy: Arc<HttpProxy<Gateway>>,
+    patience: Duration,
 }
 
 #[async_trait]
 impl ServerApp for Front {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        self.proxy.process_new(Box::new(Downstream::new(stream)), shutdown).await
+        self.proxy.process_new(Box::new(Downstream::new(stream, self.patience)), shutdown).await
     }
 
     async fn cleanup(&self) {

@@ -162,6 +162,10 @@ impl Upstreams {
 
     /// The next server in turn, those that are up first; a server that is down is better than none.
     /// Timeouts that cannot matter are left out: each costs a timer and two looks at the clock.
+    pub(super) fn read_timeout(&self) -> Duration {
+        self.config.read_timeout
+    }
+
     pub(super) fn pick(&self, needs: Needs) -> Option<Choice> {
         let start = self.next.fetch_add(1, Ordering::Relaxed);
         let in_turn =

@@ -142,6 +142,42 @@ fn a_writer_that_closes_its_half_gets_its_whole_answer() {
     assert_eq!(writer.answer().text(), format!("{}{}", parts[1], parts[2]));
 }
 
+/// A writer that takes event streams has no timeout of its own upstream.
+#[test]
+fn a_writer_that_leaves_an_endless_exchange_does_not_keep_it_up() {
+    let heads = ["", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"];
+    for head in heads {
+        let ((seen, got), (ended, end)) = (channel(), channel());
+        let (seen, ended) = (Mutex::new(seen), Mutex::new(ended));
+        let origin = backend(move |_, mut wire| {
+            if wire.head().0.is_empty() {
+                return;
+            }
+            wire.take(2);
+            wire.send(head);
+            seen.lock().unwrap().send(()).unwrap();
+            ended.lock().unwrap().send(wire.rest()).unwrap();
+        });
+        let proxy = Proxy::with_upstream(
+            &format!("servers = [\"http://{origin}\"]\nread_timeout = \"100ms\""),
+            &format!("{AUTHOR_ROUTE}{WS_ENDPOINT}"),
+        );
+        let mut reader = proxy.reader("/ws");
+        let mut writer = Wire::connect(proxy.address);
+        writer.send(POST.replace("\r\n\r\n", "\r\nAccept: text/event-stream\r\n\r\n"));
+        got.recv_timeout(DEADLINE).unwrap();
+        writer.head_or_take(head);
+        writer.reset();
+        assert_eq!(end.recv_timeout(DEADLINE).as_deref(), Ok(""), "{head}");
+        if head.is_empty() {
+            eventually("the doubt is counted", || (proxy.metric(UNCERTAIN) == 1.0).then_some(()));
+            reader.expect_silence();
+        } else {
+            assert_eq!(reader.next()["method"], "POST");
+        }
+    }
+}
+
 #[test]
 fn a_writer_that_leaves_before_its_request_is_whole_gives_no_event() {
     let origin = backend(|_, mut wire| {
@@ -262,6 +298,19 @@ fn an_answer_that_breaks_off_still_says_what_was_written() {
     }
 }
 
+/// As Java's HTTP client and `curl --http2` do with every first request.
+#[test]
+fn a_write_that_offers_an_upgrade_gives_its_event() {
+    let origin = Origin::json(201, "{\"id\":42}");
+    let proxy = Proxy::start(origin.address);
+    let mut reader = proxy.reader("/ws");
+    for offer in ["h2c", "websocket", "TLS/1.0"] {
+        let headers = [("Upgrade", offer), ("Connection", "Upgrade")];
+        let answer = request(proxy.address, "POST", "/api/authors", &headers, b"{}");
+        assert_eq!((answer.status, &reader.next()["id"]), (201, &json!(42)), "{offer}");
+    }
+}
+
 #[test]
 fn the_events_of_one_connection_come_in_the_order_of_its_writes() {
     let origin = Origin::start(|request, stream| {
@@ -287,16 +336,3 @@ fn the_events_of_one_connection_come_in_the_order_of_its_writes() {
         assert_eq!(reader.next()["id"], id);
     }
 }
-/// As Java's HTTP client and `curl --http2` do with every first request.
-#[test]
-fn a_write_that_offers_an_upgrade_gives_its_event() {
-    let origin = Origin::json(201, "{\"id\":42}");
-    let proxy = Proxy::start(origin.address);
-    let mut reader = proxy.reader("/ws");
-    for offer in ["h2c", "websocket", "TLS/1.0"] {
-        let headers = [("Upgrade", offer), ("Connection", "Upgrade")];
-        let answer = request(proxy.address, "POST", "/api/authors", &headers, b"{}");
-        assert_eq!((answer.status, &reader.next()["id"]), (201, &json!(42)), "{offer}");
-    }
-}
-
