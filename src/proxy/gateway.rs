@@ -308,6 +308,7 @@ impl ProxyHttp for Gateway {
             tracing::warn!(%method, path, upstream, status, error = error.etype().as_str(), "request failed");
         }
         if let Some(refusal) = refusal.filter(|_| session.response_written().is_none())
+        session.downstream_session.set_keepalive(None);
             && let Err(error) = refusal.send(&mut session.downstream_session).await
         {
             tracing::debug!(%error, "the refusal did not reach the client");

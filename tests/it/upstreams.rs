@@ -146,6 +146,15 @@ fn an_upstream_that_talks_nonsense_gives_502() {
         }
     });
     let proxy = Proxy::start(origin);
+#[test]
+fn a_refusal_after_which_the_connection_ends_says_so() {
+    let proxy = Proxy::start(free_address());
+    let mut client = Wire::connect(proxy.address);
+    let answer = client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").answer();
+    assert_eq!((answer.status, answer.header("Connection")), (502, Some("close")));
+    assert_eq!(client.rest(), "");
+}
+
     check_refusal(&proxy.get("/"), 502, "bad gateway");
 }
 
