@@ -196,6 +196,7 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(&self, _: &mut Session, context: &mut Context) -> pingora::Result<Box<HttpPeer>> {
         context.attempts += 1;
         let Some(choice) = self.upstreams.pick(context.needs) else {
+            context.authority = Some(Arc::from(self.upstreams.names()));
             return Error::e_explain(ErrorType::HTTPStatus(502), "no upstream resolves to an address");
         };
         context.authority = Some(choice.authority);
@@ -307,8 +308,8 @@ impl ProxyHttp for Gateway {
             let upstream = context.authority.as_deref().unwrap_or_default();
             tracing::warn!(%method, path, upstream, status, error = error.etype().as_str(), "request failed");
         }
-        if let Some(refusal) = refusal.filter(|_| session.response_written().is_none())
         session.downstream_session.set_keepalive(None);
+        if let Some(refusal) = refusal.filter(|_| session.response_written().is_none())
             && let Err(error) = refusal.send(&mut session.downstream_session).await
         {
             tracing::debug!(%error, "the refusal did not reach the client");

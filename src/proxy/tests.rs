@@ -165,6 +165,12 @@ fn a_name_that_is_not_resolved_is_no_choice() {
     assert_eq!(picks(&upstreams(&["http://backend.invalid".to_owned()]), 1), [""]);
 }
 
+#[test]
+fn a_server_of_a_name_that_is_not_resolved_is_passed_over() {
+    let servers = ["http://backend.invalid".to_owned(), "http://127.0.0.1".to_owned()];
+    assert_eq!(picks(&upstreams(&servers), 3), ["127.0.0.1"; 3]);
+}
+
 #[tokio::test]
 async fn servers_that_are_up_go_first() {
     let listen = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();

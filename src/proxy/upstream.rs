@@ -151,9 +151,19 @@ impl Upstreams {
         self.servers.len()
     }
 
+    /// Every server, for a log line about all of them.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<&str> = self.servers.iter().map(|server| &*server.authority).collect();
+        names.join(", ")
+    }
+
     /// Some server took a connection the last time it was tried.
     pub fn is_ready(&self) -> bool {
         self.servers.iter().any(|server| server.up.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn read_timeout(&self) -> Duration {
+        self.config.read_timeout
     }
 
     pub(super) fn host(&self) -> &HostHeader {
@@ -162,17 +172,15 @@ impl Upstreams {
 
     /// The next server in turn, those that are up first; a server that is down is better than none.
     /// Timeouts that cannot matter are left out: each costs a timer and two looks at the clock.
-    pub(super) fn read_timeout(&self) -> Duration {
-        self.config.read_timeout
-    }
-
     pub(super) fn pick(&self, needs: Needs) -> Option<Choice> {
         let start = self.next.fetch_add(1, Ordering::Relaxed);
         let in_turn =
             || (0..self.servers.len()).filter_map(|i| self.servers.get((start + i) % self.servers.len()));
         let up = in_turn().find(|server| server.up.load(Ordering::Relaxed));
-        let server = up.or_else(|| in_turn().next())?;
-        let address = (*server.resolved.lock().ok()?)?;
+        let (server, address) = up
+            .into_iter()
+            .chain(in_turn())
+            .find_map(|server| Some((server, (*server.resolved.lock().ok()?)?)))?;
         let mut peer = HttpPeer::new(address, server.address.tls, server.name());
         peer.options.alpn = ALPN::H1;
         peer.options.verify_cert = self.config.verify_tls;

@@ -130,12 +130,29 @@ fn an_upstream_that_is_down_gives_502_and_a_line_that_names_it() {
 }
 
 #[test]
+fn an_upstream_whose_name_is_not_resolved_gives_502_and_a_line_that_names_it() {
+    let proxy = Proxy::with_upstream("servers = [\"http://backend.invalid:5000\"]", &tables());
+    check_refusal(&proxy.get("/"), 502, "bad gateway");
+    let line = proxy.process.line("request failed");
+    assert!(line.contains("upstream=\"backend.invalid:5000\""), "{line}");
+}
+
+#[test]
 fn an_upstream_that_hangs_up_without_an_answer_gives_502() {
     let origin = backend(|_, mut wire| drop(wire.head()));
     let proxy = Proxy::start(origin);
     check_refusal(&proxy.get("/"), 502, "bad gateway");
     let line = proxy.process.line("request failed");
     assert!(line.contains(&format!("upstream=\"{origin}\"")), "{line}");
+}
+
+#[test]
+fn a_refusal_after_which_the_connection_ends_says_so() {
+    let proxy = Proxy::start(free_address());
+    let mut client = Wire::connect(proxy.address);
+    let answer = client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").answer();
+    assert_eq!((answer.status, answer.header("Connection")), (502, Some("close")));
+    assert_eq!(client.rest(), "");
 }
 
 #[test]
@@ -146,15 +163,6 @@ fn an_upstream_that_talks_nonsense_gives_502() {
         }
     });
     let proxy = Proxy::start(origin);
-#[test]
-fn a_refusal_after_which_the_connection_ends_says_so() {
-    let proxy = Proxy::start(free_address());
-    let mut client = Wire::connect(proxy.address);
-    let answer = client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").answer();
-    assert_eq!((answer.status, answer.header("Connection")), (502, Some("close")));
-    assert_eq!(client.rest(), "");
-}
-
     check_refusal(&proxy.get("/"), 502, "bad gateway");
 }
 
