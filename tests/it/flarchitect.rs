@@ -45,7 +45,7 @@ fn check_01_nothing_comes_before_a_write_and_one_message_for_it() {
 fn check_02_an_idle_python_client_stays_connected_and_prints_the_event() {
     let Some(python) = tools::python() else { return };
     let origin = Origin::json(201, ADA);
-    let tables = format!("{AUTHOR_ROUTE}{WS_ENDPOINT}[hub]\nping_interval = \"1500ms\"\n");
+    let tables = format!("{}[hub]\nping_interval = \"1500ms\"\n", tables());
     let proxy = Proxy::with(origin.address, &tables);
     let url = format!("ws://{}/ws?topic=author", proxy.address);
     let mut watch = python.watch(&["--url", &url, "--count", "1", "--ping", "1"]);
@@ -290,7 +290,7 @@ fn check_15_a_plain_request_passes_where_the_backend_has_that_path() {
 #[test]
 fn a_peer_that_leaves_two_pings_unanswered_is_closed() {
     let origin = Origin::json(201, ADA);
-    let tables = format!("{AUTHOR_ROUTE}{WS_ENDPOINT}[hub]\nping_interval = \"100ms\"\n");
+    let tables = format!("{}[hub]\nping_interval = \"100ms\"\n", tables());
     let proxy = Proxy::with(origin.address, &tables);
     let mut raw = Raw::open(proxy.address, "/ws");
     assert_eq!(raw.next(), Next::Frame(0x89, Vec::new()));

@@ -153,6 +153,11 @@ pub fn restcast() -> Command {
 pub const AUTHOR_ROUTE: &str = "[[route]]\npath = \"/api/authors/{id}\"\nmodel = \"author\"\n";
 pub const WS_ENDPOINT: &str = "[[endpoint]]\npath = \"/ws\"\ndialect = \"flarchitect\"\n";
 
+/// The author route and `/ws`.
+pub fn tables() -> String {
+    format!("{AUTHOR_ROUTE}{WS_ENDPOINT}")
+}
+
 /// The proxy in front of a backend.
 pub struct Proxy {
     pub process: Process,
@@ -165,7 +170,7 @@ pub struct Proxy {
 impl Proxy {
     /// In front of `upstream`, with the author route and `/ws`.
     pub fn start(upstream: SocketAddr) -> Self {
-        Self::with(upstream, &format!("{AUTHOR_ROUTE}{WS_ENDPOINT}"))
+        Self::with(upstream, &tables())
     }
 
     /// With these routes, endpoints and other tables; not `[server]`, `[admin]` and `[upstream]`.

@@ -4,16 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::harness::*;
 use crate::wire::*;
-
-fn tables() -> String {
-    format!("{AUTHOR_ROUTE}{WS_ENDPOINT}")
-}
 
 fn admin(proxy: &Proxy, path: &str) -> Answer {
     request(proxy.admin, "GET", path, &[], b"")
@@ -204,21 +198,7 @@ fn one_address_for_proxy_and_admin_is_an_error() {
 
 // === stopping ===
 
-/// A backend whose answers wait, its requests as they come, and what lets an answer go.
-fn waiting() -> (SocketAddr, Receiver<()>, Sender<()>) {
-    let ((seen, got), (go_on, told)) = (channel(), channel::<()>());
-    let (seen, told) = (Mutex::new(seen), Mutex::new(told));
-    let origin = backend(move |_, mut wire| {
-        if wire.head().0.is_empty() {
-            return;
-        }
-        seen.lock().unwrap().send(()).unwrap();
-        if told.lock().unwrap().recv_timeout(DEADLINE).is_ok() {
-            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-        }
-    });
-    (origin, got, go_on)
-}
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 fn with_drain(origin: SocketAddr, drain: &str) -> Proxy {
     let upstream = format!("servers = [\"http://{origin}\"]");
@@ -228,7 +208,7 @@ fn with_drain(origin: SocketAddr, drain: &str) -> Proxy {
 #[test]
 fn a_signal_ends_it_in_order() {
     for signal in ["TERM", "INT"] {
-        let (origin, got, go_on) = waiting();
+        let (origin, got, go_on) = waiting(OK);
         let mut proxy = with_drain(origin, "20s");
         let mut reader = proxy.reader("/ws");
         let mut idle = Wire::connect(proxy.address);
@@ -249,7 +229,7 @@ fn a_signal_ends_it_in_order() {
 
 #[test]
 fn a_write_that_ends_while_it_stops_is_still_answered() {
-    let (origin, got, go_on) = waiting();
+    let (origin, got, go_on) = waiting(OK);
     let mut proxy = with_drain(origin, "20s");
     let mut writer = Wire::connect(proxy.address);
     writer.send("POST /api/authors HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
@@ -263,7 +243,7 @@ fn a_write_that_ends_while_it_stops_is_still_answered() {
 
 #[test]
 fn the_deadline_ends_what_does_not_end_by_itself() {
-    let (origin, got, _go_on) = waiting();
+    let (origin, got, _go_on) = waiting(OK);
     let mut proxy = with_drain(origin, "200ms");
     let _silent = proxy.reader("/ws");
     let mut running = Wire::connect(proxy.address);
@@ -278,7 +258,7 @@ fn the_deadline_ends_what_does_not_end_by_itself() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let (origin, got, _go_on) = waiting();
+    let (origin, got, _go_on) = waiting(OK);
     let mut proxy = with_drain(origin, "1h");
     Wire::connect(proxy.address).send("POST /api/authors HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
     got.recv_timeout(DEADLINE).unwrap();

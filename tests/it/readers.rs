@@ -24,7 +24,7 @@ const CONNECTIONS: &str = "restcast_connections{dialect=\"flarchitect\"}";
 
 fn small_queues(upstream: std::net::SocketAddr) -> Proxy {
     let hub = "[hub]\nqueue_frames = 8\nqueue_bytes = \"512KiB\"\n";
-    Proxy::with(upstream, &format!("{AUTHOR_ROUTE}{WS_ENDPOINT}{hub}"))
+    Proxy::with(upstream, &(tables() + hub))
 }
 
 #[test]

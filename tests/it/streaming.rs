@@ -17,10 +17,7 @@ const SHORT: &str = "read_timeout = \"300ms\"";
 const LONGER: Duration = Duration::from_millis(700);
 
 fn impatient(upstream: std::net::SocketAddr) -> Proxy {
-    Proxy::with_upstream(
-        &format!("servers = [\"http://{upstream}\"]\n{SHORT}"),
-        &format!("{AUTHOR_ROUTE}{WS_ENDPOINT}"),
-    )
+    Proxy::with_upstream(&format!("servers = [\"http://{upstream}\"]\n{SHORT}"), &tables())
 }
 
 // === bodies ===

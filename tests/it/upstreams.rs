@@ -8,10 +8,6 @@ use std::sync::mpsc::channel;
 use crate::harness::*;
 use crate::wire::*;
 
-fn tables() -> String {
-    format!("{AUTHOR_ROUTE}{WS_ENDPOINT}")
-}
-
 fn servers(addresses: &[SocketAddr]) -> String {
     let urls: Vec<String> = addresses.iter().map(|address| format!("\"http://{address}\"")).collect();
     format!("servers = [{}]", urls.join(", "))

@@ -3,6 +3,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -103,15 +105,31 @@ pub fn reset(stream: TcpStream) {
 pub fn backend(serve: impl Fn(usize, Wire) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let serve = std::sync::Arc::new(serve);
+    let serve = Arc::new(serve);
     thread::spawn(move || {
         let connections = listener.incoming().map_while(Result::ok);
         for (number, stream) in connections.enumerate() {
-            let serve = std::sync::Arc::clone(&serve);
+            let serve = Arc::clone(&serve);
             thread::spawn(move || serve(number, Wire::of(stream)));
         }
     });
     address
+}
+
+/// A backend whose answers wait: it says that it has a request, and gives `answer` when it is told to.
+pub fn waiting(answer: &'static str) -> (SocketAddr, Receiver<()>, Sender<()>) {
+    let ((seen, got), (go_on, told)) = (channel(), channel::<()>());
+    let (seen, told) = (Mutex::new(seen), Mutex::new(told));
+    let address = backend(move |_, mut wire| {
+        if wire.head().0.is_empty() {
+            return;
+        }
+        seen.lock().unwrap().send(()).unwrap();
+        if told.lock().unwrap().recv_timeout(DEADLINE).is_ok() {
+            wire.send(answer);
+        }
+    });
+    (address, got, go_on)
 }
 
 /// An answer as it came, but for what belongs to the connection.

@@ -107,16 +107,7 @@ fn a_writer_that_leaves_at_any_moment_leaves_its_event_behind() {
 
 #[test]
 fn a_writer_without_a_body_that_leaves_leaves_its_event_behind() {
-    let ((seen, got), (go_on, told)) = (channel(), channel::<()>());
-    let (seen, told) = (Mutex::new(seen), Mutex::new(told));
-    let origin = backend(move |_, mut wire| {
-        if wire.head().0.is_empty() {
-            return;
-        }
-        seen.lock().unwrap().send(()).unwrap();
-        told.lock().unwrap().recv_timeout(DEADLINE).unwrap();
-        wire.send("HTTP/1.1 204 No Content\r\n\r\n");
-    });
+    let (origin, got, go_on) = waiting("HTTP/1.1 204 No Content\r\n\r\n");
     let proxy = Proxy::start(origin);
     let mut reader = proxy.reader("/ws");
     let mut writer = Wire::connect(proxy.address);
@@ -242,7 +233,7 @@ fn a_write_whose_upstream_is_too_slow_is_uncertain() {
     let origin = backend(|_, mut wire| drop((wire.head(), wire.rest())));
     let proxy = Proxy::with_upstream(
         &format!("servers = [\"http://{origin}\"]\nread_timeout = \"100ms\""),
-        &format!("{AUTHOR_ROUTE}{WS_ENDPOINT}"),
+        &tables(),
     );
     let mut reader = proxy.reader("/ws");
     assert_eq!(proxy.send("POST", "/api/authors", "{}").status, 504);
