@@ -7,7 +7,6 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::harness::*;
-use crate::wire::*;
 
 /// Runs a command to its end: exit code, standard output, standard error.
 fn run(command: &mut Command) -> (Option<i32>, String, String) {
@@ -279,17 +278,14 @@ fn shell(line: &str) -> Command {
 
 #[test]
 fn the_three_commands_of_the_demo_do_what_they_promise() {
-    let (listen, admin) = (free_address(), free_address());
-    let listen_text = listen.to_string();
-    let mut demo =
-        Process::start(restcast().args(["demo", "--listen", &listen_text, "--admin", &admin.to_string()]));
+    let mut demo = Demo::start();
+    let (listen, admin) = (demo.address, demo.admin);
     for url in
         [format!("http://{admin}/"), format!("http://{listen}/api/authors"), format!("ws://{listen}/ws")]
     {
-        demo.line(&url);
+        demo.process.line(&url);
     }
-    demo.line("-X DELETE");
-    let output = demo.output();
+    let output = demo.process.output();
     let (_, commands) = output.split_once("Try, in another terminal:").unwrap();
     let commands: Vec<&str> = commands.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let [watch, create, delete] = commands[..3] else { panic!("{output}") };
@@ -307,8 +303,8 @@ fn the_three_commands_of_the_demo_do_what_they_promise() {
     assert!(page.status == 200 && page.text().contains("<html"), "{}", page.status);
     let about: Value = serde_json::from_str(&request(admin, "GET", "/live.json", &[], b"").text()).unwrap();
     assert_eq!(about["demo"]["api"], format!("http://{listen}"));
-    demo.signal("INT");
-    assert_eq!(demo.wait().code(), Some(0));
+    demo.process.signal("INT");
+    assert_eq!(demo.process.wait().code(), Some(0));
 }
 
 #[test]
@@ -323,24 +319,11 @@ fn a_demo_whose_port_is_taken_says_how_to_choose_another() {
 
 #[test]
 fn a_reader_of_the_demo_sees_its_books() {
-    let (listen, admin) = (free_address(), free_address());
-    let arguments = [
-        "demo".to_owned(),
-        "--listen".to_owned(),
-        listen.to_string(),
-        "--admin".to_owned(),
-        admin.to_string(),
-    ];
-    let demo = Process::start(restcast().args(arguments));
-    demo.line("restcast demo is running");
-    let mut reader = Reader::connect(listen, "/ws?topic=book");
-    let mut client = Wire::connect(listen);
-    let body = r#"{"title":"Notes"}"#;
-    client.send(format!(
-        "POST /api/authors/1/books HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    ));
-    assert_eq!(client.answer().status, 201);
+    let demo = Demo::start();
+    let mut reader = Reader::connect(demo.address, "/ws?topic=book");
+    let body = br#"{"title":"Notes"}"#;
+    let answer = request(demo.address, "POST", "/api/authors/1/books", &[], body);
+    assert_eq!(answer.status, 201);
     let event = reader.next();
     assert_eq!((&event["model"], &event["payload"]["title"]), (&json!("book"), &json!("Notes")));
 }

@@ -251,6 +251,33 @@ fn serve(command: &mut Command, config: &Path, admin: SocketAddr) -> Option<Proc
     up.then_some(process)
 }
 
+/// `restcast demo`, at addresses of its own.
+pub struct Demo {
+    pub process: Process,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+impl Demo {
+    pub fn start() -> Self {
+        // Another process may take a port that was free a moment ago: then once more.
+        for _ in 0..5 {
+            let (address, admin) = (free_address(), free_address());
+            let mut command = restcast();
+            command.args(["demo", "--listen", &address.to_string(), "--admin", &admin.to_string()]);
+            let mut process = Process::start(&mut command);
+            let up = eventually("the demo runs or has ended", || {
+                let ended = process.child.try_wait().unwrap().is_some();
+                (ended || process.output().contains("-X DELETE")).then_some(!ended)
+            });
+            if up {
+                return Self { process, address, admin };
+            }
+        }
+        panic!("no free ports");
+    }
+}
+
 /// A WebSocket client.
 pub struct Reader(pub WebSocket<TcpStream>);
 

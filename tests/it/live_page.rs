@@ -1,4 +1,4 @@
-//! `restcast demo` and the live page of its admin port, in a real browser.
+//! The live page of the admin port, in a real browser, and who may see what it sees.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -8,34 +8,10 @@ use crate::frames::handshake;
 use crate::harness::*;
 use crate::tools;
 
-struct Demo {
-    process: Process,
-    address: SocketAddr,
-    admin: SocketAddr,
-}
-
-fn demo() -> Demo {
-    // Another process may take a port that was free a moment ago: then once more.
-    for _ in 0..5 {
-        let (address, admin) = (free_address(), free_address());
-        let mut command = restcast();
-        command.args(["demo", "--listen", &address.to_string(), "--admin", &admin.to_string()]);
-        let mut process = Process::start(&mut command);
-        let up = eventually("the demo runs or has ended", || {
-            let ended = process.child.try_wait().unwrap().is_some();
-            (ended || process.output().contains("Try, in another terminal")).then_some(!ended)
-        });
-        if up {
-            return Demo { process, address, admin };
-        }
-    }
-    panic!("no free ports");
-}
-
 #[test]
 fn the_page_shows_what_its_buttons_do() {
     let (Some(node), Some(browser)) = (tools::node(), tools::browser()) else { return };
-    let demo = demo();
+    let demo = Demo::start();
     let url = format!("http://{}/", demo.admin);
     let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("live_page.png");
     let picture = picture.to_str().unwrap();
@@ -67,7 +43,7 @@ fn the_page_shows_what_its_buttons_do() {
 #[test]
 fn the_page_shows_what_others_do() {
     let (Some(node), Some(browser)) = (tools::node(), tools::browser()) else { return };
-    let demo = demo();
+    let demo = Demo::start();
     let url = format!("http://{}/", demo.admin);
     let event = ".event:has-text('Emmy Noether')";
     let steps =
@@ -139,18 +115,4 @@ fn a_page_of_another_origin_may_not_look_in() {
     assert_eq!(live(admin, &name, &format!("http://{name}")), 403);
     assert_eq!(live(admin, &format!("localhost.evil.example:{port}"), "http://localhost.evil.example"), 403);
     assert!(proxy.metric("restcast_auth_failures_total{reason=\"origin\"}") >= 9.0);
-}
-
-#[test]
-fn the_demo_says_what_to_try_and_it_works() {
-    let mut demo = demo();
-    for part in [format!("http://{}/", demo.admin), format!("ws://{}/ws", demo.address)] {
-        demo.process.line(&part);
-    }
-    let mut reader = Reader::connect(demo.address, "/ws?topic=author");
-    assert_eq!(request(demo.address, "DELETE", "/api/authors/1", &[], b"").status, 204);
-    assert_eq!(reader.next()["id"], 1);
-    demo.process.signal("TERM");
-    assert_eq!(reader.close_code(), 1001);
-    assert!(demo.process.wait().success());
 }
