@@ -5,6 +5,7 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence::SourceParallel;
 
 use crate::hub::{Full, Outbox, OutboxLimits};
 
@@ -165,6 +166,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(SourceParallel("tests/regressions"))),
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn it_does_what_a_naive_model_does(steps in steps(), frames in 0..8usize, bytes in 0..80usize) {
         let mut outbox = outbox(frames, bytes);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence::SourceParallel;
 
 use super::super::link::{Link, State};
 use super::script::{Script, Scripted};
@@ -69,7 +70,11 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        failure_persistence: Some(Box::new(SourceParallel("tests/regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_waits_is_written_in_order_and_whole(turns in turns(), frames in 1..6usize) {
