@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 /// Statuses are counted by class; `error` is an exchange without answer.
-pub const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error"];
+const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error"];
 
 /// Upper ends in seconds; a request through a proxy takes between a tenth of a millisecond and a minute.
 const LATENCY_BUCKETS: [f64; 14] =
@@ -30,7 +30,7 @@ pub struct Labels {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    requests: Vec<[IntCounter; 6]>,
+    requests: Vec<[IntCounter; STATUS_CLASSES.len()]>,
     upstream_latency: Histogram,
     captures: Vec<Vec<IntCounter>>,
     warned: Vec<AtomicBool>,

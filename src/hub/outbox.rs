@@ -46,7 +46,8 @@ impl Outbox {
     }
 
     /// Bytes that wait.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 

@@ -48,7 +48,7 @@ impl Pattern {
     }
 
     /// The parameters' names, in order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    fn names(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Parameter(name) => Some(name.as_str()),
             Segment::Constant(_) => None,

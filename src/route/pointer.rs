@@ -23,14 +23,4 @@ impl Pointer {
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
-
-    /// Points at the whole document.
-    pub fn is_root(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The last step: the field's own name.
-    pub fn field(&self) -> Option<&str> {
-        self.0.last().map(String::as_str)
-    }
 }
