@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -52,14 +52,6 @@ pub type Announce = Box<dyn FnOnce() + Send>;
 /// # Errors
 /// What cannot be started, such as an address in use.
 pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyhow::Result<()> {
-    let mut addresses = config.server.listen.clone();
-    addresses.push(config.admin);
-    let sidecar_address = sidecar.as_ref().map(|sidecar| sidecar.address);
-    let sockets = addresses.iter().copied().chain(sidecar_address).map(listen);
-    let sockets = Sockets::new(sockets.collect::<anyhow::Result<_>>()?);
-    for warning in config.warnings() {
-        tracing::warn!(%warning, "the configuration is probably not what was meant");
-    }
     let threads = match config.server.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -70,16 +62,55 @@ pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyh
         .enable_all()
         .build()
         .context("cannot start threads")?;
+    // First of all: a process that has no handler yet dies of SIGTERM, or as a container's first process
+    // does not notice it.
+    let signals = runtime.block_on(async { Signals::watch() })?;
+    let mut addresses = config.server.listen.clone();
+    addresses.push(config.admin);
+    let sidecar_address = sidecar.as_ref().map(|sidecar| sidecar.address);
+    let sockets = addresses.iter().copied().chain(sidecar_address).map(listen);
+    let sockets = Sockets::new(sockets.collect::<anyhow::Result<_>>()?);
+    for warning in config.warnings() {
+        tracing::warn!(%warning, "the configuration is probably not what was meant");
+    }
     let drain_timeout = config.server.drain_timeout;
     let parts = Parts::build(config, threads, sidecar, sockets)?;
     let worker = parts.worker;
-    let result = runtime.block_on(serve(parts.running, &addresses, drain_timeout, announce));
+    let announce = || {
+        for address in &addresses {
+            tracing::info!(%address, "listening");
+        }
+        announce();
+    };
+    runtime.block_on(serve(parts.running, signals, drain_timeout, announce));
     runtime.shutdown_timeout(LAST_MOMENT);
     // Every publisher is gone with the runtime, so the worker comes to its end.
     if worker.join().is_err() {
         tracing::error!("the hub's worker had failed");
     }
-    result
+    Ok(())
+}
+
+/// What ends the process; the second one at once.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Needs the runtime.
+    fn watch() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Connections wait from here on, and no other process can take the address.
@@ -191,14 +222,7 @@ fn about(config: &Config, demo: bool) -> About {
     }
 }
 
-async fn serve(
-    running: Running,
-    addresses: &[SocketAddr],
-    drain_timeout: Duration,
-    announce: Announce,
-) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+async fn serve(running: Running, mut signals: Signals, drain_timeout: Duration, announce: impl FnOnce()) {
     let (stop, stopping) = watch::channel(false);
     let mut tasks = tokio::task::JoinSet::new();
     for listener in running.listeners {
@@ -208,22 +232,15 @@ async fn serve(
     drop(timeout(FIRST_CHECK, running.upstreams.check()).await);
     let upstreams = Arc::clone(&running.upstreams);
     tasks.spawn(async move { upstreams.watch().await });
-    for address in addresses {
-        tracing::info!(%address, "listening");
-    }
     announce();
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    signals.next().await;
     tracing::info!(timeout = ?drain_timeout, "stopping: running requests may finish");
     stop.send_replace(true);
     running.hub.close_all(CloseReason::GoingAway);
     let deadline = Instant::now() + drain_timeout;
     tokio::select! {
         () = drained(&running.hub, &running.in_flight, deadline) => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.next() => {}
     }
     let (requests, connections) = (running.in_flight.count(), running.hub.connections());
     if requests + connections > 0 {
@@ -232,7 +249,6 @@ async fn serve(
         tracing::info!("stopped");
     }
     tasks.abort_all();
-    Ok(())
 }
 
 async fn drained(hub: &Hub, in_flight: &InFlight, deadline: Instant) {
