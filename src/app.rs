@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::api::{About, Admin, Site};
 use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Budget, Limits as CaptureLimits, Outcome};
-use crate::config::{BrokerKind, Config, EndpointConfig};
+use crate::config::{BrokerKind, Config, EndpointConfig, TapConfig};
 use crate::dialect;
 use crate::hub::Hub;
 use crate::message::{CloseReason, Encode};
@@ -168,11 +168,7 @@ impl Parts {
         listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
 
         let routes = Arc::new(config.routes);
-        let limits = CaptureLimits {
-            body: config.tap.body_limit,
-            decoded: config.tap.decoded_limit,
-            memory: Budget::new(config.tap.memory_limit),
-        };
+        let limits = capture_limits(&config.tap);
         let gateway = Gateway {
             routes: Arc::clone(&routes),
             endpoints: endpoints.into_iter().map(|(_, endpoint)| endpoint).collect(),
@@ -186,6 +182,11 @@ impl Parts {
         listeners.push(proxy_service(gateway, threads, &config.server.listen));
         Ok(Self { running: Running { listeners, sockets, upstreams, hub, in_flight }, worker })
     }
+}
+
+/// What `[tap]` lets captures keep, with a memory of their own.
+pub(crate) fn capture_limits(tap: &TapConfig) -> CaptureLimits {
+    CaptureLimits { body: tap.body_limit, decoded: tap.decoded_limit, memory: Budget::new(tap.memory_limit) }
 }
 
 /// Each endpoint with its dialect's name; the last one is the live page's.

@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, head
 use uuid::Uuid;
 
 use super::ConfigFile;
-use crate::capture::{Budget, Capture, Limits, Outcome, Verdict};
+use crate::app;
+use crate::capture::{Capture, Outcome, Verdict};
 use crate::config::Config;
 use crate::dialect;
 use crate::event::{Audience, Event, Position};
@@ -69,11 +70,7 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
         page.push(format!("  {} requests to this route give no events", request.method));
         return Ok(lines(&page));
     }
-    let limits = Limits {
-        body: config.tap.body_limit,
-        decoded: config.tap.decoded_limit,
-        memory: Budget::new(config.tap.memory_limit),
-    };
+    let limits = app::capture_limits(&config.tap);
     let verdict = answer(Capture::begin(matched, &request, limits), options)?.read_with(config);
     page.push(format!("  outcome   {}", meaning(verdict.outcome)));
     if let Some(event) = verdict.event {
