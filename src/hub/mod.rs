@@ -1,4 +1,5 @@
-//! The topics and readers of this process. Synchronous; delivering never blocks and never waits.
+//! The topics and readers of this process. Synchronous; delivering never blocks, and lets others have
+//! the core between two batches of readers.
 //!
 //! One lock guards the table of topics. It is held to add or remove a reader and, while an event is
 //! delivered, to copy the next few readers of a topic; never while a frame is written. So a topic with
@@ -24,7 +25,7 @@ use crate::message::{CloseReason, Command, Encode, Frame, Publication};
 pub use outbox::{Full, Outbox, OutboxLimits};
 use readers::{Entry, Readers};
 
-/// Readers copied under one hold of the lock.
+/// Readers copied under one hold of the lock, and served before others may have the core.
 const BATCH: usize = 32;
 
 /// The way to one reader: takes frames without ever blocking.
