@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::http::{read_chunked, read_head};
+use crate::http::{find_header, read_chunked, read_head};
 
 /// What a scripted origin got.
 #[derive(Debug, Clone)]
@@ -17,8 +17,7 @@ pub struct Request {
 
 impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
+        find_header(&self.headers, name)
     }
 }
 

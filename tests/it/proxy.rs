@@ -281,9 +281,8 @@ fn a_client_of_http_1_0_gets_no_chunks_and_no_interim_answers() {
         let (line, headers) =
             client.send(format!("GET / HTTP/1.0\r\nHost: h\r\nConnection: {connection}\r\n\r\n")).head();
         assert_eq!(line, "HTTP/1.1 200 OK");
-        let find = |wanted: &str| headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        assert_eq!(find("transfer-encoding"), None);
-        assert_eq!(find("connection").unwrap().1, "close");
+        assert_eq!(find_header(&headers, "transfer-encoding"), None);
+        assert_eq!(find_header(&headers, "connection"), Some("close"));
         assert_eq!(client.rest(), "abc");
     }
 }

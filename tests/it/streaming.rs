@@ -208,12 +208,7 @@ fn the_backends_own_websocket_passes_both_ways_and_may_be_idle() {
             return;
         }
         assert_eq!(line, "GET /backend-ws HTTP/1.1");
-        let find = |wanted: &str| {
-            headers
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-                .map(|(_, value)| value.as_str())
-        };
+        let find = |name: &str| find_header(&headers, name);
         assert_eq!((find("Upgrade"), find("Connection")), (Some("websocket"), Some("Upgrade")));
         assert_eq!(find("Sec-WebSocket-Protocol"), Some("chat"));
         wire.send(
