@@ -75,7 +75,7 @@ pub struct Gateway {
 }
 
 /// The state of one request.
-pub struct Context {
+pub struct RequestState {
     _in_flight: InFlightGuard,
     route: Option<usize>,
     capture: Option<Box<Capture>>,
@@ -86,9 +86,9 @@ pub struct Context {
     sent: Option<Instant>,
 }
 
-impl std::fmt::Debug for Context {
+impl std::fmt::Debug for RequestState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context").field("route", &self.route).finish_non_exhaustive()
+        f.debug_struct("RequestState").field("route", &self.route).finish_non_exhaustive()
     }
 }
 
@@ -116,7 +116,7 @@ impl Gateway {
         Ok(true)
     }
 
-    fn begin(&self, session: &Session, context: &mut Context) {
+    fn begin(&self, session: &Session, context: &mut RequestState) {
         let head: &request::Parts = session.req_header();
         context.proxied = true;
         // Any other upgrade, such as the h2c that HTTP/2 clients offer, is not forwarded.
@@ -159,10 +159,10 @@ fn downstream(session: &ServerSession) -> Option<&Downstream> {
 
 #[async_trait]
 impl ProxyHttp for Gateway {
-    type CTX = Context;
+    type CTX = RequestState;
 
-    fn new_ctx(&self) -> Context {
-        Context {
+    fn new_ctx(&self) -> RequestState {
+        RequestState {
             _in_flight: self.in_flight.enter(),
             route: None,
             capture: None,
@@ -177,7 +177,11 @@ impl ProxyHttp for Gateway {
     /// No module: answers pass as they are.
     fn init_downstream_modules(&self, _: &mut HttpModules) {}
 
-    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<bool> {
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        context: &mut RequestState,
+    ) -> pingora::Result<bool> {
         session.downstream_session.set_pipelining_enabled(true);
         if self.serve_endpoint(session).await? {
             return Ok(true);
@@ -193,7 +197,11 @@ impl ProxyHttp for Gateway {
         Ok(false)
     }
 
-    async fn upstream_peer(&self, _: &mut Session, context: &mut Context) -> pingora::Result<Box<HttpPeer>> {
+    async fn upstream_peer(
+        &self,
+        _: &mut Session,
+        context: &mut RequestState,
+    ) -> pingora::Result<Box<HttpPeer>> {
         context.attempts += 1;
         let Some(choice) = self.upstreams.pick(context.needs) else {
             context.authority = Some(Arc::from(self.upstreams.names()));
@@ -207,7 +215,7 @@ impl ProxyHttp for Gateway {
         &self,
         _: &mut Session,
         peer: &HttpPeer,
-        context: &mut Context,
+        context: &mut RequestState,
         mut error: Box<Error>,
     ) -> Box<Error> {
         self.upstreams.failed(&peer._address.to_string());
@@ -221,7 +229,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         request: &mut RequestHeader,
-        context: &mut Context,
+        context: &mut RequestState,
     ) -> pingora::Result<()> {
         let address = downstream(&session.downstream_session).and_then(Downstream::client);
         let client = Client { address, trusted: &self.trusted };
@@ -240,7 +248,7 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         _: &mut Option<Bytes>,
         end: bool,
-        context: &mut Context,
+        context: &mut RequestState,
     ) -> pingora::Result<()> {
         if end && let Some(capture) = &mut context.capture {
             capture.request_sent();
@@ -255,7 +263,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        context: &mut Context,
+        context: &mut RequestState,
     ) -> pingora::Result<()> {
         // The version of a message is that of its sender (RFC 9112, section 2.3).
         response.set_version(Version::HTTP_11);
@@ -284,7 +292,7 @@ impl ProxyHttp for Gateway {
         _: &mut Session,
         body: &mut Option<Bytes>,
         _: bool,
-        context: &mut Context,
+        context: &mut RequestState,
     ) -> pingora::Result<Option<Duration>> {
         if let (Some(capture), Some(chunk)) = (&mut context.capture, body) {
             capture.response_chunk(chunk);
@@ -296,7 +304,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         error: &Error,
-        context: &mut Context,
+        context: &mut RequestState,
     ) -> FailToProxy {
         let refusal = Refusal::of(error);
         let status = refusal.as_ref().map_or(0, |refusal| refusal.status.as_u16());
@@ -317,7 +325,7 @@ impl ProxyHttp for Gateway {
         FailToProxy { error_code: status, can_reuse_downstream: false }
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestState) {
         if let Some(downstream) = downstream(&session.downstream_session) {
             downstream.release();
         }
@@ -335,11 +343,11 @@ impl ProxyHttp for Gateway {
     }
 
     /// Our own line says it, with the upstream and without the query.
-    fn suppress_error_log(&self, _: &Session, _: &Context, _: &Error) -> bool {
+    fn suppress_error_log(&self, _: &Session, _: &RequestState, _: &Error) -> bool {
         true
     }
 
-    fn request_summary(&self, session: &Session, _: &Context) -> String {
+    fn request_summary(&self, session: &Session, _: &RequestState) -> String {
         let head: &request::Parts = session.req_header();
         format!("{} {}", head.method, head.uri.path())
     }

@@ -15,7 +15,7 @@ mod tests;
 mod upstream;
 
 pub use forward::TrustedProxies;
-pub use gateway::{Context, Gateway, InFlight};
+pub use gateway::{Gateway, InFlight, RequestState};
 pub use realtime::{Endpoint, Realtime};
 pub use service::{Listener, Sockets, proxy_service, site_service};
 pub use site::Live;
