@@ -56,12 +56,7 @@ pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyh
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("restcast")
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
+    let runtime = runtime(threads).context("cannot start threads")?;
     // First of all: a process that has no handler yet dies of SIGTERM, or as a container's first process
     // does not notice it.
     let signals = runtime.block_on(async { Signals::watch() })?;
@@ -89,6 +84,15 @@ pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyh
         tracing::error!("the hub's worker had failed");
     }
     Ok(())
+}
+
+/// A single thread needs none of the work-stealing, which costs a request some per cent.
+fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads).thread_name("restcast").enable_all().build()
 }
 
 /// What ends the process; the second one at once.

@@ -52,14 +52,16 @@ struct Drops {
     queue_full: IntCounter,
     reader_lags: IntCounter,
     tap_failed: IntCounter,
+    hub_full: IntCounter,
+    hidden: IntCounter,
 }
 
 impl Drops {
     fn new(made: &Maker<'_>) -> Result<Self, prometheus::Error> {
         let by_reason = made.counters(
             "restcast_drops_total",
-            "Events or readers dropped: reader_too_slow and reader_lags count readers, queue_full and \
-             tap_failed events",
+            "What was dropped: reader_too_slow and reader_lags count readers that were closed, hub_full readers \
+             that were refused, queue_full and tap_failed events, hidden frames that a reader may not see",
             &["reason"],
         )?;
         let reason = |name: &str| by_reason.with_label_values(&[name]);
@@ -68,6 +70,8 @@ impl Drops {
             queue_full: reason("queue_full"),
             reader_lags: reason("reader_lags"),
             tap_failed: reason("tap_failed"),
+            hub_full: reason("hub_full"),
+            hidden: reason("hidden"),
         })
     }
 }
@@ -182,6 +186,16 @@ impl Metrics {
     /// URL and body named different ids.
     pub fn id_conflict(&self) {
         self.id_conflicts.inc();
+    }
+
+    /// Readers were passed over because they may not see an event.
+    pub fn event_hidden(&self, readers: u64) {
+        self.drops.hidden.inc_by(readers);
+    }
+
+    /// A reader found the hub full, or the process stopping.
+    pub fn reader_refused(&self) {
+        self.drops.hub_full.inc();
     }
 
     /// An event went to the hub's readers: frames by dialect, readers closed as too slow.

@@ -28,6 +28,7 @@ impl Broker for Memory {
         let written = event.time;
         let delivery = self.hub.deliver(event);
         let took = SystemTime::now().duration_since(written).unwrap_or_default();
+        self.metrics.event_hidden(delivery.hidden);
         self.metrics.event_delivered(&delivery.delivered, delivery.overflowed, took);
     }
 }

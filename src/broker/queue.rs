@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How long an event may wait for others behind it. bench/README.md has what it gains.
-const LINGER: Duration = Duration::from_micros(500);
+const LINGER: Duration = Duration::from_millis(1);
 
 /// See the module's documentation.
 #[derive(Debug)]

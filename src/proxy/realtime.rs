@@ -110,6 +110,7 @@ impl Realtime {
         let mut subscriber = match self.hub.attach(socket.lane(), endpoint.index, identity) {
             Ok(subscriber) => subscriber,
             Err(AttachError::Full | AttachError::Closing) => {
+                self.metrics.reader_refused();
                 socket.refuse(UNAVAILABLE).await;
                 return Ok(());
             }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::net::{TcpStream, lookup_host};
@@ -93,6 +94,14 @@ struct Server {
 }
 
 impl Server {
+    async fn check(&self, limit: Duration) {
+        let (address, up) = timeout(limit, probe(&self.address)).await.unwrap_or((None, false));
+        if let (Some(address), Ok(mut resolved)) = (address, self.resolved.lock()) {
+            *resolved = Some(address);
+        }
+        self.mark(up);
+    }
+
     /// What its certificate must name; empty without TLS.
     fn name(&self) -> String {
         if self.address.tls { self.address.host.clone() } else { String::new() }
@@ -202,16 +211,9 @@ impl Upstreams {
         }
     }
 
-    /// Resolves and tries each server once.
+    /// Resolves and tries each server once, all at the same time: a dead one holds up no other.
     pub async fn check(&self) {
-        for server in &self.servers {
-            let tried = timeout(self.config.connect_timeout, probe(&server.address)).await;
-            let (address, up) = tried.unwrap_or((None, false));
-            if let (Some(address), Ok(mut resolved)) = (address, server.resolved.lock()) {
-                *resolved = Some(address);
-            }
-            server.mark(up);
-        }
+        join_all(self.servers.iter().map(|server| server.check(self.config.connect_timeout))).await;
     }
 
     /// Checks for ever.

@@ -162,3 +162,25 @@ fn the_admin_port_sees_what_anonymous_readers_do_not() {
     post(&proxy, CREDENTIALS[0]);
     assert_eq!(operator.next()["payload"], json!({"id": 0, "filler": "x"}));
 }
+
+#[test]
+fn a_full_hub_refuses_the_next_reader_and_counts_it() {
+    let origin = Origin::json(201, r#"{"id":1}"#);
+    let proxy = Proxy::with(origin.address, &format!("{}[hub]\nmax_connections = 1\n", tables()));
+    let mut reader = proxy.reader("/ws");
+    let refused = Reader::try_connect(proxy.address, "/ws").err().unwrap();
+    assert!(refused.contains("503"), "{refused}");
+    assert_eq!(proxy.metric("restcast_drops_total{reason=\"hub_full\"}"), 1.0);
+    proxy.send("POST", "/api/authors", "{}");
+    assert_eq!(reader.next()["id"], 1);
+}
+
+#[test]
+fn frames_that_a_reader_may_not_see_are_counted() {
+    let origin = Origin::json(201, r#"{"id":1}"#);
+    let proxy = Proxy::start(origin.address);
+    let _reader = proxy.reader("/ws");
+    request(proxy.address, "POST", "/api/authors", &[("Authorization", "Bearer x")], b"{}");
+    let hidden = "restcast_drops_total{reason=\"hidden\"}";
+    eventually("it is counted", || (proxy.metric(hidden) == 1.0).then_some(()));
+}
