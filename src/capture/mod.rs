@@ -154,8 +154,9 @@ impl Capture {
 
     /// The backend is told another host than the client named, so its references may name that one.
     pub fn backend_host(&mut self, host: Option<&HeaderValue>) {
-        let [_, told] = &mut self.hosts;
-        *told = host.and_then(|host| host.to_str().ok()).map(ToOwned::to_owned);
+        let [named, told] = &mut self.hosts;
+        let host = host.and_then(|host| host.to_str().ok());
+        *told = host.filter(|host| named.as_deref() != Some(host)).map(ToOwned::to_owned);
     }
 
     /// The whole request has left for the backend.
