@@ -92,6 +92,39 @@ pub struct Item {
     pub partial: bool,
 }
 
+/// How much an item proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strength {
+    /// It holds the whole record.
+    Record,
+    /// It holds a part of the record, or what nothing proves to be all of it.
+    Partial,
+    /// It only says that the record changed.
+    Changed,
+}
+
+impl Strength {
+    /// Lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Partial => "partial",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+impl Item {
+    /// How much it proves.
+    pub fn strength(&self) -> Strength {
+        match &self.record {
+            Some(_) if self.partial => Strength::Partial,
+            Some(_) => Strength::Record,
+            None => Strength::Changed,
+        }
+    }
+}
+
 /// Whether the backend confirmed the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -99,6 +132,16 @@ pub enum Outcome {
     Certain,
     /// It had the request and its answer was lost.
     Uncertain,
+}
+
+impl Outcome {
+    /// Lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Uncertain => "uncertain",
+        }
+    }
 }
 
 /// Who may get an event.

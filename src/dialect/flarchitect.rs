@@ -4,44 +4,20 @@
 use std::time::UNIX_EPOCH;
 
 use http::request;
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::listener::Listener;
 use super::{Conversation, Dialect};
-use crate::event::{Event, Item, Json, Outcome, Topic};
-use crate::message::{Command, Encode, Frame, Message, Publication, Turn};
-
-/// A longer topic is no model and no record: its reader gets nothing, and it costs nothing.
-const MAX_TOPIC_BYTES: usize = 512;
+use crate::event::{Event, Item, Json, Outcome};
+use crate::message::{Encode, Frame, Publication, Turn};
 
 #[derive(Debug)]
 pub(super) struct Flarchitect;
 
 impl Dialect for Flarchitect {
     fn open(&self, request: &request::Parts, turn: &mut Turn) -> Box<dyn Conversation> {
-        let name = topic(request.uri.query().unwrap_or_default());
-        if name.len() <= MAX_TOPIC_BYTES {
-            turn.commands.push(Command::Subscribe(Topic::parse(&name)));
-        }
-        Box::new(Listener)
+        Listener::open(request, turn)
     }
-}
-
-/// The first `topic` of a query string; empty without one.
-fn topic(query: &str) -> String {
-    let value = query.split('&').find_map(|pair| match pair.split_once('=') {
-        Some(("topic", value)) => Some(value),
-        _ => (pair == "topic").then_some(""),
-    });
-    percent_decode_str(&value.unwrap_or_default().replace('+', " ")).decode_utf8_lossy().into_owned()
-}
-
-#[derive(Debug)]
-struct Listener;
-
-impl Conversation for Listener {
-    /// Nothing is defined for clients to send: read and forgotten.
-    fn receive(&mut self, _: Message, _: &mut Turn) {}
 }
 
 impl Encode for Flarchitect {

@@ -1,7 +1,9 @@
 //! The wire protocols. A dialect is one file here and one line in [`DIALECTS`]; nothing else knows it.
 
+mod canonical;
 mod echo;
 mod flarchitect;
+mod listener;
 #[cfg(test)]
 #[path = "../../tests/transcripts/script.rs"]
 mod script;
@@ -34,8 +36,11 @@ pub trait Conversation: Send + fmt::Debug {
 pub type Constructor = fn() -> Arc<dyn Dialect>;
 
 /// Every dialect, by the name it has in the config.
-pub const DIALECTS: &[(&str, Constructor)] =
-    &[("flarchitect", || Arc::new(flarchitect::Flarchitect)), ("echo", || Arc::new(echo::Echo))];
+pub const DIALECTS: &[(&str, Constructor)] = &[
+    ("flarchitect", || Arc::new(flarchitect::Flarchitect)),
+    ("canonical", || Arc::new(canonical::Canonical)),
+    ("echo", || Arc::new(echo::Echo)),
+];
 
 /// The dialect of that name.
 pub fn find(name: &str) -> Option<(&'static str, Constructor)> {
