@@ -109,7 +109,7 @@ impl Judge {
         };
         match row.client {
             Client::Gone => Vec::new(),
-            Client::Refused(status) => refused(status, &proxied),
+            Client::Status(status) => last_status(status, &proxied),
             Client::Direct => match self.play(row, self.listener.local_addr().unwrap()) {
                 Ok(direct) => compare(&proxied, &direct),
                 Err(error) => vec![format!("without the proxy: {error}")],
@@ -178,8 +178,9 @@ impl Judge {
     /// Waits until the counters show what `rows` should have moved; otherwise what they show.
     fn counters_fault(&mut self, rows: &[Row]) -> Option<String> {
         let mut expected = self.counted.clone();
-        for row in rows.iter().filter(|row| row.expected.outcome != "none") {
-            *expected.entry(row.expected.outcome.clone()).or_default() += 1.0;
+        let wanted: Vec<&String> = rows.iter().flat_map(|row| &row.expected.outcomes).collect();
+        for outcome in &wanted {
+            *expected.entry((*outcome).clone()).or_default() += 1.0;
         }
         let begun = Instant::now();
         let mut now = self.counters();
@@ -189,7 +190,6 @@ impl Judge {
         }
         let moved: Vec<String> = moved(&self.counted, &now);
         self.counted = now;
-        let wanted: Vec<&str> = rows.iter().map(|row| row.expected.outcome.as_str()).collect();
         let wrong = self.counted != expected;
         self.missing += usize::from(wrong);
         wrong.then(|| format!("counted {moved:?}, expected {wanted:?}"))
@@ -221,7 +221,7 @@ fn fence(number: usize) -> Row {
         },
         steps: STANDARD.iter().map(|step| Step::read(step)).collect(),
         client: Client::Gone,
-        expected: Expected { events: Vec::new(), outcome: String::new(), record: None },
+        expected: Expected { events: Vec::new(), outcomes: Vec::new(), record: None },
         limit: None,
     }
 }
@@ -240,10 +240,10 @@ fn compare(proxied: &Played, direct: &Played) -> Faults {
     faults
 }
 
-fn refused(status: u16, proxied: &Played) -> Faults {
+fn last_status(status: u16, proxied: &Played) -> Faults {
     match proxied.answers.last() {
         Some(answer) if answer.status() == status.to_string() && answer.whole => Vec::new(),
-        other => vec![format!("expected restcast's own {status}, got {other:?}")],
+        other => vec![format!("expected {status}, got {other:?}")],
     }
 }
 

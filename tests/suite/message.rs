@@ -51,6 +51,11 @@ impl Message {
         self.line.split(' ').next().unwrap_or_default()
     }
 
+    /// Nothing but the end of the connection tells where its body ends.
+    pub fn is_close_delimited(&self) -> bool {
+        matches!(framing(self, Kind::Answer), Framing::Close)
+    }
+
     /// What must be the same with and without a proxy: all but the fields of one hop. Fields are sorted by
     /// name; those of one name keep their order, which alone has a meaning (RFC 9110, section 5.3).
     pub fn end_to_end(&self) -> Self {

@@ -33,9 +33,10 @@ pub enum Step {
     ClientSendsRequest,
     ClientSendsHead,
     ClientSendsHalf,
-    ClientSendsBody,
+    ClientSendsRest,
     ClientReadsHead,
     ClientReadsByte,
+    ClientReadsInterim,
     ClientReadsAnswer,
     ClientReadsEnd,
     ClientStops,
@@ -45,6 +46,8 @@ pub enum Step {
     OriginReadsRequest,
     OriginReadsEnd,
     OriginSendsContinue,
+    OriginSendsHints,
+    OriginSendsHalfHead,
     OriginSendsHead,
     OriginSendsHalf,
     OriginSendsHeadAndHalf,
@@ -59,9 +62,10 @@ const STEPS: &[(&str, Step)] = &[
     ("client sends request", Step::ClientSendsRequest),
     ("client sends head", Step::ClientSendsHead),
     ("client sends half its body", Step::ClientSendsHalf),
-    ("client sends body", Step::ClientSendsBody),
+    ("client sends the rest", Step::ClientSendsRest),
     ("client reads head", Step::ClientReadsHead),
     ("client reads first byte", Step::ClientReadsByte),
+    ("client reads interim answer", Step::ClientReadsInterim),
     ("client reads answer", Step::ClientReadsAnswer),
     ("client reads end", Step::ClientReadsEnd),
     ("client stops sending", Step::ClientStops),
@@ -71,6 +75,8 @@ const STEPS: &[(&str, Step)] = &[
     ("origin reads request", Step::OriginReadsRequest),
     ("origin reads end", Step::OriginReadsEnd),
     ("origin sends continue", Step::OriginSendsContinue),
+    ("origin sends early hints", Step::OriginSendsHints),
+    ("origin sends half its head", Step::OriginSendsHalfHead),
     ("origin sends head", Step::OriginSendsHead),
     ("origin sends first half", Step::OriginSendsHalf),
     ("origin sends head and first half", Step::OriginSendsHeadAndHalf),
@@ -136,7 +142,7 @@ impl Stage<'_> {
     async fn act(&mut self, step: Step) -> Done {
         let kind = self.row.request.kind_of_answer();
         match step {
-            Step::ClientSendsRequest | Step::ClientSendsHead | Step::ClientSendsHalf | Step::ClientSendsBody => {
+            Step::ClientSendsRequest | Step::ClientSendsHead | Step::ClientSendsHalf | Step::ClientSendsRest => {
                 self.client_sends(step).await
             }
             Step::ClientReadsHead => self.client.until(kind, |progress| progress.head).await,
@@ -145,6 +151,7 @@ impl Stage<'_> {
                 self.client.until(kind, |progress| progress.head && (bodyless || progress.body_bytes > 0)).await
             }
             Step::ClientReadsAnswer => self.client_reads_answer(kind).await,
+            Step::ClientReadsInterim => self.client_reads(kind).await.map(drop),
             Step::ClientReadsEnd => self.client.end().await,
             Step::ClientStops => self.client.shut_down(),
             Step::ClientCloses => self.client.close(),
@@ -152,10 +159,12 @@ impl Stage<'_> {
             Step::OriginReadsHead => self.origin_reads(true).await,
             Step::OriginReadsRequest => self.origin_reads(false).await,
             Step::OriginReadsEnd => self.origin().end().await,
-            Step::OriginCloses => self.origin().close(),
-            Step::OriginResets => self.origin().reset(),
+            Step::OriginCloses => self.origin_leaves(End::close),
+            Step::OriginResets => self.origin_leaves(End::reset),
             Step::ProxySettles => self.settle().await,
             Step::OriginSendsContinue
+            | Step::OriginSendsHints
+            | Step::OriginSendsHalfHead
             | Step::OriginSendsHead
             | Step::OriginSendsHalf
             | Step::OriginSendsHeadAndHalf
@@ -177,20 +186,24 @@ impl Stage<'_> {
 
     /// Reads the final answer, and any interim one before it.
     async fn client_reads_answer(&mut self, kind: Kind) -> Done {
-        loop {
-            let answer = self.client.message(kind).await?;
-            let interim = answer.status().starts_with('1');
-            self.played.answers.push(answer);
-            if !interim {
-                return Ok(());
-            }
-        }
+        while self.client_reads(kind).await?.starts_with('1') {}
+        Ok(())
+    }
+
+    /// Reads one answer; its status.
+    async fn client_reads(&mut self, kind: Kind) -> Result<String, String> {
+        let answer = self.client.message(kind).await?;
+        let status = answer.status().to_owned();
+        self.played.answers.push(answer);
+        Ok(status)
     }
 
     async fn origin_sends(&mut self, step: Step) -> Done {
         let [head, first, rest] = self.row.answer.parts(self.row.request.kind_of_answer());
         let bytes = match step {
             Step::OriginSendsContinue => b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(),
+            Step::OriginSendsHints => b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n".to_vec(),
+            Step::OriginSendsHalfHead => head[..head.len() / 2].to_vec(),
             Step::OriginSendsHead => head,
             Step::OriginSendsHalf => first,
             Step::OriginSendsHeadAndHalf => [head, first].concat(),
@@ -202,6 +215,12 @@ impl Stage<'_> {
         let origin = self.origin();
         origin.send(&bytes).await?;
         if closes { origin.shut_down() } else { Ok(()) }
+    }
+
+    fn origin_leaves(&mut self, leave: fn(&mut End) -> Done) -> Done {
+        leave(self.origin())?;
+        self.origins.pop();
+        Ok(())
     }
 
     fn origin(&mut self) -> &mut End {
@@ -267,12 +286,14 @@ struct End {
     /// What came and was not taken yet.
     raw: Vec<u8>,
     ended: bool,
+    /// It ended with an error.
+    broken: bool,
 }
 
 impl End {
     fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Self { stream: Some(stream), raw: Vec::new(), ended: false }
+        Self { stream: Some(stream), raw: Vec::new(), ended: false, broken: false }
     }
 
     fn stream(&self) -> &TcpStream {
@@ -288,6 +309,7 @@ impl End {
         let mut buffer = [0; 16 * 1024];
         loop {
             if self.readable().await.is_err() {
+                self.broken = true;
                 break;
             }
             match self.stream().try_read(&mut buffer) {
@@ -297,7 +319,10 @@ impl End {
                     return true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => break,
+                Err(_) => {
+                    self.broken = true;
+                    break;
+                }
             }
         }
         self.ended = true;
@@ -308,7 +333,9 @@ impl End {
     async fn message(&mut self, kind: Kind) -> Result<Message, String> {
         loop {
             match parse(&self.raw, kind, self.ended) {
-                Ok((message, length)) => {
+                Ok((mut message, length)) => {
+                    // The end of a connection ends such a body only if it was meant to.
+                    message.whole &= !(self.broken && message.is_close_delimited());
                     self.raw.drain(..length);
                     return Ok(message);
                 }

@@ -50,6 +50,9 @@ struct Status {
     /// The bodies that such an answer can have; empty: all.
     #[serde(default)]
     bodies: Vec<String>,
+    /// Methods for which it leaves open whether anything was done.
+    #[serde(default)]
+    in_doubt_for: Vec<String>,
     /// Its location names the record.
     #[serde(default)]
     names_record: bool,
@@ -171,14 +174,16 @@ impl Parts<'_> {
     }
 
     fn expected(&self) -> Expected {
-        let Self { method, status, body, coding, .. } = self;
-        let nothing = |outcome: &str| Expected { events: Vec::new(), outcome: outcome.to_owned(), record: None };
+        let Self { method, status, body, .. } = self;
         if method.operation.is_empty() {
-            return nothing("none");
+            return Expected { events: Vec::new(), outcomes: Vec::new(), record: None };
         }
-        let tells = method.tells.min(status.tells);
+        let doubted = status.in_doubt_for.contains(&method.name);
+        let tells = if doubted { Tells::Doubt } else { method.tells.min(status.tells) };
         let (word, outcome) = match tells {
-            Tells::Nothing => return nothing("refused"),
+            Tells::Nothing => {
+                return Expected { events: Vec::new(), outcomes: vec!["refused".to_owned()], record: None };
+            }
             Tells::Doubt => ("changed", "uncertain"),
             Tells::Change if method.operation == "delete" => ("changed", "event"),
             Tells::Change => ("changed", "no_record"),
@@ -189,10 +194,9 @@ impl Parts<'_> {
         let action = status.action.as_ref().map(|action| format!(" action={action}")).unwrap_or_default();
         let doubt = if tells == Tells::Doubt { " uncertain" } else { "" };
         let text = body.record.as_ref().or(body.text.as_ref());
-        let _ = coding;
         Expected {
             events: vec![format!("{} book {id} {word}{action}{doubt}", method.operation)],
-            outcome: outcome.to_owned(),
+            outcomes: vec![outcome.to_owned()],
             record: text.filter(|_| in_body).map(|text| text::bytes(text)),
         }
     }

@@ -1,8 +1,10 @@
 //! Rows as they stand in the files of `tests/rows`, and as they are played.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::IntoDeserializer as _;
 
 use crate::message::Kind;
 use crate::play::{STANDARD, Step};
@@ -42,6 +44,9 @@ struct RowText {
     outcome: Option<String>,
     record: Option<String>,
     limit: Option<String>,
+    /// The row stands for one of each of these: `{name}` in its texts is the value.
+    #[serde(default)]
+    each: BTreeMap<String, Vec<String>>,
 }
 
 /// How the end of an answer's body is told.
@@ -71,8 +76,8 @@ pub enum Client {
     Direct,
     /// It left; nobody knows what it would have got.
     Gone,
-    /// restcast's own answer with this status.
-    Refused(u16),
+    /// An answer with this status, which a direct connection could not give.
+    Status(u16),
 }
 
 #[derive(Debug, Clone)]
@@ -118,8 +123,8 @@ pub struct Answer {
 pub struct Expected {
     /// One line for each item: `create book 7 record`, as [`crate::judge`] writes it.
     pub events: Vec<String>,
-    /// The capture's outcome; `none`: nothing was captured.
-    pub outcome: String,
+    /// The captures' outcomes.
+    pub outcomes: Vec<String>,
     /// The record's bytes.
     pub record: Option<Vec<u8>>,
 }
@@ -202,33 +207,61 @@ pub fn sheets() -> Vec<Sheet> {
 fn sheet(path: &Path) -> Sheet {
     let source = std::fs::read_to_string(path).unwrap();
     let sheet: SheetText = toml::from_str(&source).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let rows = sheet.row.into_iter().map(RowText::read).collect();
+    let rows = sheet.row.iter().flat_map(RowText::read_each).collect();
     Sheet { title: sheet.title, upstream: sheet.upstream, config: sheet.config, rows }
 }
 
 impl RowText {
-    fn read(self) -> Row {
-        let (line, headers, body) = parts(&self.request);
+    /// The row, or one for each combination of its lists.
+    fn read_each(&self) -> Vec<Row> {
+        let mut combinations = vec![Vec::new()];
+        for (name, values) in &self.each {
+            let with = |before: &Vec<(String, String)>| -> Vec<_> {
+                let one = |value: &String| [before.as_slice(), &[(name.clone(), value.clone())]].concat();
+                values.iter().map(one).collect()
+            };
+            combinations = combinations.iter().flat_map(with).collect();
+        }
+        combinations.iter().map(|values| self.read(values)).collect()
+    }
+
+    fn read(&self, values: &[(String, String)]) -> Row {
+        let fill = |text: &String| {
+            values.iter().fold(text.clone(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+        };
+        let (line, headers, body) = parts(&fill(&self.request));
         let (method, target) = line.split_once(' ').unwrap_or_else(|| panic!("{}: no path", self.name));
         let request = Request { method: method.to_owned(), target: target.to_owned(), headers, body };
-        let (status, headers, body) = parts(&self.answer);
-        let answer = Answer { status, headers, body, framing: self.framing, keep: self.keep };
-        let steps: Vec<String> =
-            self.steps.unwrap_or_else(|| STANDARD.iter().map(|step| (*step).to_owned()).collect());
-        let outcome = self.outcome.unwrap_or_else(|| usual_outcome(&self.events).to_owned());
+        let (status, headers, body) = parts(&fill(&self.answer));
+        let framing = values.iter().find(|(name, _)| name == "framing");
+        let framing = framing.map_or(self.framing, |(_, value)| Framing::named(value));
+        let steps: Vec<String> = match &self.steps {
+            Some(steps) => steps.iter().map(fill).collect(),
+            None => STANDARD.iter().map(|step| (*step).to_owned()).collect(),
+        };
+        let events: Vec<String> = self.events.iter().map(fill).collect();
+        let outcome = self.outcome.clone().unwrap_or_else(|| usual_outcome(&events).to_owned());
+        let which: Vec<String> = values.iter().map(|(_, value)| value.clone()).collect();
         Row {
+            name: if which.is_empty() { self.name.clone() } else { format!("{} ({})", self.name, which.join(", ")) },
             steps: steps.iter().map(|step| Step::read(step)).collect(),
-            name: self.name,
             request,
-            answer,
-            client: self.client,
+            answer: Answer { status, headers, body, framing, keep: self.keep },
+            client: self.client.clone(),
             expected: Expected {
-                events: self.events,
-                outcome,
-                record: self.record.map(|record| text::bytes(&record)),
+                events,
+                outcomes: outcome.split(' ').filter(|name| *name != "none").map(ToOwned::to_owned).collect(),
+                record: self.record.as_deref().map(text::bytes),
             },
-            limit: self.limit,
+            limit: self.limit.clone(),
         }
+    }
+}
+
+impl Framing {
+    fn named(name: &str) -> Self {
+        Self::deserialize(name.into_deserializer())
+            .unwrap_or_else(|error: serde::de::value::Error| panic!("{error}"))
     }
 }
 
