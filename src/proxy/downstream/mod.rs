@@ -1,24 +1,18 @@
-//! The client's connection, wrapped so that a write outlives its writer.
-//!
-//! pingora ends an exchange as soon as the client hangs up, while the backend goes on and commits: the
-//! write would have happened and nobody would hear of it. So once a captured request has been read to its
-//! end, the connection is *held*: a FIN or a reset becomes silence on reading, and writing goes nowhere.
-//! The exchange then ends by itself, within the upstream's timeouts; one that would never end, such as a
-//! stream of events, is left after so long a time as well.
-//!
-//! pingora also puts its own `Date` on every answer. A backend's date is put back here, where the head of
-//! the answer leaves.
+//! The client's connection, wrapped so that a write outlives its writer ([`Hold`]) and the backend's dates
+//! stay ([`Date`]).
 //!
 //! And pingora flushes an answer of known length only at its end, so the first bytes of a slow one would
 //! wait for the last. Here, whoever waits for the client has first handed over what was written.
 //!
 //! Everything else passes untouched.
 
+mod date;
+mod hold;
+
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -31,10 +25,9 @@ use pingora::protocols::{
     TimingDigest, UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 
-/// How pingora begins its date.
-const DATE: &[u8] = b"\r\nDate: ";
+use self::date::Date;
+use self::hold::Hold;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -42,17 +35,10 @@ pub(super) struct Downstream {
     stream: Stream,
     /// Asked for once, for all requests of the connection.
     client: OnceLock<Option<(IpAddr, HeaderValue)>>,
-    held: AtomicBool,
-    gone: bool,
-    /// How long a held exchange may go on without its client.
-    patience: Duration,
-    /// Runs since the client left.
-    left: Option<Pin<Box<Sleep>>>,
+    hold: Hold,
+    date: Date,
     /// Something was written and not flushed.
     written: bool,
-    date: Mutex<Option<HeaderValue>>,
-    /// What is left of a head that got its date back.
-    head: Vec<u8>,
 }
 
 impl Downstream {
@@ -60,13 +46,9 @@ impl Downstream {
         Self {
             stream,
             client: OnceLock::new(),
-            held: AtomicBool::new(false),
-            gone: false,
-            patience,
-            left: None,
+            hold: Hold::new(patience),
+            date: Date::default(),
             written: false,
-            date: Mutex::new(None),
-            head: Vec::new(),
         }
     }
 
@@ -81,54 +63,21 @@ impl Downstream {
 
     /// The head that leaves next gets this date.
     pub(super) fn date(&self, date: &HeaderValue) {
-        *self.date.lock().unwrap_or_else(PoisonError::into_inner) = Some(date.clone());
+        self.date.set(date);
     }
 
     /// From now on the client's leaving is not noticed.
     pub(super) fn hold(&self) {
-        self.held.store(true, Ordering::Relaxed);
+        self.hold.begin();
     }
 
     /// The exchange is over: the connection speaks for itself again.
     pub(super) fn release(&self) {
-        self.held.store(false, Ordering::Relaxed);
+        self.hold.end();
     }
 
     pub(super) fn into_inner(self) -> Stream {
         self.stream
-    }
-
-    fn is_held(&self) -> bool {
-        self.held.load(Ordering::Relaxed)
-    }
-
-    /// Takes `bytes` for a head if a date waits for one and fits into it: the length must stay, since the
-    /// writer counts its own bytes. It does if both dates have the usual form (RFC 9110, section 5.6.7).
-    fn restore_date(&mut self, bytes: &[u8]) {
-        let Some(date) = self.date.get_mut().unwrap_or_else(PoisonError::into_inner) else { return };
-        let Some(before) = memchr::memmem::find(bytes, DATE) else { return };
-        let mut head = bytes.to_vec();
-        let place = head.get_mut(before + DATE.len()..).and_then(|rest| rest.get_mut(..=date.len()));
-        if let Some([place @ .., b'\r']) = place {
-            place.copy_from_slice(date.as_bytes());
-            self.head = head;
-        }
-        *self.date.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn poll_write_head(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, &self.head))?;
-        self.head.drain(..written);
-        Poll::Ready(Ok(written))
-    }
-
-    /// Turns a failed write of a held connection into a successful one to nowhere.
-    fn sink<T>(&mut self, result: Poll<io::Result<T>>, instead: T) -> Poll<io::Result<T>> {
-        if matches!(result, Poll::Ready(Err(_))) && self.is_held() {
-            self.gone = true;
-            return Poll::Ready(Ok(instead));
-        }
-        result
     }
 }
 
@@ -138,7 +87,7 @@ impl AsyncRead for Downstream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.written && !self.gone {
+        if self.written && !self.hold.is_alone() {
             // A broken connection will say so on reading and writing.
             drop(self.as_mut().poll_flush(context));
         }
@@ -149,10 +98,8 @@ impl AsyncRead for Downstream {
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
         };
-        if left && self.is_held() {
-            let patience = self.patience;
-            let timer = self.left.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-            ready!(timer.as_mut().poll(context));
+        if left {
+            ready!(self.hold.poll_left(context));
         }
         result
     }
@@ -164,28 +111,27 @@ impl AsyncWrite for Downstream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.gone && self.is_held() {
+        if self.hold.is_alone() {
             return Poll::Ready(Ok(bytes.len()));
         }
         self.written = true;
-        if self.head.is_empty() {
-            self.restore_date(bytes);
+        let this = &mut *self;
+        let bytes = this.date.restore(bytes);
+        let result = Pin::new(&mut this.stream).poll_write(context, bytes);
+        let result = this.hold.sink(result, bytes.len());
+        if let Poll::Ready(Ok(count)) = result {
+            this.date.written(count);
         }
-        let result = if self.head.is_empty() {
-            Pin::new(&mut self.stream).poll_write(context, bytes)
-        } else {
-            self.poll_write_head(context)
-        };
-        self.sink(result, bytes.len())
+        result
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.gone && self.is_held() {
+        if self.hold.is_alone() {
             return Poll::Ready(Ok(()));
         }
         let result = Pin::new(&mut self.stream).poll_flush(context);
         self.written = result.is_pending();
-        self.sink(result, ())
+        self.hold.sink(result, ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -198,12 +144,12 @@ impl AsyncWrite for Downstream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let all = slices.iter().map(|slice| slice.len()).sum();
-        if self.gone && self.is_held() {
+        if self.hold.is_alone() {
             return Poll::Ready(Ok(all));
         }
         self.written = true;
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.sink(result, all)
+        self.hold.sink(result, all)
     }
 
     fn is_write_vectored(&self) -> bool {
