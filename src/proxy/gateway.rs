@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, Version, header, request};
+use http::{Method, StatusCode, Version, header, request};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::http::ServerSession;
@@ -16,6 +16,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
 
 use super::downstream::Downstream;
+use super::early;
 use super::forward::{self, Client, TrustedProxies};
 use super::realtime::{self, Endpoint, Realtime};
 use super::respond::Refusal;
@@ -25,9 +26,6 @@ use crate::capture::Capture;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::route::Routes;
-
-/// How long the rest of a request is read that was answered before its end.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// Requests under way; shutting down waits for them.
 #[derive(Debug, Clone, Default)]
@@ -84,6 +82,8 @@ pub struct RequestState {
     attempts: usize,
     authority: Option<Arc<str>>,
     sent: Option<Instant>,
+    /// The answer came early, and the connection ends with it.
+    parting: bool,
 }
 
 impl std::fmt::Debug for RequestState {
@@ -141,19 +141,21 @@ fn is_http_1_0(session: &Session) -> bool {
     session.req_header().version < Version::HTTP_11
 }
 
-/// Reads what is left of a request that was answered early: closing on unread bytes is a reset, and that
-/// would overtake the answer (RFC 9112, section 9.6).
-async fn linger(session: &mut ServerSession) {
-    session.set_total_drain_timeout(Some(LINGER));
-    if let Err(error) = session.drain_request_body().await {
-        tracing::debug!(error = error.etype().as_str(), "the rest of the request did not come");
-    }
-}
-
 fn downstream(session: &ServerSession) -> Option<&Downstream> {
     match session {
         ServerSession::H1(session) => (**session.stream()).as_any().downcast_ref(),
         ServerSession::H2(_) | ServerSession::Subrequest(_) | ServerSession::Custom(_) => None,
+    }
+}
+
+/// Whether the final answer is still to come; after 101 there is none.
+fn is_interim(answer: &ResponseHeader) -> bool {
+    answer.status.is_informational() && answer.status != StatusCode::SWITCHING_PROTOCOLS
+}
+
+fn part(session: &ServerSession) {
+    if let Some(downstream) = downstream(session) {
+        downstream.part();
     }
 }
 
@@ -171,6 +173,7 @@ impl ProxyHttp for Gateway {
             attempts: 0,
             authority: None,
             sent: None,
+            parting: false,
         }
     }
 
@@ -265,10 +268,15 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         context: &mut RequestState,
     ) -> pingora::Result<()> {
+        let interim = response.status.is_informational();
+        context.parting = !interim && early::is_last(&mut session.downstream_session, response);
         // The version of a message is that of its sender (RFC 9112, section 2.3).
         response.set_version(Version::HTTP_11);
-        if response.status.is_informational() {
+        if interim {
             return Ok(());
+        }
+        if context.parting && early::ends_with_head(session.req_header(), response) {
+            part(&session.downstream_session);
         }
         if is_http_1_0(session) && response.remove_header(&header::TRANSFER_ENCODING).is_some() {
             session.downstream_session.set_keepalive(None);
@@ -289,11 +297,14 @@ impl ProxyHttp for Gateway {
 
     fn response_body_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
-        _: bool,
+        end: bool,
         context: &mut RequestState,
     ) -> pingora::Result<Option<Duration>> {
+        if end && context.parting {
+            part(&session.downstream_session);
+        }
         if let (Some(capture), Some(chunk)) = (&mut context.capture, body) {
             capture.response_chunk(chunk);
         }
@@ -317,7 +328,8 @@ impl ProxyHttp for Gateway {
             tracing::warn!(%method, path, upstream, status, error = error.etype().as_str(), "request failed");
         }
         session.downstream_session.set_keepalive(None);
-        if let Some(refusal) = refusal.filter(|_| session.response_written().is_none())
+        let answered = session.response_written().is_some_and(|answer| !is_interim(answer));
+        if let Some(refusal) = refusal.filter(|_| !answered)
             && let Err(error) = refusal.send(&mut session.downstream_session).await
         {
             tracing::debug!(%error, "the refusal did not reach the client");
@@ -338,7 +350,7 @@ impl ProxyHttp for Gateway {
             self.tap.finish(capture, error.is_none());
         }
         if status.is_some() && !session.was_upgraded() {
-            linger(&mut session.downstream_session).await;
+            early::linger(&mut session.downstream_session).await;
         }
     }
 

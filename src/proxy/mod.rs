@@ -2,8 +2,10 @@
 //! types, and plain types into its answers.
 
 mod downstream;
+mod early;
 mod forward;
 mod gateway;
+mod hop;
 mod realtime;
 mod respond;
 mod service;

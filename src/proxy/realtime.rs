@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, StatusCode, header, request};
 use pingora::protocols::http::ServerSession;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::hop;
 use super::respond::Refusal;
 use super::takeover;
 use crate::dialect::Dialect;
@@ -52,7 +53,7 @@ fn switching_protocols(key: &str) -> Bytes {
 
 /// Whether a request asks for a WebSocket at all.
 pub(super) fn is_upgrade(head: &request::Parts) -> bool {
-    has_token(head, &header::UPGRADE, "websocket")
+    hop::has_token(&head.headers, &header::UPGRADE, "websocket")
 }
 
 /// Checks a handshake (RFC 6455, section 4.2.1); returns the value of `Sec-WebSocket-Accept`.
@@ -66,7 +67,7 @@ pub(super) fn accept_key(head: &request::Parts) -> Result<String, Refusal> {
     if length.is_some_and(|length| length != "0") || head.headers.contains_key(header::TRANSFER_ENCODING) {
         return Err(bad("a WebSocket handshake has no body"));
     }
-    if !has_token(head, &header::CONNECTION, "upgrade") {
+    if !hop::has_token(&head.headers, &header::CONNECTION, "upgrade") {
         return Err(bad("Connection: Upgrade is missing"));
     }
     if head.headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
@@ -86,11 +87,6 @@ pub(super) fn upgrade_required(message: &'static str) -> Refusal {
         .with(header::UPGRADE, "websocket")
         .with(header::CONNECTION, "Upgrade")
         .with(header::SEC_WEBSOCKET_VERSION, "13")
-}
-
-fn has_token(head: &request::Parts, name: &header::HeaderName, token: &str) -> bool {
-    let values = head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
 }
 
 impl Realtime {

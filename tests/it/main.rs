@@ -15,6 +15,7 @@ mod architecture;
 mod cli;
 mod clients;
 mod deploy;
+mod early;
 mod flarchitect;
 mod flask;
 mod frames;

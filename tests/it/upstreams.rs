@@ -146,6 +146,22 @@ fn an_upstream_that_hangs_up_without_an_answer_gives_502() {
 }
 
 #[test]
+fn an_upstream_that_dies_after_an_interim_answer_gives_502() {
+    for interim in ["100 Continue", "103 Early Hints"] {
+        let origin = backend(move |_, mut wire| {
+            if !wire.head().0.is_empty() {
+                wire.send(format!("HTTP/1.1 {interim}\r\n\r\n"));
+            }
+        });
+        let proxy = Proxy::start(origin);
+        let mut client = Wire::connect(proxy.address);
+        client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").head();
+        check_refusal(&client.answer(), 502, "bad gateway");
+        assert_eq!(client.rest(), "");
+    }
+}
+
+#[test]
 fn a_refusal_after_which_the_connection_ends_says_so() {
     let proxy = Proxy::start(free_address());
     let mut client = Wire::connect(proxy.address);

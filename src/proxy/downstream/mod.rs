@@ -1,5 +1,5 @@
-//! The client's connection, wrapped so that a write outlives its writer ([`Hold`]) and the backend's dates
-//! stay ([`Date`]).
+//! The client's connection, wrapped so that a write outlives its writer ([`Hold`]), the backend's dates
+//! stay ([`Date`]), and a client that was answered early is not left waiting ([`Parting`]).
 //!
 //! And pingora flushes an answer of known length only at its end, so the first bytes of a slow one would
 //! wait for the last. Here, whoever waits for the client has first handed over what was written.
@@ -8,6 +8,7 @@
 
 mod date;
 mod hold;
+mod parting;
 
 use std::io;
 use std::net::IpAddr;
@@ -28,6 +29,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::date::Date;
 use self::hold::Hold;
+pub(super) use self::parting::LINGER;
+use self::parting::Parting;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ pub(super) struct Downstream {
     client: OnceLock<Option<(IpAddr, HeaderValue)>>,
     hold: Hold,
     date: Date,
+    parting: Parting,
     /// Something was written and not flushed.
     written: bool,
 }
@@ -48,6 +52,7 @@ impl Downstream {
             client: OnceLock::new(),
             hold: Hold::new(patience),
             date: Date::default(),
+            parting: Parting::default(),
             written: false,
         }
     }
@@ -76,6 +81,11 @@ impl Downstream {
         self.hold.end();
     }
 
+    /// The answer is complete and the last one: the client need not send the rest of its request.
+    pub(super) fn part(&self) {
+        self.parting.begin();
+    }
+
     pub(super) fn into_inner(self) -> Stream {
         self.stream
     }
@@ -91,16 +101,21 @@ impl AsyncRead for Downstream {
             // A broken connection will say so on reading and writing.
             drop(self.as_mut().poll_flush(context));
         }
+        if self.parting.is_due() && self.as_mut().poll_flush(context).is_ready() {
+            drop(Pin::new(&mut self.stream).poll_shutdown(context));
+            self.parting.said();
+        }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buffer);
         let left = match &result {
             Poll::Ready(Ok(())) => buffer.filled().len() == before && buffer.remaining() > 0,
             Poll::Ready(Err(_)) => true,
-            Poll::Pending => false,
+            Poll::Pending => return self.parting.poll_silence(context).map(Ok),
         };
         if left {
             ready!(self.hold.poll_left(context));
         }
+        self.parting.heard();
         result
     }
 }

@@ -1,0 +1,38 @@
+//! Answers that come before the request's end.
+
+use http::{Method, header, request, response};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v1::common::is_expect_continue_req;
+
+use super::downstream::LINGER;
+use super::hop;
+
+/// Whether the connection ends with this answer, since the rest of the request is not wanted: the client
+/// waits to hear whether it may send its body (RFC 9110, section 10.1.1), or the backend hangs up.
+/// Otherwise the backend reads on, and so the connection may be used again.
+pub(super) fn is_last(session: &mut ServerSession, response: &response::Parts) -> bool {
+    if session.is_body_done() {
+        return false;
+    }
+    let refused = is_expect_continue_req(session.req_header()) && session.body_bytes_read() == 0;
+    let last = refused || hop::ends_connection(response);
+    session.set_close_on_response_before_downstream_finish(last);
+    last
+}
+
+/// Whether nothing follows the head of this answer (RFC 9112, section 6.3).
+pub(super) fn ends_with_head(request: &request::Parts, response: &response::Parts) -> bool {
+    let length = response.headers.get(header::CONTENT_LENGTH);
+    let empty = length.is_some_and(|length| length == "0")
+        && !response.headers.contains_key(header::TRANSFER_ENCODING);
+    request.method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304) || empty
+}
+
+/// Reads what is left of a request that was answered early: closing on unread bytes is a reset, and that
+/// would overtake the answer (RFC 9112, section 9.6).
+pub(super) async fn linger(session: &mut ServerSession) {
+    session.set_total_drain_timeout(Some(LINGER));
+    if let Err(error) = session.drain_request_body().await {
+        tracing::debug!(error = error.etype().as_str(), "the rest of the request did not come");
+    }
+}
