@@ -2,11 +2,14 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
+use pingora::protocols::http::authority::raw_target_authority;
 use pingora::{Error, ErrorType, OrErr as _};
 
+use super::hop;
+use super::respond::Refusal;
 use super::upstream::HostHeader;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -28,6 +31,22 @@ impl TrustedProxies {
 pub(super) struct Client<'a> {
     pub(super) address: Option<&'a (IpAddr, HeaderValue)>,
     pub(super) trusted: &'a TrustedProxies,
+}
+
+/// Why a request is not forwarded: the backend would get another one than the client sent.
+pub(super) fn refusal(head: &RequestHeader) -> Option<Refusal> {
+    // pingora frames the body anew, as chunked and nothing else (RFC 9112, section 6.1).
+    let mut codings = hop::tokens(&head.headers, &header::TRANSFER_ENCODING);
+    let chunked = |coding: &str| coding.eq_ignore_ascii_case("chunked");
+    if codings.next().is_some_and(|coding| !chunked(coding)) || codings.next().is_some() {
+        let message = "chunked is the only transfer coding that is forwarded";
+        return Some(Refusal::new(StatusCode::NOT_IMPLEMENTED, message));
+    }
+    // pingora takes any other target for `/`.
+    let target = head.raw_path();
+    let known =
+        target.starts_with(b"/") || target == b"*" || raw_target_authority(target).authority().is_some();
+    (!known).then(|| Refusal::new(StatusCode::BAD_REQUEST, "the target of the request is not a path"))
 }
 
 /// Rewrites the head of a request for the backend. `authority`: the chosen server.

@@ -18,6 +18,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 use super::downstream::Downstream;
 use super::early;
 use super::forward::{self, Client, TrustedProxies};
+use super::hop;
 use super::realtime::{self, Endpoint, Realtime};
 use super::respond::Refusal;
 use super::tap::Tap;
@@ -112,8 +113,7 @@ impl Gateway {
         } else {
             realtime::upgrade_required("this path speaks WebSocket")
         };
-        refusal.send(&mut session.downstream_session).await?;
-        Ok(true)
+        refuse(session, &refusal).await
     }
 
     fn begin(&self, session: &Session, context: &mut RequestState) {
@@ -153,6 +153,13 @@ fn is_interim(answer: &ResponseHeader) -> bool {
     answer.status.is_informational() && answer.status != StatusCode::SWITCHING_PROTOCOLS
 }
 
+/// Answers in the backend's place.
+async fn refuse(session: &mut Session, refusal: &Refusal) -> pingora::Result<bool> {
+    refusal.send(&mut session.downstream_session).await?;
+    early::linger(&mut session.downstream_session).await;
+    Ok(true)
+}
+
 fn part(session: &ServerSession) {
     if let Some(downstream) = downstream(session) {
         downstream.part();
@@ -188,6 +195,9 @@ impl ProxyHttp for Gateway {
         session.downstream_session.set_pipelining_enabled(true);
         if self.serve_endpoint(session).await? {
             return Ok(true);
+        }
+        if let Some(refusal) = forward::refusal(session.req_header()) {
+            return refuse(session, &refusal).await;
         }
         self.begin(session, context);
         context.needs.uploading = !session.is_body_empty();
@@ -278,6 +288,7 @@ impl ProxyHttp for Gateway {
         if context.parting && early::ends_with_head(session.req_header(), response) {
             part(&session.downstream_session);
         }
+        hop::strip(response);
         if is_http_1_0(session) && response.remove_header(&header::TRANSFER_ENCODING).is_some() {
             session.downstream_session.set_keepalive(None);
         }

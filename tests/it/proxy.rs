@@ -151,6 +151,58 @@ fn headers_of_the_clients_connection_stay_on_it() {
 }
 
 #[test]
+fn headers_of_the_backends_connection_stay_on_it() {
+    let origin = once(
+        "HTTP/1.1 200 OK\r\nConnection: close, X-Hop, Content-Length\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n\
+         Proxy-Connection: close\r\nUpgrade: h2c\r\nX-End: 1\r\nContent-Length: 2\r\n\r\nok",
+    );
+    let proxy = Proxy::start(origin.address);
+    let mut client = Wire::connect(proxy.address);
+    // The client's own connection goes on.
+    for _ in 0..2 {
+        let answer = client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").answer();
+        assert_eq!((answer.text().as_str(), answer.header("connection")), ("ok", Some("keep-alive")));
+        for name in ["x-hop", "keep-alive", "proxy-connection", "upgrade"] {
+            assert_eq!(answer.header(name), None, "{name}");
+        }
+        assert_eq!((answer.header("x-end"), answer.header("content-length")), (Some("1"), Some("2")));
+    }
+    let origin = once("HTTP/1.1 426 X\r\nConnection: Upgrade\r\nUpgrade: chat\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(Proxy::start(origin.address).get("/").header("upgrade"), Some("chat"));
+}
+
+/// pingora takes the list of codings from a request and frames its body anew, so a body that is more than
+/// chunked would arrive as something else.
+#[test]
+fn a_request_in_a_transfer_coding_that_would_be_lost_is_refused() {
+    let origin = parrot();
+    let proxy = Proxy::start(origin.address);
+    for codings in ["gzip, chunked", "chunked, chunked", "gzip\r\nTransfer-Encoding: chunked"] {
+        let mut client = Wire::connect(proxy.address);
+        let head = format!("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: {codings}\r\n\r\n");
+        client.send(head).send("2\r\nok\r\n0\r\n\r\n");
+        let answer = client.answer();
+        assert_eq!((answer.status, answer.header("connection")), (501, Some("close")), "{codings}");
+        assert_eq!(client.rest(), "");
+    }
+    assert!(origin.requests().is_empty());
+    let chunked = "POST /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: Chunked\r\n\r\n";
+    same(origin.address, &proxy, format!("{chunked}2\r\nok\r\n0\r\n\r\n"));
+}
+
+#[test]
+fn a_target_that_is_no_path_is_refused_and_not_taken_for_the_root() {
+    let origin = parrot();
+    let proxy = Proxy::start(origin.address);
+    for line in ["GET a", "GET  /a", "GET a/b:1", "DELETE h:80", "GET mailto:x", "GET ?a"] {
+        let mut client = Wire::connect(proxy.address);
+        let answer = client.send(format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n")).answer();
+        assert_eq!(answer.status, 400, "{line}");
+    }
+    assert!(origin.requests().is_empty());
+}
+
+#[test]
 fn a_connection_serves_many_requests_and_those_to_the_backend_are_used_again() {
     let origin = Origin::start(|_, stream| {
         let port = stream.peer_addr().unwrap().port().to_string();
