@@ -231,7 +231,9 @@ impl ProxyHttp for Gateway {
         context: &mut RequestState,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        self.upstreams.failed(&peer._address.to_string());
+        if let Some(address) = peer._address.as_inet() {
+            self.upstreams.failed(*address);
+        }
         // Nothing was sent, so any method may go to the next server.
         error.set_retry(context.attempts < self.upstreams.count());
         error.into_up()

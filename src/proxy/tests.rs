@@ -182,9 +182,9 @@ async fn servers_that_are_up_go_first() {
     assert!(upstreams.is_ready());
     let [_, one, two] = &addresses;
     assert!(picks(&upstreams, 9).iter().all(|choice| choice == one || choice == two));
-    upstreams.failed(one);
+    upstreams.failed(one.parse().unwrap());
     assert_eq!(picks(&upstreams, 3), [two.as_str(); 3]);
-    upstreams.failed(two);
+    upstreams.failed(two.parse().unwrap());
     assert!(!upstreams.is_ready());
     assert!(picks(&upstreams, 3).contains(one), "a server that is down is better than none");
 }

@@ -202,10 +202,10 @@ impl Upstreams {
     }
 
     /// A connection to a server failed: others go first until the next check.
-    pub(super) fn failed(&self, address: &str) {
+    pub(super) fn failed(&self, address: SocketAddr) {
         for server in &self.servers {
             let resolved = server.resolved.lock().ok().and_then(|resolved| *resolved);
-            if resolved.is_some_and(|resolved| resolved.to_string() == address) {
+            if resolved == Some(address) {
                 server.mark(false);
             }
         }
