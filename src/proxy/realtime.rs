@@ -89,6 +89,26 @@ pub(super) fn upgrade_required(message: &'static str) -> Refusal {
         .with(header::SEC_WEBSOCKET_VERSION, "13")
 }
 
+/// A connection in the gauges, until it ends in whatever way.
+pub(super) struct Counted {
+    metrics: Arc<Metrics>,
+    dialect: usize,
+    subscriptions: usize,
+}
+
+impl Counted {
+    pub(super) fn new(metrics: Arc<Metrics>, dialect: usize, subscriptions: usize) -> Self {
+        metrics.connection_opened(dialect, subscriptions);
+        Self { metrics, dialect, subscriptions }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.metrics.connection_closed(self.dialect, self.subscriptions);
+    }
+}
+
 impl Realtime {
     /// Answers a handshake; if it is a good one the connection is the hub's from here on.
     pub(super) async fn accept(
@@ -118,13 +138,10 @@ impl Realtime {
         for frame in &turn.frames {
             socket.lane().send(frame);
         }
-        let metrics = Arc::clone(&self.metrics);
-        let index = endpoint.index;
-        let subscriptions = subscriber.topics();
+        let counted = Counted::new(Arc::clone(&self.metrics), endpoint.index, subscriber.topics());
         let connection = async move {
-            metrics.connection_opened(index, subscriptions);
+            let _counted = counted;
             socket.run(conversation, subscriber).await;
-            metrics.connection_closed(index, subscriptions);
         };
         #[expect(
             clippy::disallowed_methods,
