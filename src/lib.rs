@@ -11,8 +11,9 @@
 //! 2. The request goes to a server of [`proxy::Upstreams`]. From the moment it has left, the client may hang
 //!    up: the exchange goes on without it (`proxy/downstream.rs`).
 //! 3. Each piece of the answer goes to the client at once, and a bounded copy into the capture.
-//! 4. The exchange is over: the capture goes into a bounded queue ([`broker::Publisher`]), and the request's
-//!    task has nothing more to do with it.
+//! 4. The answer has ended, and its last piece has not left yet: the capture goes into a bounded queue
+//!    ([`broker::Publisher`]), and the request's task has nothing more to do with it. What a writer does once
+//!    it has its answer comes behind it.
 //! 5. One worker thread reads it ([`capture::Finished::read`]): decoding, JSON, id, record, and so an
 //!    [`event::Event`], or the reason why there is none.
 //! 6. The [`broker::Broker`] hands it to the [`hub::Hub`] of every process.

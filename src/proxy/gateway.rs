@@ -129,6 +129,22 @@ impl Gateway {
             context.capture = Some(Box::new(self.tap.begin(matched, head)));
         }
     }
+
+    /// The answer is over, `whole` or not. The event leaves before the writer can have the end of its
+    /// answer: so nothing that the writer does next overtakes it.
+    fn finish(&self, context: &mut RequestState, whole: bool) {
+        if let Some(capture) = context.capture.take() {
+            self.tap.finish(capture, whole);
+        }
+    }
+}
+
+/// An answer that is over with its head: pingora calls no body filter for it.
+pub(super) fn is_bodiless(method: &Method, response: &ResponseHeader) -> bool {
+    let mut lengths = response.headers.get_all(header::CONTENT_LENGTH).iter().peekable();
+    let empty = lengths.peek().is_some() && lengths.all(|length| length == "0");
+    let chunked = response.headers.contains_key(header::TRANSFER_ENCODING);
+    *method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304) || (empty && !chunked)
 }
 
 fn accepts_event_stream(head: &request::Parts) -> bool {
@@ -287,6 +303,7 @@ impl ProxyHttp for Gateway {
         if interim {
             return Ok(());
         }
+        let bodiless = is_bodiless(&session.req_header().method, response);
         if context.parting && early::ends_with_head(session.req_header(), response) {
             part(&session.downstream_session);
         }
@@ -305,6 +322,9 @@ impl ProxyHttp for Gateway {
         if let Some(capture) = &mut context.capture {
             capture.response_head(response.status, &response.headers);
         }
+        if bodiless {
+            self.finish(context, true);
+        }
         Ok(())
     }
 
@@ -320,6 +340,9 @@ impl ProxyHttp for Gateway {
         }
         if let (Some(capture), Some(chunk)) = (&mut context.capture, body) {
             capture.response_chunk(chunk);
+        }
+        if end {
+            self.finish(context, true);
         }
         Ok(None)
     }
@@ -359,9 +382,8 @@ impl ProxyHttp for Gateway {
         }
         let status = session.response_written().map(|response| response.status.as_u16());
         self.metrics.request_done(context.route, status);
-        if let Some(capture) = context.capture.take() {
-            self.tap.finish(capture, error.is_none());
-        }
+        // What ended in another way than an answer does: faults, and what was never sent.
+        self.finish(context, error.is_none());
         if status.is_some() && !session.was_upgraded() {
             early::linger(&mut session.downstream_session).await;
         }

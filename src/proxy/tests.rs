@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Request, StatusCode, request};
-use pingora::http::RequestHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::forward::{self, Client};
+use super::gateway::is_bodiless;
 use super::upstream::Needs;
 use super::{HostHeader, ServerAddress, Tap, TrustedProxies, UpstreamConfig, Upstreams, realtime, site};
 use crate::broker::{Memory, Publisher};
@@ -195,6 +196,28 @@ fn a_silent_answer_is_waited_for_without_end_only_where_it_streams() {
     let timeout = |streaming| upstreams.pick(streaming).unwrap().peer.options.read_timeout;
     let streaming = Needs { streaming: true, uploading: false };
     assert_eq!((timeout(Needs::default()), timeout(streaming)), (Some(Duration::from_mins(1)), None));
+}
+
+#[test]
+fn only_an_answer_that_surely_has_no_body_is_over_with_its_head() {
+    for (method, status, lines, expected) in [
+        ("PUT", 204, "", true),
+        ("PUT", 304, "Content-Length: 5", true),
+        ("HEAD", 200, "Content-Length: 5", true),
+        ("PUT", 200, "Content-Length: 0", true),
+        ("PUT", 205, "Content-Length: 0 | Content-Length: 0", true),
+        ("PUT", 205, "", false),
+        ("PUT", 200, "", false),
+        ("PUT", 200, "Content-Length: 5", false),
+        ("PUT", 200, "Content-Length: 0 | Content-Length: 5", false),
+        ("PUT", 200, "Content-Length: 0 | Transfer-Encoding: chunked", false),
+    ] {
+        let mut response = ResponseHeader::build(status, None).unwrap();
+        for (name, value) in &headers(lines.split('|').map(str::trim)) {
+            response.append_header(name.clone(), value.clone()).unwrap();
+        }
+        assert_eq!(is_bodiless(&method.parse().unwrap(), &response), expected, "{method} {status} {lines}");
+    }
 }
 
 /// A queue of one place, and a worker that is kept busy by it.
