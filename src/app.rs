@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::{About, Admin, Site};
 use crate::broker::{Broker, Memory, Publisher};
-use crate::capture::{Budget, Limits as CaptureLimits, Outcome};
+use crate::capture::{Budget, Limits as CaptureLimits, Outcome, Overlaps};
 use crate::config::{BrokerKind, Config, EndpointConfig, TapConfig};
 use crate::dialect;
 use crate::hub::Hub;
@@ -177,7 +177,13 @@ impl Parts {
             routes: Arc::clone(&routes),
             endpoints: endpoints.into_iter().map(|(_, endpoint)| endpoint).collect(),
             realtime,
-            tap: Tap { routes, limits, publisher, metrics: Arc::clone(&metrics) },
+            tap: Tap {
+                routes,
+                limits,
+                overlaps: Arc::new(Overlaps::default()),
+                publisher,
+                metrics: Arc::clone(&metrics),
+            },
             upstreams: Arc::clone(&upstreams),
             trusted: config.server.trusted_proxies,
             metrics,

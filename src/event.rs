@@ -187,6 +187,9 @@ pub struct Event {
     pub audience: Audience,
     /// Whether the backend confirmed it.
     pub outcome: Outcome,
+    /// Another write to a record of it was under way at the same time, and its event came before: such a
+    /// record is left out, and what the backend holds now may be what the other one wrote.
+    pub overlapping: bool,
 }
 
 impl Event {
@@ -215,6 +218,7 @@ impl Event {
             http: Exchange { method: Method::PUT, path: format!("/api/{model}s/{id}"), status: Some(200) },
             audience: Audience::Everyone,
             outcome: Outcome::Certain,
+            overlapping: false,
         }
     }
 }

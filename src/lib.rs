@@ -16,6 +16,8 @@
 //!    it has its answer comes behind it.
 //! 5. One worker thread reads it ([`capture::Finished::read`]): decoding, JSON, id, record, and so an
 //!    [`event::Event`], or the reason why there is none.
+//!    One that overlaps with an earlier event of its record loses the record ([`capture::Overlaps`]): which
+//!    of the two the backend stored last is not known.
 //! 6. The [`broker::Broker`] hands it to the [`hub::Hub`] of every process.
 //! 7. The hub gives it a [`event::Position`] and offers it to the readers of its topics. The frame is encoded
 //!    once for each dialect and written straight to each idle reader's socket; what a socket does not take
@@ -55,6 +57,7 @@
 //! 2. A write that got a success answer gives exactly one event, and a failed one none. What cannot be read
 //!    costs the event its record, never the event. An unknown outcome is called uncertain, never guessed.
 //! 3. Readers of a topic see its events in order, without gap or duplicate, or are closed with a reason.
+//!    What the last event of a record shows is what the backend holds, or it shows no record.
 //! 4. A reader gets only what its identity may read.
 //! 5. One slow or broken reader never slows another, nor the proxy.
 //! 6. Every queue, buffer and table has a bound and an answer to "full".

@@ -8,6 +8,7 @@ mod body;
 mod budget;
 mod identify;
 mod json;
+mod overlap;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::route::Matched;
 use body::Body;
 pub use budget::Budget;
 use identify::References;
+pub use overlap::{Begun, Interval, Overlaps};
 
 /// How much of an answer is kept.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub struct Limits {
 pub enum Outcome {
     /// An event with its record (a deletion needs none).
     Event,
+    /// An event without record: another write to it was under way at the same time.
+    Overlapping,
     /// An event without record: the answer held none.
     NoRecord,
     /// An event without record: the answer was larger than the limits.
@@ -57,8 +61,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Event,
+        Self::Overlapping,
         Self::NoRecord,
         Self::TooLarge,
         Self::Undecodable,
@@ -72,6 +77,7 @@ impl Outcome {
     pub fn name(self) -> &'static str {
         match self {
             Self::Event => "event",
+            Self::Overlapping => "overlapping",
             Self::NoRecord => "no_record",
             Self::TooLarge => "too_large",
             Self::Undecodable => "undecodable",

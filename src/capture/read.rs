@@ -50,6 +50,7 @@ impl Finished {
             items: reading.items,
             audience,
             outcome: if uncertain { event::Outcome::Uncertain } else { event::Outcome::Certain },
+            overlapping: false,
             http: Exchange {
                 method: capture.method.clone(),
                 path: capture.path.clone(),

@@ -35,6 +35,9 @@ pub(super) struct Options {
     /// A header of the answer, such as 'Location: /api/authors/7'; may be repeated.
     #[arg(long = "answer-header", value_name = "NAME: VALUE", value_parser = parse_header)]
     answer_headers: Vec<(HeaderName, HeaderValue)>,
+    /// As if another write to the same record had been under way at the same time.
+    #[arg(long)]
+    overlapping: bool,
     #[command(flatten)]
     file: ConfigFile,
 }
@@ -71,7 +74,8 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
         return Ok(lines(&page));
     }
     let limits = app::capture_limits(&config.tap);
-    let verdict = answer(Capture::begin(matched, &request, limits), options)?.read_with(config);
+    let mut verdict = answer(Capture::begin(matched, &request, limits), options)?.read_with(config);
+    verdict.mark_overlapping(|_, _| options.overlapping);
     page.push(format!("  outcome   {}", meaning(verdict.outcome)));
     if let Some(event) = verdict.event {
         describe(event, config, &mut page);
@@ -111,6 +115,9 @@ impl Answered {
 fn meaning(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Event => "event: published with its record",
+        Outcome::Overlapping => {
+            "overlapping: published without its record; another write to it was under way at the same time"
+        }
         Outcome::NoRecord => "no_record: published without a record; the answer held none",
         Outcome::TooLarge => {
             "too_large: published without a record; the answer is over tap.body_limit or tap.decoded_limit"

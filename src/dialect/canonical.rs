@@ -27,12 +27,13 @@ impl Encode for Canonical {
         let items: Vec<String> = event.items.iter().map(item).collect();
         let status = event.http.status.map_or_else(|| "null".to_owned(), |status| status.to_string());
         Some(Frame::text(&format!(
-            r#"{{"event":"{}","time":{millis},"model":{},"operation":"{}","action":{},"outcome":"{}","many":{},"items":[{}],"http":{{"method":"{}","path":{},"status":{status}}}}}"#,
+            r#"{{"event":"{}","time":{millis},"model":{},"operation":"{}","action":{},"outcome":"{}","overlapping":{},"many":{},"items":[{}],"http":{{"method":"{}","path":{},"status":{status}}}}}"#,
             event.id,
             Value::from(&*event.model),
             event.operation.name(),
             event.action.as_deref().map_or(Value::Null, Value::from),
             event.outcome.name(),
+            event.overlapping,
             event.many,
             items.join(","),
             event.http.method,

@@ -59,6 +59,16 @@ fn every_dialect_is_found_by_its_name_alone() {
 }
 
 #[test]
+fn canonical_marks_an_event_that_overlaps() {
+    for overlapping in [false, true] {
+        let mut event = event("DELETE", false, vec![item("1", "-")]);
+        event.overlapping = overlapping;
+        let frame = encode("canonical", event).unwrap();
+        assert!(frame.contains(&format!(r#""overlapping":{overlapping},"#)), "{frame}");
+    }
+}
+
+#[test]
 fn flarchitect_subscribes_to_the_topic_of_the_query() {
     let long = "x".repeat(512);
     for (query, expected) in [

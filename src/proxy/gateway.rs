@@ -23,7 +23,7 @@ use super::realtime::{self, Endpoint, Realtime};
 use super::respond::Refusal;
 use super::tap::Tap;
 use super::upstream::{Needs, Upstreams};
-use crate::capture::Capture;
+use crate::capture::{Begun, Capture};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::route::Routes;
@@ -78,6 +78,7 @@ pub struct RequestState {
     _in_flight: InFlightGuard,
     route: Option<usize>,
     capture: Option<Box<Capture>>,
+    begun: Option<Begun>,
     proxied: bool,
     needs: Needs,
     attempts: usize,
@@ -134,7 +135,7 @@ impl Gateway {
     /// answer: so nothing that the writer does next overtakes it.
     fn finish(&self, context: &mut RequestState, whole: bool) {
         if let Some(capture) = context.capture.take() {
-            self.tap.finish(capture, whole);
+            self.tap.finish(capture, context.begun, whole);
         }
     }
 }
@@ -191,6 +192,7 @@ impl ProxyHttp for Gateway {
             _in_flight: self.in_flight.enter(),
             route: None,
             capture: None,
+            begun: None,
             proxied: false,
             needs: Needs::default(),
             attempts: 0,
@@ -268,6 +270,8 @@ impl ProxyHttp for Gateway {
         forward::rewrite(request, client, self.upstreams.host(), authority)?;
         context.sent = Some(Instant::now());
         if let Some(capture) = &mut context.capture {
+            // Whatever became of an earlier attempt, the backend may have it already.
+            context.begun.get_or_insert_with(|| self.tap.overlaps.begin());
             capture.attempt();
             capture.backend_host(request.headers.get(header::HOST));
         }

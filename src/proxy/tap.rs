@@ -7,7 +7,7 @@ use http::request;
 use uuid::Uuid;
 
 use crate::broker::Publisher;
-use crate::capture::{Capture, Limits, Outcome, Verdict};
+use crate::capture::{Begun, Capture, Limits, Outcome, Overlaps, Verdict};
 use crate::event::Event;
 use crate::metrics::Metrics;
 use crate::route::{Matched, Routes};
@@ -19,6 +19,8 @@ pub struct Tap {
     pub routes: Arc<Routes>,
     /// How much of an answer is kept.
     pub limits: Limits,
+    /// Finds writes that were under way at the same time.
+    pub overlaps: Arc<Overlaps>,
     /// Where events go.
     pub publisher: Publisher,
     /// Where captures are counted.
@@ -30,20 +32,25 @@ impl Tap {
         Capture::begin(matched, request, self.limits.clone())
     }
 
-    /// The exchange is over. `whole`: the answer's body came to its end.
+    /// The exchange is over. `begun`: when its request left, if it did. `whole`: the answer's body came to
+    /// its end.
     #[expect(clippy::disallowed_methods, reason = "the end of the exchange is the event's time")]
-    pub(super) fn finish(&self, capture: Box<Capture>, whole: bool) {
+    pub(super) fn finish(&self, capture: Box<Capture>, begun: Option<Begun>, whole: bool) {
         let finished = capture.finish(whole, SystemTime::now(), Uuid::now_v7());
         // A place in the queue is for events: one that is lost closes every reader.
         if let Some(verdict) = finished.verdict_without_event() {
             count(&self.metrics, &self.routes, finished.route_index(), verdict);
             return;
         }
+        let interval = begun.map(|begun| self.overlaps.end(begun));
         let routes = Arc::clone(&self.routes);
         let metrics = Arc::clone(&self.metrics);
         self.publisher.publish(Box::new(move || {
             let route = finished.route_index();
-            let verdict = finished.read(&routes);
+            let mut verdict = finished.read(&routes);
+            if let Some(interval) = interval {
+                interval.settle(&mut verdict);
+            }
             count(&metrics, &routes, route, verdict)
         }));
     }

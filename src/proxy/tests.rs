@@ -12,7 +12,7 @@ use super::gateway::is_bodiless;
 use super::upstream::Needs;
 use super::{HostHeader, ServerAddress, Tap, TrustedProxies, UpstreamConfig, Upstreams, realtime, site};
 use crate::broker::{Memory, Publisher};
-use crate::capture::{Budget, Limits, Outcome};
+use crate::capture::{Budget, Limits, Outcome, Overlaps};
 use crate::hub::Hub;
 use crate::metrics::{Labels, Metrics};
 use crate::route::{Routes, tests::route};
@@ -236,7 +236,8 @@ fn refused_writes_take_no_place_in_the_queue() {
     let limits = Limits { body: 100, decoded: 100, memory: Budget::new(100) };
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let (begun, started) = std::sync::mpsc::channel();
-    let tap = Tap { routes, limits, publisher, metrics };
+    let overlaps = Arc::new(Overlaps::default());
+    let tap = Tap { routes, limits, overlaps, publisher, metrics };
     tap.publisher.publish(Box::new(move || {
         begun.send(()).unwrap();
         wait.recv_timeout(Duration::from_secs(10)).unwrap();
@@ -251,7 +252,7 @@ fn refused_writes_take_no_place_in_the_queue() {
             capture.request_sent();
             capture.response_head(StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
         }
-        tap.finish(Box::new(capture), true);
+        tap.finish(Box::new(capture), Some(tap.overlaps.begin()), true);
     }
     assert_eq!(tap.publisher.depth(), 1);
     let text = tap.metrics.render(0);

@@ -86,7 +86,7 @@ fn explain(arguments: &[&str], body: Option<&str>) -> String {
 #[test]
 fn explain_tells_every_verdict() {
     let ada = r#"{"id":42,"name":"Ada"}"#;
-    let cases: [(&[&str], Option<&str>, &[&str]); 9] = [
+    let cases: [(&[&str], Option<&str>, &[&str]); 10] = [
         (
             &["POST", "/api/authors"],
             Some(ada),
@@ -105,6 +105,11 @@ fn explain_tells_every_verdict() {
             &["(id 7)", "no_record:", "update", "author/7", "\"payload\":null"],
         ),
         (&["DELETE", "/api/authors/7"], None, &["event:", "delete", "\"method\":\"DELETE\",\"id\":7"]),
+        (
+            &["PUT", "/api/authors/42", "--overlapping"],
+            Some(ada),
+            &["overlapping:", "update", "author/42", "\"payload\":null"],
+        ),
         (&["POST", "/api/authors", "--status", "422"], Some(ada), &["refused:"]),
         (&["PUT", "/api/authors/1"], Some("<p>"), &["undecodable:"]),
         (

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod ids;
+mod overlaps;
 mod records;
 mod stages;
 

@@ -1,0 +1,178 @@
+//! Writes to one record that were under way at the same time. Their answers may end in another order than
+//! the backend stored them, so the record of the last one need not be what the backend holds.
+//!
+//! The interval of a write begins when its request is handed to the backend, and ends when its answer does
+//! and before the writer can have all of it. Two writes whose intervals do not meet happened in the order
+//! of their answers, given a backend that answers after it has stored. Of two that meet, the one whose
+//! event comes later is marked and gives no record: readers then ask the backend, and since they do it
+//! after both answers, they get what holds. The earlier one keeps its record, since the later one follows
+//! and takes it back; if no event follows, the later one has failed and changed nothing.
+//!
+//! So nobody needs to know what is under way. Requests only tick a clock, and the worker that reads the
+//! answers, in the order of the events, keeps the last end of each record's writes: a write overlaps with an
+//! earlier event of its record exactly if that one's answer ended after its own request had begun. Ids are
+//! needed only there, where all of them are known, whether from a path or from an answer.
+//!
+//! The table is bounded: it forgets its older half when the younger one is full. A write that began
+//! before the last end that is forgotten is marked, since nothing proves that it stands alone; that needs
+//! as many records written during one request.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Outcome, Verdict};
+use crate::event::{Event, Item, Operation, Topic};
+
+/// Records in half of the table: all of it is some megabytes.
+const MAX_RECORDS: usize = 32_768;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Overlaps {
+    clock: AtomicU64,
+    ends: Mutex<Ends>,
+}
+
+/// When a request was handed to the backend.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun(u64);
+
+/// From a request to the end of its answer. One that is dropped and not settled was a write of which
+/// nobody will hear: what was under way with it is marked.
+#[derive(Debug)]
+pub struct Interval {
+    overlaps: Arc<Overlaps>,
+    begun: Begun,
+    ended: u64,
+    settled: bool,
+}
+
+impl Default for Overlaps {
+    fn default() -> Self {
+        Self::new(MAX_RECORDS)
+    }
+}
+
+impl Overlaps {
+    /// Remembers `max_records` at least, and twice as many at most.
+    pub(super) fn new(max_records: usize) -> Self {
+        Self { clock: AtomicU64::new(0), ends: Mutex::new(Ends { max_records, ..Ends::default() }) }
+    }
+
+    /// A request is handed to the backend. Costs an addition.
+    pub fn begin(&self) -> Begun {
+        Begun(self.tick())
+    }
+
+    /// Its answer has ended. Costs an addition.
+    pub fn end(self: &Arc<Self>, begun: Begun) -> Interval {
+        Interval { overlaps: Arc::clone(self), begun, ended: self.tick(), settled: false }
+    }
+
+    /// Each moment is later than whatever is known to have happened before.
+    fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ends> {
+        // Each change is one insert, so a panic leaves whole tables behind.
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Interval {
+    /// Marks what overlaps with a write that was settled before. To be called in the order of the events.
+    pub fn settle(mut self, verdict: &mut Verdict) {
+        let mut ends = self.overlaps.lock();
+        verdict.mark_overlapping(|event, item| ends.last(event, item) > self.begun.0);
+        if let Some(event) = &verdict.event {
+            ends.note(event, self.ended);
+        }
+        self.settled = true;
+    }
+}
+
+impl Drop for Interval {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.overlaps.lock().forget(self.ended);
+        }
+    }
+}
+
+impl Verdict {
+    /// Takes the records of those items that another write was changing at the same time.
+    pub fn mark_overlapping(&mut self, is_overlapping: impl Fn(&Event, &Item) -> bool) {
+        let Some(event) = &mut self.event else { return };
+        let marks: Vec<bool> = event.items.iter().map(|item| is_overlapping(event, item)).collect();
+        event.overlapping = marks.contains(&true);
+        for (item, _) in event.items.iter_mut().zip(marks).filter(|(_, marked)| *marked) {
+            item.record = None;
+            item.partial = false;
+        }
+        if event.overlapping && self.outcome == Outcome::Event {
+            self.outcome = Outcome::Overlapping;
+        }
+    }
+}
+
+/// When the last write to each record ended, as far back as it is remembered. A write that does not name
+/// all of its records stands under its model, and counts for each of them.
+#[derive(Debug, Default)]
+struct Ends {
+    max_records: usize,
+    young: HashMap<Topic, u64>,
+    old: HashMap<Topic, u64>,
+    /// No end in `old` is later.
+    old_until: u64,
+    /// No end anywhere is later.
+    latest: u64,
+    /// Ends up to here may be missing.
+    forgotten: u64,
+}
+
+impl Ends {
+    fn last(&self, event: &Event, item: &Item) -> u64 {
+        let model = self.find(&Topic::model(&event.model));
+        let record = record(event, item).map_or(0, |topic| self.find(&topic));
+        model.max(record).max(self.forgotten)
+    }
+
+    fn find(&self, topic: &Topic) -> u64 {
+        let end = |half: &HashMap<Topic, u64>| half.get(topic).copied().unwrap_or(0);
+        end(&self.young).max(end(&self.old))
+    }
+
+    fn note(&mut self, event: &Event, ended: u64) {
+        if event.operation == Operation::Read {
+            return;
+        }
+        let named = event.items.iter().filter_map(|item| record(event, item));
+        // What a create did not name is new, and nobody else can have written it.
+        let all_named = !event.many && event.items.iter().all(|item| item.id.is_some());
+        let unnamed = event.operation != Operation::Create && !all_named;
+        for topic in named.chain(unnamed.then(|| Topic::model(&event.model))) {
+            self.insert(topic, ended);
+        }
+    }
+
+    fn insert(&mut self, topic: Topic, ended: u64) {
+        if self.young.len() >= self.max_records && !self.young.contains_key(&topic) {
+            self.forget(self.old_until);
+            self.old_until = self.latest;
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.latest = self.latest.max(ended);
+        let end = self.young.entry(topic).or_default();
+        *end = ended.max(*end);
+    }
+
+    fn forget(&mut self, until: u64) {
+        self.forgotten = self.forgotten.max(until);
+    }
+}
+
+fn record(event: &Event, item: &Item) -> Option<Topic> {
+    Some(Topic::record(&event.model, &item.id.as_ref()?.scalar_text()?))
+}
