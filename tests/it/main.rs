@@ -14,6 +14,7 @@
 mod architecture;
 mod cli;
 mod clients;
+mod concurrent;
 mod deploy;
 mod early;
 mod flarchitect;
