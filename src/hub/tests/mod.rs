@@ -110,7 +110,7 @@ fn check(scene: &str) {
             let (written, expected) = line.strip_prefix("write ").unwrap().split_once("->").unwrap();
             let mut words = written.split_whitespace();
             let model = words.next().unwrap();
-            let delivery = hub.deliver(event(model, &words.collect::<Vec<_>>()));
+            let delivery = hub.deliver(event(model, &words.collect::<Vec<_>>()), || {});
             let got = readers.iter().flat_map(|(name, (inbox, _))| {
                 inbox.take().into_iter().map(move |frame| (name.clone(), frame))
             });
@@ -220,7 +220,7 @@ fn events_reach_every_batch_of_readers_in_order() {
         })
         .collect();
     for _ in 0..3 {
-        assert_eq!(hub.deliver(event("author", &["1"])).delivered, [readers.len() as u64, 0]);
+        assert_eq!(hub.deliver(event("author", &["1"]), || {}).delivered, [readers.len() as u64, 0]);
     }
     for (inbox, _) in &readers {
         assert_eq!(inbox.take(), ["1 author", "2 author", "3 author"]);
@@ -243,12 +243,12 @@ fn an_event_is_encoded_once_for_each_encoder_that_has_readers() {
         })
         .collect();
     let calls = || encoders.each_ref().map(|encoder| encoder.0.load(Ordering::Relaxed));
-    assert_eq!(hub.deliver(event("author", &["1"])).delivered, [2, 0, 3]);
+    assert_eq!(hub.deliver(event("author", &["1"]), || {}).delivered, [2, 0, 3]);
     assert_eq!(calls(), [1, 0, 1]);
-    assert_eq!(hub.deliver(event("unsaid", &["1"])).delivered, [0, 0, 0]);
+    assert_eq!(hub.deliver(event("unsaid", &["1"]), || {}).delivered, [0, 0, 0]);
     assert_eq!(calls(), [2, 0, 2], "an encoder that has no words is asked once too");
     drop(readers);
-    hub.deliver(event("author", &["1"]));
+    hub.deliver(event("author", &["1"]), || {});
     assert_eq!(calls(), [2, 0, 2]);
 }
 
@@ -262,7 +262,7 @@ fn what_lanes_say_is_counted() {
         subscribers.push(join(&hub, &inbox, "author"));
     }
     assert_eq!(
-        hub.deliver(event("author", &["1"])),
+        hub.deliver(event("author", &["1"]), || {}),
         Delivery { delivered: vec![3, 0], overflowed: 1, hidden: 0 }
     );
 }
@@ -280,9 +280,9 @@ fn readers_that_may_not_see_an_event_do_not_get_it() {
     }
     let mut secret = event("author", &["1"]);
     secret.audience = Audience::Authenticated;
-    assert_eq!(hub.deliver(secret), Delivery { delivered: vec![0, 1], overflowed: 0, hidden: 1 });
+    assert_eq!(hub.deliver(secret, || {}), Delivery { delivered: vec![0, 1], overflowed: 0, hidden: 1 });
     assert_eq!((stranger.take().len(), operator.take().len()), (0, 1));
-    hub.deliver(event("author", &["1"]));
+    hub.deliver(event("author", &["1"]), || {});
     assert_eq!((stranger.take().len(), operator.take().len()), (1, 1));
 }
 
@@ -298,9 +298,9 @@ fn a_reader_that_comes_while_an_event_is_on_its_way_gets_only_later_ones() {
         first.meanwhile(move || *place.lock().unwrap() = Some(join(&hub, &late, "author all author/1")));
         kept
     };
-    hub.deliver(event("author", &["1"]));
+    hub.deliver(event("author", &["1"]), || {});
     assert_eq!(late.take(), [""; 0]);
-    hub.deliver(event("author", &["1"]));
+    hub.deliver(event("author", &["1"]), || {});
     assert_eq!(late.take(), ["2 author"]);
     assert_eq!(first.take(), ["1 author", "2 author"]);
     drop(come.lock().unwrap().take());
@@ -322,10 +322,26 @@ fn a_reader_that_takes_a_leavers_place_while_an_event_is_on_its_way_does_not_get
             *kept.lock().unwrap() = Some(join(&hub, &late, "author"));
         }
     });
-    assert_eq!(hub.deliver(event("author", &["1"])).delivered[0], BATCH as u64);
+    assert_eq!(hub.deliver(event("author", &["1"]), || {}).delivered[0], BATCH as u64);
     assert_eq!((inboxes[BATCH].take().len(), late.take().len()), (0, 0));
-    hub.deliver(event("author", &["1"]));
+    hub.deliver(event("author", &["1"]), || {});
     assert_eq!(late.take(), ["2 author"]);
+}
+
+#[test]
+fn there_is_a_pause_after_each_batch_of_readers_but_the_last() {
+    for (readers, expected) in [(0, vec![]), (BATCH, vec![]), (2 * BATCH + 1, vec![BATCH, 2 * BATCH])] {
+        let hub = hub(100);
+        let inboxes: Vec<_> = (0..readers).map(|_| Inbox::new()).collect();
+        let _subscribers: Vec<_> = inboxes.iter().map(|inbox| join(&hub, inbox, "author")).collect();
+        let served = Mutex::new(0);
+        let pauses = Mutex::new(Vec::new());
+        hub.deliver(event("author", &["1"]), || {
+            *served.lock().unwrap() += inboxes.iter().filter(|inbox| !inbox.take().is_empty()).count();
+            pauses.lock().unwrap().push(*served.lock().unwrap());
+        });
+        assert_eq!(pauses.into_inner().unwrap(), expected);
+    }
 }
 
 #[test]

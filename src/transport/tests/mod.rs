@@ -48,7 +48,7 @@ fn hub() -> Arc<Hub> {
 fn publish(hub: &Hub, text: &str) -> crate::hub::Delivery {
     let mut event = Event::sample("m", "1");
     text.clone_into(&mut event.http.path);
-    hub.deliver(event)
+    hub.deliver(event, || {})
 }
 
 fn echo() -> Box<dyn Conversation> {
