@@ -262,3 +262,46 @@ fn no_reader_keeps_a_stale_record_of_a_thousand_writes_at_the_same_time() {
     assert_eq!(captures("event"), (WRITES - marked).to_string());
     assert_eq!(captures("overlapping"), marked.to_string());
 }
+
+/// Bytes of a record that no socket takes at once.
+const LARGE: usize = 24 << 20;
+
+#[test]
+fn a_writer_that_does_not_read_its_answer_leaves_no_stale_record_behind() {
+    let origin = Origin::start(|request, stream| {
+        let name = "x".repeat(request.header("size").unwrap().parse().unwrap());
+        std::io::Write::write_all(stream, answer(200, &json!({"id": 7, "name": name})).as_bytes()).is_ok()
+    });
+    let limits = "[tap]\nbody_limit = \"64MiB\"\ndecoded_limit = \"64MiB\"\nmemory_limit = \"256MiB\"\n";
+    let proxy = Proxy::with(origin.address, &format!("{limits}{TABLES}"));
+    let mut reader = proxy.reader("/events");
+    let put = |size| format!("PUT /w/{size}/things/7 HTTP/1.1\r\nHost: h\r\nSize: {size}\r\n\r\n");
+    // It has the begin of its answer, so the backend has stored what it wrote.
+    let mut slow = Wire::connect(proxy.address);
+    slow.send(put(LARGE)).head();
+    let mut quick = Wire::connect(proxy.address);
+    assert_eq!(quick.send(put(1)).answer().status, 200);
+    let event = reader.next();
+    assert_eq!((number(&event), mark(&event)), (1, (false, "record")));
+    slow.take(LARGE);
+    let event = reader.next();
+    assert_eq!((number(&event), mark(&event)), (LARGE, (true, "changed")));
+}
+
+#[test]
+fn a_write_that_was_sent_after_an_answer_had_come_is_never_marked() {
+    let origin = Origin::json(200, "{\"id\":7}");
+    let upstream = format!("servers = [\"http://{}\"]", origin.address);
+    let proxy = Proxy::with_server("threads = 4", &upstream, TABLES);
+    let mut reader = proxy.reader("/events");
+    let mut wires: Vec<_> = (0..8).map(|_| Wire::connect(proxy.address)).collect();
+    for write in 0..400 {
+        let wire = &mut wires[write % 8];
+        let put = format!("PUT /w/{write}/things/7 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(wire.send(put).answer().status, 200);
+    }
+    for write in 0..400 {
+        let event = reader.next();
+        assert_eq!((number(&event), mark(&event)), (write, (false, "record")));
+    }
+}
