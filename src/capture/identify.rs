@@ -1,11 +1,12 @@
 //! Where the id is: path before `Content-Location` and `Location` before body, with the type of the body.
+//! And what references mean: the paths of our own records, or nothing.
 
 use http::{HeaderMap, Method, Uri, header};
 use serde_json::value::RawValue;
 
 use super::json;
 use crate::event::Json;
-use crate::route::{IdType, Matched, Route, Routes};
+use crate::route::{IdType, Matched, Route, Routes, composite};
 
 /// The references that an answer's head holds, as text: kept because the head itself is not.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,14 +28,9 @@ impl References {
         path.is_some_and(|path| path == target.path)
     }
 
-    /// The id of a record of `matched`'s model that they point at.
-    pub(super) fn id(&self, matched: &Matched, routes: &Routes, target: Target<'_>) -> Option<String> {
-        let references = [self.content_location.as_deref(), self.location.as_deref()];
-        references.into_iter().flatten().find_map(|reference| {
-            let path = local_path(reference, target)?;
-            let found = routes.classify(&Method::PUT, &path)?;
-            (found.route.model.name == matched.route.model.name).then_some(found.id?)
-        })
+    /// The more specific first.
+    fn each(&self) -> impl Iterator<Item = &str> {
+        [self.content_location.as_deref(), self.location.as_deref()].into_iter().flatten()
     }
 }
 
@@ -42,8 +38,98 @@ impl References {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) path: &'a str,
-    /// The names that the site goes by.
-    pub(super) hosts: &'a [Option<String>],
+    /// The names that the site goes by: the client's, and those that the backend was told.
+    pub(super) hosts: [&'a [String]; 2],
+}
+
+/// What turns the texts of one answer into ids.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identifier<'a> {
+    pub(super) matched: &'a Matched,
+    /// Say what references mean.
+    pub(super) routes: &'a Routes,
+    pub(super) target: Target<'a>,
+}
+
+/// The id of one record.
+#[derive(Debug, Default)]
+pub(super) struct Identity {
+    pub(super) id: Option<Json>,
+    /// The record itself says it.
+    pub(super) in_record: bool,
+    /// URL and body disagree; the URL wins.
+    pub(super) conflict: bool,
+}
+
+impl Identifier<'_> {
+    fn route(&self) -> &Route {
+        &self.matched.route
+    }
+
+    /// The id that the URL says, else a reference of the answer's head.
+    pub(super) fn in_head(&self, references: &References) -> Option<String> {
+        let id = self.matched.id.clone();
+        id.or_else(|| references.each().find_map(|reference| self.referred(reference)))
+    }
+
+    /// A reference of the answer's head points at something of ours, of whatever model.
+    pub(super) fn is_ours(&self, references: &References) -> bool {
+        let mut paths = references.each().filter_map(|reference| local_path(reference, self.target));
+        paths.any(|path| self.routes.classify(&Method::GET, &path).is_some())
+    }
+
+    /// The id of the record of this model that a reference points at.
+    fn referred(&self, reference: &str) -> Option<String> {
+        let path = local_path(reference, self.target)?;
+        let found = self.routes.classify(&Method::PUT, &path)?;
+        (found.route.model.name == self.route().model.name).then_some(found.id).flatten()
+    }
+
+    /// The id of a record that may stand inside an `element` of a list, which may hold the id in its place.
+    pub(super) fn identify(
+        &self,
+        url: Option<&str>,
+        record: Option<&RawValue>,
+        element: Option<&RawValue>,
+    ) -> Identity {
+        let own = record.and_then(|record| self.in_value(record));
+        let in_record = own.is_some();
+        let in_body = own.or_else(|| element.and_then(|element| self.in_value(element)));
+        let route = self.route();
+        let (id, conflict) = match (url, in_body) {
+            (Some(url), Some(id)) if id.scalar_text().as_deref() == Some(url) => {
+                (Some(retype(route, id)), false)
+            }
+            (Some(url), in_body) => (Some(route.typed_id(url)), in_body.is_some()),
+            (None, in_body) => (in_body.map(|id| retype(route, id)), false),
+        };
+        Identity { id, in_record, conflict }
+    }
+
+    /// The id that a value holds: a string or a number, several of them, or a reference to itself.
+    fn in_value(&self, value: &RawValue) -> Option<Json> {
+        let source = &self.route().id;
+        let scalar = |pointer| {
+            let id = Json::parse(json::find(value, pointer)?.get())?;
+            let text = id.scalar_text()?;
+            Some((id, text))
+        };
+        let parts: Option<Vec<(Json, String)>> = source.parts.iter().map(scalar).collect();
+        match parts.as_deref() {
+            Some([(id, _)]) => {
+                self.route().model.learn(id);
+                return Some(id.clone());
+            }
+            Some(parts) => {
+                let texts: Vec<&String> = parts.iter().map(|(_, text)| text).collect();
+                return Some(Json::string(&composite(&texts)));
+            }
+            None => {}
+        }
+        let reference = json::find(value, source.reference.as_ref()?)?;
+        let reference: String = serde_json::from_str(reference.get()).ok()?;
+        self.referred(&reference).map(|text| self.route().typed_id(&text))
+    }
 }
 
 /// The path of a reference on the same host; a reference to another host says nothing about our records
@@ -67,32 +153,13 @@ fn local_path(reference: &str, target: Target<'_>) -> Option<String> {
 fn absolute(url: &str, target: Target<'_>) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
     let authority = without_port(uri.authority()?.as_str());
-    let mut hosts = target.hosts.iter().flatten();
+    let mut hosts = target.hosts.iter().copied().flatten();
     hosts.any(|host| without_port(host).eq_ignore_ascii_case(authority)).then(|| uri.path().to_owned())
 }
 
 /// Leaves a default port out, of either scheme: who ends TLS in front of us is not known here.
 fn without_port(authority: &str) -> &str {
     authority.strip_suffix(":80").or_else(|| authority.strip_suffix(":443")).unwrap_or(authority)
-}
-
-/// The id that a record itself holds: a string or a number.
-pub(super) fn in_record(route: &Route, record: &RawValue) -> Option<Json> {
-    let id = json::find(record, &route.id)?;
-    Json::parse(id.get()).filter(|id| id.scalar_text().is_some())
-}
-
-/// The id of one record, and whether URL and body disagreed about it (then the URL wins).
-pub(super) fn of_record(route: &Route, url: Option<&str>, record: Option<&RawValue>) -> (Option<Json>, bool) {
-    let in_body = record.and_then(|record| in_record(route, record));
-    if let Some(id) = &in_body {
-        route.model.learn(id);
-    }
-    match (url, in_body) {
-        (Some(url), Some(id)) if id.scalar_text().as_deref() == Some(url) => (Some(retype(route, id)), false),
-        (Some(url), in_body) => (Some(route.typed_id(url)), in_body.is_some()),
-        (None, in_body) => (in_body.map(|id| retype(route, id)), false),
-    }
 }
 
 fn retype(route: &Route, id: Json) -> Json {

@@ -33,10 +33,14 @@ pub(super) fn is_array(value: &RawValue) -> bool {
     value.get().starts_with('[')
 }
 
+pub(super) fn is_object(value: &RawValue) -> bool {
+    value.get().starts_with('{')
+}
+
 /// The object with only those of its members that `fields` names, each as it stood.
 pub(super) fn only_fields(value: &RawValue, fields: &[String]) -> Option<String> {
     let members = fields.iter().filter_map(|name| Some((name, step(value, name)?)));
-    if !value.get().starts_with('{') {
+    if !is_object(value) {
         return None;
     }
     let text: Vec<String> = members
@@ -83,7 +87,8 @@ impl<'a> DeserializeSeed<'a> for Key<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
+        // As bytes: a lone surrogate is no text, but must not hide the keys beside it.
+        deserializer.deserialize_bytes(self)
     }
 }
 
@@ -94,8 +99,8 @@ impl Visitor<'_> for Key<'_> {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
-        Ok(key == self.0)
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<bool, E> {
+        Ok(key == self.0.as_bytes())
     }
 }
 

@@ -10,12 +10,14 @@ mod identify;
 mod json;
 mod overlap;
 mod read;
+mod reason;
+mod records;
 #[cfg(test)]
 mod tests;
 
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
+use http::{HeaderMap, StatusCode, header, request};
 use uuid::Uuid;
 
 use crate::event::Event;
@@ -24,6 +26,9 @@ use body::Body;
 pub use budget::Budget;
 use identify::References;
 pub use overlap::{Begun, Interval, Overlaps};
+pub use reason::Reason;
+
+const X_FORWARDED_HOST: header::HeaderName = header::HeaderName::from_static("x-forwarded-host");
 
 /// How much of an answer is kept.
 #[derive(Debug, Clone)]
@@ -98,16 +103,25 @@ pub struct Verdict {
     pub event: Option<Event>,
     /// The URL and the body named different ids; the URL's was taken.
     pub id_conflict: bool,
+    /// Why there is no record, or no certain event.
+    pub reason: Option<Reason>,
+}
+
+impl Verdict {
+    fn without_event(outcome: Outcome, reason: Option<Reason>) -> Self {
+        Self { outcome, event: None, id_conflict: false, reason }
+    }
 }
 
 /// A write on its way through the proxy.
 #[derive(Debug)]
 pub struct Capture {
     matched: Matched,
-    method: Method,
     path: String,
-    /// As the client called the site, and as the backend was told, where that differs.
-    hosts: [Option<String>; 2],
+    /// As the client called the site.
+    host: Option<String>,
+    /// As the backend was told that it is called, where that differs.
+    backend_hosts: Vec<String>,
     credentials: bool,
     limits: Limits,
     stage: Stage,
@@ -129,7 +143,7 @@ struct Answer {
     references: References,
     preference: Option<String>,
     coding: String,
-    readable: bool,
+    is_json: bool,
     body: Body,
 }
 
@@ -140,9 +154,9 @@ impl Capture {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         Self {
             matched,
-            method: request.method.clone(),
             path: request.uri.path().to_owned(),
-            hosts: [host.map(ToOwned::to_owned), None],
+            host: host.map(ToOwned::to_owned),
+            backend_hosts: Vec::new(),
             credentials: headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE),
             limits,
             stage: Stage::Unsent,
@@ -158,11 +172,14 @@ impl Capture {
         }
     }
 
-    /// The backend is told another host than the client named, so its references may name that one.
-    pub fn backend_host(&mut self, host: Option<&HeaderValue>) {
-        let [named, told] = &mut self.hosts;
-        let host = host.and_then(|host| host.to_str().ok());
-        *told = host.filter(|host| named.as_deref() != Some(host)).map(ToOwned::to_owned);
+    /// What the backend is told of its own name, in `Host` and `X-Forwarded-Host`: its references may use it.
+    pub fn backend_hosts(&mut self, headers: &HeaderMap) {
+        let values = [header::HOST, X_FORWARDED_HOST].map(|name| headers.get(name));
+        let texts = values.into_iter().flatten().filter_map(|value| value.to_str().ok());
+        // A chain of proxies makes a list of it.
+        let hosts = texts.flat_map(|text| text.split(',')).map(str::trim);
+        let named = self.host.as_deref();
+        self.backend_hosts = hosts.filter(|host| Some(*host) != named).map(ToOwned::to_owned).collect();
     }
 
     /// The whole request has left for the backend.
@@ -180,22 +197,33 @@ impl Capture {
             .iter()
             .filter_map(|value| value.to_str().ok())
             .collect();
+        let is_json = is_json(text(header::CONTENT_TYPE));
+        let is_asked = is_json && self.asks_body(status);
         self.stage = Stage::Answered(Box::new(Answer {
             status,
             references: References::of(headers),
             preference: text(header::HeaderName::from_static("preference-applied")).map(ToOwned::to_owned),
             coding: codings.join(","),
-            readable: may_hold_record(status, text(header::CONTENT_TYPE)),
-            body: Body::new(self.limits.body, &self.limits.memory),
+            is_json,
+            // Of any other body nothing is kept but that there is one.
+            body: Body::new(if is_asked { self.limits.body } else { 0 }, &self.limits.memory),
         }));
     }
 
     /// A piece of the answer's body, as it came.
     pub fn response_chunk(&mut self, chunk: &[u8]) {
-        if let Stage::Answered(answer) = &mut self.stage
-            && answer.readable
-        {
+        if let Stage::Answered(answer) = &mut self.stage {
             answer.body.push(chunk);
+        }
+    }
+
+    /// Whether the body of an answer of this status says something that the event needs.
+    fn asks_body(&self, status: StatusCode) -> bool {
+        let route = &self.matched.route;
+        match status.as_u16() {
+            200 | 201 | 203 | 206 => true,
+            207 if route.item_status.is_some() => true,
+            _ => route.success_when.is_some() && status.is_success(),
         }
     }
 
@@ -221,11 +249,10 @@ impl Finished {
     }
 }
 
-/// Whether the body is worth a copy. No `Content-Type` counts as JSON: parsing will tell.
-fn may_hold_record(status: StatusCode, content_type: Option<&str>) -> bool {
-    let json = content_type.is_none_or(|value| {
+/// No `Content-Type` counts as JSON: parsing will tell.
+fn is_json(content_type: Option<&str>) -> bool {
+    content_type.is_none_or(|value| {
         let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         essence == "application/json" || essence.ends_with("+json") || essence == "text/json"
-    });
-    json && matches!(status.as_u16(), 200 | 201 | 203 | 206)
+    })
 }

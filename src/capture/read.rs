@@ -7,21 +7,14 @@ use http::Method;
 use serde_json::value::RawValue;
 
 use super::body::Unreadable;
-use super::identify::{self, Target};
-use super::{Answer, Capture, Finished, Outcome, Stage, Verdict, json};
-use crate::event::{self, Audience, Event, Exchange, Item, Json, Operation};
-use crate::route::{Route, Routes, Visibility};
+use super::identify::{Identifier, Target};
+use super::records::{Reading, Records};
+use super::{Answer, Capture, Finished, Outcome, Reason, Stage, Verdict, json};
+use crate::event::{self, Audience, Event, Exchange, Operation};
+use crate::route::{Routes, Visibility};
 
 /// What some servers put in front of UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
-/// The records of an answer.
-struct Reading {
-    outcome: Outcome,
-    many: bool,
-    items: Vec<Item>,
-    id_conflict: bool,
-}
 
 impl Finished {
     /// Reads the answer. `routes` resolve references such as `Location`.
@@ -32,9 +25,12 @@ impl Finished {
         let Self { mut capture, whole, time, id } = self;
         let stage = std::mem::replace(&mut capture.stage, Stage::Unsent);
         let (status, reading) = match stage {
-            Stage::Unsent | Stage::Sent => (None, capture.uncertain()),
+            Stage::Unsent | Stage::Sent => (None, capture.uncertain(Reason::NoAnswer)),
             Stage::Answered(answer) => (Some(answer.status), capture.read_answer(*answer, whole, routes)),
         };
+        if reading.outcome == Outcome::Refused {
+            return Verdict::without_event(Outcome::Refused, reading.reason);
+        }
         let audience = capture.audience();
         let withheld = audience == Audience::Authenticated;
         let uncertain = reading.outcome == Outcome::Uncertain;
@@ -52,7 +48,7 @@ impl Finished {
             outcome: if uncertain { event::Outcome::Uncertain } else { event::Outcome::Certain },
             overlapping: false,
             http: Exchange {
-                method: capture.method.clone(),
+                method: capture.matched.method.clone(),
                 path: capture.path.clone(),
                 status: status.map(|status| status.as_u16()),
             },
@@ -61,10 +57,11 @@ impl Finished {
             outcome: if withheld && !uncertain { Outcome::Withheld } else { reading.outcome },
             event: Some(event),
             id_conflict: reading.id_conflict,
+            reason: reading.reason,
         }
     }
 
-    /// What [`read`](Self::read) says if it gives no event. Costs nothing.
+    /// What [`read`](Self::read) says if the head of the answer tells that there is no event. Costs nothing.
     pub fn verdict_without_event(&self) -> Option<Verdict> {
         let outcome = match &self.capture.stage {
             Stage::Unsent => Outcome::Unsent,
@@ -72,17 +69,18 @@ impl Finished {
             Stage::Answered(answer) if !self.capture.is_success(answer, self.whole) => Outcome::Refused,
             Stage::Sent | Stage::Answered(_) => return None,
         };
-        Some(Verdict { outcome, event: None, id_conflict: false })
+        Some(Verdict::without_event(outcome, None))
     }
 }
 
 impl Capture {
     fn operation(&self) -> Operation {
-        self.matched.route.operation(&self.method)
+        self.matched.route.operation(&self.matched.method)
     }
 
-    /// 2xx is a success; 303 says that the write was done and where its result is (RFC 9110, section 15.4.4).
-    /// A read is one only with the full answer: nothing changed, and half of it is nothing to show.
+    /// 2xx is a success; 303 says that the write was done and where its result is (RFC 9110, section 15.4.4),
+    /// if what it names is a record. A read is one only with the full answer: nothing changed, and half of it
+    /// is nothing to show.
     fn is_success(&self, answer: &Answer, whole: bool) -> bool {
         let status = answer.status;
         match self.operation() {
@@ -101,113 +99,117 @@ impl Capture {
         }
     }
 
-    fn uncertain(&self) -> Reading {
+    fn uncertain(&self, reason: Reason) -> Reading {
+        if self.operation() == Operation::Read {
+            return Reading::refused(reason);
+        }
         let id = self.matched.id.as_deref().map(|id| self.matched.route.typed_id(id));
-        reference(id, Outcome::Uncertain)
+        Reading::reference(id, Outcome::Uncertain, reason)
     }
 
     fn read_answer(&self, answer: Answer, whole: bool, routes: &Routes) -> Reading {
-        let route = &self.matched.route;
-        let target = Target { path: &self.path, hosts: &self.hosts };
-        let url_id = self.matched.id.clone().or_else(|| answer.references.id(&self.matched, routes, target));
+        let target = Target { path: &self.path, hosts: [self.host.as_slice(), &self.backend_hosts] };
+        let identifier = Identifier { matched: &self.matched, routes, target };
+        let url_id = identifier.in_head(&answer.references);
+        let status = answer.status.as_u16();
+        if status == 303 {
+            return if identifier.is_ours(&answer.references) {
+                self.without_record(url_id.as_deref(), Reason::Status)
+            } else {
+                self.uncertain(Reason::Elsewhere)
+            };
+        }
         let full = answer.references.is_target(target)
             || answer.preference.as_deref().is_some_and(|p| p.contains("return=representation"));
-        let partial = answer.status.as_u16() == 206 || (self.method == Method::PATCH && !full);
+        let partial = status == 206 || (self.matched.method == Method::PATCH && !full);
 
-        let document = match self.document(answer, whole) {
-            Ok(document) => document,
-            Err(outcome) => return self.without_record(url_id.as_deref(), outcome),
-        };
-        let Some(root) = std::str::from_utf8(&document).ok().and_then(json::parse) else {
-            return self.without_record(url_id.as_deref(), Outcome::Undecodable);
-        };
-        let source = Source { route, document: &document, partial };
-        let is_collection = self.matched.id.is_none();
-        // Whatever the answer to the deletion of one record lists, it was not all deleted.
-        let may_be_list = is_collection || self.operation() != Operation::Delete;
-        let list = may_be_list.then(|| source.list(root, is_collection, self.operation())).flatten();
-        if let Some(reading) = list {
+        let document = self.document(answer, whole);
+        let root = document.as_ref().map_err(|reason| *reason).and_then(|text| parse(text));
+        if let Some(reading) = self.refuted(root) {
             return reading;
         }
-        source.single(root, url_id.as_deref(), self.operation())
+        let empty = Bytes::new();
+        let document = document.as_ref().unwrap_or(&empty);
+        let records = Records { identifier, operation: self.operation(), document, partial };
+        match (status, root) {
+            (207, root) => self.multi_status(&records, root.ok()),
+            (200 | 201 | 203 | 206, Ok(root)) => {
+                // Whatever the answer to the deletion of one record lists, it was not all deleted.
+                let list =
+                    if self.deletes_one() { None } else { records.list(root, self.matched.id.is_none()) };
+                list.unwrap_or_else(|| records.single(root, url_id.as_deref()))
+            }
+            (200 | 201 | 203 | 206, Err(reason)) => self.without_record(url_id.as_deref(), reason),
+            _ => self.without_record(url_id.as_deref(), Reason::Status),
+        }
+    }
+
+    fn deletes_one(&self) -> bool {
+        self.operation() == Operation::Delete && self.matched.id.is_some()
+    }
+
+    /// What an answer says whose body takes its success status back, or cannot be asked.
+    fn refuted(&self, root: Result<&RawValue, Reason>) -> Option<Reading> {
+        let condition = self.matched.route.success_when.as_ref()?;
+        match root {
+            Ok(root) => {
+                let value = json::find(root, &condition.pointer)?;
+                (!condition.equals.is(value.get())).then(|| Reading::refused(Reason::Unsuccessful))
+            }
+            Err(Reason::NoBody) => None,
+            Err(_) => Some(self.uncertain(Reason::SuccessUnknown)),
+        }
+    }
+
+    /// Any part of it may have failed (RFC 4918, section 13). Without each element's status it only says that
+    /// something changed; of the deletion of one record not even that.
+    fn multi_status(&self, records: &Records<'_>, root: Option<&RawValue>) -> Reading {
+        if self.deletes_one() {
+            return self.uncertain(Reason::MultiStatus);
+        }
+        let has_status = self.matched.route.item_status.is_some();
+        let list = root.filter(|_| has_status).and_then(|root| records.list(root, true));
+        list.unwrap_or_else(|| self.without_record(self.matched.id.as_deref(), Reason::MultiStatus))
     }
 
     /// An event that says only what changed. To tell of a deletion, nothing else is needed.
-    fn without_record(&self, url_id: Option<&str>, outcome: Outcome) -> Reading {
-        let (id, _) = identify::of_record(&self.matched.route, url_id, None);
-        let told = self.operation() == Operation::Delete && outcome == Outcome::NoRecord;
-        reference(id, if told { Outcome::Event } else { outcome })
+    fn without_record(&self, url_id: Option<&str>, reason: Reason) -> Reading {
+        let id = url_id.map(|id| self.matched.route.typed_id(id));
+        let outcome = if reason == Reason::TooLarge {
+            Outcome::TooLarge
+        } else if reason == Reason::Undecodable {
+            Outcome::Undecodable
+        } else if self.operation() == Operation::Delete {
+            Outcome::Event
+        } else {
+            Outcome::NoRecord
+        };
+        Reading::reference(id, outcome, reason)
     }
 
-    /// The answer's text, or the outcome that its absence means.
-    fn document(&self, answer: Answer, whole: bool) -> Result<Bytes, Outcome> {
-        if !answer.readable || answer.body.is_empty() || !whole {
-            return Err(Outcome::NoRecord);
+    /// The answer's text, or why there is none.
+    fn document(&self, answer: Answer, whole: bool) -> Result<Bytes, Reason> {
+        if matches!(answer.status.as_u16(), 204 | 205) {
+            return Err(Reason::NoBody);
+        }
+        if !whole {
+            return Err(Reason::CutOff);
+        }
+        if answer.body.is_empty() {
+            return Err(Reason::NoBody);
+        }
+        if !answer.is_json {
+            return Err(Reason::NotJson);
         }
         let text = answer.body.decode(&answer.coding, self.limits.decoded).map_err(|why| match why {
-            Unreadable::TooLarge => Outcome::TooLarge,
-            Unreadable::Undecodable => Outcome::Undecodable,
+            Unreadable::TooLarge => Reason::TooLarge,
+            Unreadable::Undecodable => Reason::Undecodable,
         })?;
         // Readers ignore the mark, as RFC 8259 (section 8.1) lets them.
         Ok(text.strip_prefix(BYTE_ORDER_MARK).map_or(text.clone(), |rest| text.slice_ref(rest)))
     }
 }
 
-/// An event that says only which record changed.
-fn reference(id: Option<Json>, outcome: Outcome) -> Reading {
-    let item = Item { id, record: None, partial: false };
-    Reading { outcome, many: false, items: vec![item], id_conflict: false }
-}
-
-/// A readable answer.
-struct Source<'a> {
-    route: &'a Route,
-    document: &'a Bytes,
-    partial: bool,
-}
-
-impl Source<'_> {
-    /// The records of an answer that is a list: at `list` for a collection, or as the record itself.
-    fn list(&self, root: &RawValue, is_collection: bool, operation: Operation) -> Option<Reading> {
-        let listed = is_collection.then(|| json::find(root, &self.route.list)).flatten();
-        let listed = listed.filter(|value| json::is_array(value));
-        let list =
-            listed.or_else(|| json::find(root, &self.route.record).filter(|value| json::is_array(value)))?;
-        let Some(elements) = json::elements(list) else {
-            return Some(reference(None, Outcome::TooLarge));
-        };
-        let item = |element: &RawValue| {
-            let (id, _) = identify::of_record(self.route, None, Some(element));
-            let record = self.record(element, operation);
-            Item { partial: record.is_some() && (self.partial || id.is_none()), record, id }
-        };
-        let items = elements.into_iter().map(item).collect();
-        Some(Reading { outcome: Outcome::Event, many: true, items, id_conflict: false })
-    }
-
-    fn single(&self, root: &RawValue, url_id: Option<&str>, operation: Operation) -> Reading {
-        let value = json::find(root, &self.route.record).filter(|value| value.get() != "null");
-        let (id, id_conflict) = identify::of_record(self.route, url_id, value);
-        let has_id = value.is_some_and(|value| identify::in_record(self.route, value).is_some());
-        let record = value.and_then(|value| self.record(value, operation));
-        let told = record.is_some() || operation == Operation::Delete;
-        let partial = record.is_some() && (self.partial || !has_id);
-        Reading {
-            outcome: if told { Outcome::Event } else { Outcome::NoRecord },
-            many: false,
-            items: vec![Item { id, record, partial }],
-            id_conflict,
-        }
-    }
-
-    /// What readers get of a record: nothing once it is deleted, and only the allowed fields.
-    fn record(&self, value: &RawValue, operation: Operation) -> Option<Json> {
-        if operation == Operation::Delete {
-            return None;
-        }
-        if self.route.fields.is_empty() {
-            return Some(Json::slice_of(self.document, value));
-        }
-        json::only_fields(value, &self.route.fields).map(Json::from_valid)
-    }
+fn parse(text: &Bytes) -> Result<&RawValue, Reason> {
+    std::str::from_utf8(text).ok().and_then(json::parse).ok_or(Reason::Undecodable)
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
@@ -62,7 +63,7 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
     }
     let (request, ()) = request.body(()).context("not a request path")?.into_parts();
     let mut page = vec![format!("{} {}", request.method, request.uri.path())];
-    let Some(matched) = config.routes.classify(&request.method, request.uri.path()) else {
+    let Some(matched) = config.routes.of_request(&request) else {
         page.push("  no route matches: nothing is published".to_owned());
         return Ok(lines(&page));
     };
@@ -70,13 +71,15 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
     page.push(format!("  route     {} ({part})", matched.route.path));
     page.push(format!("  model     {}", matched.route.model.name));
     if !matched.tapped {
-        page.push(format!("  {} requests to this route give no events", request.method));
+        page.push(format!("  {} requests to this route give no events", matched.method));
         return Ok(lines(&page));
     }
     let limits = app::capture_limits(&config.tap);
+    let route = Arc::clone(&matched.route);
     let mut verdict = answer(Capture::begin(matched, &request, limits), options)?.read_with(config);
     verdict.mark_overlapping(|_, _| options.overlapping);
     page.push(format!("  outcome   {}", meaning(verdict.outcome)));
+    page.extend(verdict.reason.map(|reason| format!("  because   {}", reason.sentence(&route))));
     if let Some(event) = verdict.event {
         describe(event, config, &mut page);
     }
@@ -118,12 +121,12 @@ fn meaning(outcome: Outcome) -> &'static str {
         Outcome::Overlapping => {
             "overlapping: published without its record; another write to it was under way at the same time"
         }
-        Outcome::NoRecord => "no_record: published without a record; the answer held none",
+        Outcome::NoRecord => "no_record: published without a record; the answer held none that is proven",
         Outcome::TooLarge => {
             "too_large: published without a record; the answer is over tap.body_limit or tap.decoded_limit"
         }
         Outcome::Undecodable => "undecodable: published without a record; the answer is not readable JSON",
-        Outcome::Uncertain => "uncertain: the backend had the request and its answer was lost",
+        Outcome::Uncertain => "uncertain: told as such; nothing proves that the write was done",
         Outcome::Withheld => {
             "withheld: only for authenticated readers (the write carried credentials, or visibility says so); \
              add visibility = \"public\" to the route if everybody may see it"

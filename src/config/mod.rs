@@ -1,5 +1,6 @@
 //! `proxy.toml`: read once, at start. What loads is usable; what does not load says why, all of it at once.
 
+mod answers;
 mod reader;
 mod routes;
 mod setting;

@@ -8,10 +8,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Section};
 use super::setting::{Bytes, Setting, word};
-use super::{EndpointConfig, KIB};
+use super::{EndpointConfig, KIB, answers};
 use crate::dialect;
 use crate::event::Operation;
-use crate::route::{IdType, Model, Pattern, Pointer, Route, Visibility};
+use crate::route::{IdType, Model, Pattern, Route, Visibility};
 
 const WRITES: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
@@ -45,30 +45,37 @@ fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Opti
     // Everything is read before anything is given up, so that every problem is found.
     let methods = section.read("methods", methods).unwrap_or_else(|| WRITES.to_vec());
     let operation = section.read("operation", |value| word(value, &operations)).flatten();
-    let record = section.read("record", pointer).unwrap_or_default();
-    let list = section.read("list", pointer).unwrap_or_default();
-    let id = section.read("id", pointer).unwrap_or_else(id_pointer);
+    let answers = answers::answers(&section);
     let id_type = section.read("id_type", |value| word(value, &id_types)).unwrap_or(IdType::Auto);
     let fields = section.get("fields", Vec::new());
     let publish_reads = section.get("publish_reads", false);
     let visibility =
         section.read("visibility", |value| word(value, &visibilities)).unwrap_or(Visibility::Auto);
+    let method_override = answers::method_override(&section);
+    let (mut pattern, path) = path.unzip();
+    answers::key(&section, pattern.as_mut(), answers.id.parts.len());
+    if answers.id.is_composite() && id_type == IdType::Integer {
+        section.report("id_type", "an id of several parts is a string: leave id_type out");
+    }
     section.finish();
-    let (pattern, path) = path?;
     Some(Route {
-        path,
-        pattern,
+        path: path?,
+        pattern: pattern?,
         model: model?,
         methods,
         operation,
         action: (!action.is_empty()).then(|| Arc::from(action.as_str())),
-        record,
-        list,
-        id,
+        record: answers.record,
+        list: answers.list,
+        item: answers.item,
+        item_status: answers.item_status,
+        id: answers.id,
         id_type,
         fields,
         publish_reads,
         visibility,
+        success_when: answers.success_when,
+        method_override,
     })
 }
 
@@ -97,14 +104,6 @@ fn methods(value: &DeValue<'_>) -> Result<Vec<Method>, String> {
     let methods: Option<Vec<Method>> = names.iter().map(find).collect();
     let expected = || "a list of POST, PUT, PATCH and DELETE (for GET see publish_reads)".to_owned();
     methods.filter(|methods| !methods.is_empty()).ok_or_else(expected)
-}
-
-fn pointer(value: &DeValue<'_>) -> Result<Pointer, String> {
-    Pointer::parse(&String::read(value)?)
-}
-
-fn id_pointer() -> Pointer {
-    Pointer::parse("/id").unwrap_or_default()
 }
 
 /// Reads every endpoint.

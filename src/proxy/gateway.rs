@@ -123,7 +123,7 @@ impl Gateway {
         // Any other upgrade, such as the h2c that HTTP/2 clients offer, is not forwarded.
         let upgrade = realtime::is_upgrade(head);
         context.needs.streaming = upgrade || accepts_event_stream(head);
-        let Some(matched) = self.routes.classify(&head.method, head.uri.path()) else { return };
+        let Some(matched) = self.routes.of_request(head) else { return };
         context.route = Some(matched.index);
         let handshake = upgrade && head.method == Method::GET;
         if matched.tapped && !handshake {
@@ -273,7 +273,7 @@ impl ProxyHttp for Gateway {
             // Whatever became of an earlier attempt, the backend may have it already.
             context.begun.get_or_insert_with(|| self.tap.overlaps.begin());
             capture.attempt();
-            capture.backend_host(request.headers.get(header::HOST));
+            capture.backend_hosts(&request.headers);
         }
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! Routes: which path is which model, and how its answers are read. Built once from the config.
 
+mod condition;
+mod id;
+mod method;
 mod pattern;
 mod pointer;
 #[cfg(test)]
@@ -9,9 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use http::Method;
+use http::{HeaderName, Method, request};
 
 use crate::event::{Json, Operation};
+pub use condition::{Condition, Scalar};
+pub use id::{IdSource, IdType, composite};
 pub use pattern::Pattern;
 pub use pointer::Pointer;
 
@@ -21,17 +26,6 @@ pub struct Model {
     /// Its name as in the config.
     pub name: Arc<str>,
     seen: AtomicU8,
-}
-
-/// The JSON type of ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdType {
-    /// As last seen in a body of this model; until then, decimal integers are numbers.
-    Auto,
-    /// Numbers, where the text is a decimal integer up to 2^53.
-    Integer,
-    /// Strings.
-    String,
 }
 
 /// Who may read a route's events.
@@ -64,8 +58,12 @@ pub struct Route {
     pub record: Pointer,
     /// Where the list stands in a bulk answer.
     pub list: Pointer,
+    /// Where the record stands in an element of the list.
+    pub item: Pointer,
+    /// Where an element's own HTTP status stands; `None`: all elements of a list succeeded.
+    pub item_status: Option<Pointer>,
     /// Where the id stands in a record.
-    pub id: Pointer,
+    pub id: IdSource,
     /// The ids' type.
     pub id_type: IdType,
     /// Allow-list of top-level fields of the record; empty: all.
@@ -74,6 +72,10 @@ pub struct Route {
     pub publish_reads: bool,
     /// Who may read the events.
     pub visibility: Visibility,
+    /// What the body must say for a success status to be believed.
+    pub success_when: Option<Condition>,
+    /// Headers by which a POST says that it is another method, since the backend honours them.
+    pub method_override: Vec<HeaderName>,
 }
 
 impl Model {
@@ -101,12 +103,13 @@ impl Route {
     /// Gives an id that was found as text its JSON type (`protocols.md`, section 0.3, rule 4).
     pub fn typed_id(&self, text: &str) -> Json {
         let number = match self.id_type {
+            _ if self.id.is_composite() => false,
             IdType::Auto => self.model.numbers().unwrap_or(true),
             IdType::Integer => true,
             IdType::String => false,
         };
         match Json::parse(text) {
-            Some(json) if number && is_canonical_integer(text) => json,
+            Some(json) if number && id::is_canonical_integer(text) => json,
             _ => Json::string(text),
         }
     }
@@ -131,13 +134,6 @@ impl Route {
     }
 }
 
-/// `0|[1-9][0-9]*`, up to 2^53: what every JSON reader takes as the same number.
-fn is_canonical_integer(text: &str) -> bool {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let canonical = text == "0" || !text.starts_with('0');
-    digits && canonical && text.parse::<u64>().is_ok_and(|n| n <= 1 << 53)
-}
-
 /// A request that falls under a route.
 #[derive(Debug, Clone)]
 pub struct Matched {
@@ -147,6 +143,8 @@ pub struct Matched {
     pub index: usize,
     /// The id in the path, percent-decoded; `None` for the collection.
     pub id: Option<String>,
+    /// What the backend takes the method for: that of the request, or the one that a header put in its place.
+    pub method: Method,
     /// The method is one that gives events.
     pub tapped: bool,
 }
@@ -161,15 +159,25 @@ enum Kind {
 struct Entry {
     kind: Kind,
     index: usize,
-    id: Option<usize>,
+    /// The parameters that make up the id, and whether each stands in parentheses.
+    key: Vec<(usize, bool)>,
 }
 
-/// All routes, most specific first: at each segment a constant beats a parameter, and a route's own path
-/// beats the collection that another route implies.
+/// What one template leads to.
+#[derive(Debug, Default)]
+struct Place {
+    rank: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// All routes, most specific first: at each segment a constant beats a key in parentheses, that a parameter,
+/// and a route's own path beats the collection that another route implies.
 #[derive(Debug)]
 pub struct Routes {
     all: Vec<Arc<Route>>,
-    router: matchit::Router<Vec<Entry>>,
+    router: matchit::Router<Place>,
+    /// Some template has a key split off.
+    splits: bool,
     warnings: Vec<String>,
 }
 
@@ -180,40 +188,78 @@ impl Routes {
     /// Two patterns that the router cannot hold together; not seen for any pattern that parses.
     pub fn new(routes: Vec<Route>) -> Result<Self, String> {
         let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
-        let mut tables: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+        let mut places: BTreeMap<String, Place> = BTreeMap::new();
+        let mut add = |pattern: &Pattern, entry| {
+            let place = places.entry(pattern.template()).or_default();
+            place.rank = pattern.rank();
+            place.entries.push(entry);
+        };
         for (index, route) in routes.iter().enumerate() {
-            let item = Entry { kind: Kind::Item, index, id: route.pattern.id_index() };
-            tables.entry(route.pattern.key()).or_default().push(item);
-            if let Some(collection) = route.pattern.collection() {
-                let implied = Entry { kind: Kind::Collection, index, id: None };
-                tables.entry(collection.key()).or_default().push(implied);
+            let item = Entry { kind: Kind::Item, index, key: route.pattern.key() };
+            add(&route.pattern, item);
+            for collection in route.pattern.collections() {
+                let implied = Entry { kind: Kind::Collection, index, key: Vec::new() };
+                add(&collection, implied);
             }
         }
         let mut router = matchit::Router::new();
         let mut warnings = Vec::new();
-        for (key, mut entries) in tables {
-            entries.sort_by_key(|entry| (entry.kind, entry.index));
-            warnings.extend(shadowed(&entries, &routes));
-            router.insert(&key, entries).map_err(|error| format!("{key}: {error}"))?;
+        for (template, mut place) in places {
+            place.entries.sort_by_key(|entry| (entry.kind, entry.index));
+            warnings.extend(shadowed(&place.entries, &routes));
+            router.insert(&template, place).map_err(|error| format!("{template}: {error}"))?;
         }
         warnings.sort();
-        Ok(Self { all: routes, router, warnings })
+        let splits = routes.iter().any(|route| route.pattern.is_split());
+        Ok(Self { all: routes, router, splits, warnings })
     }
 
-    /// The route of a request. Prefers, among the routes of one path, the first that takes the method.
+    /// The route of a method and a path. Prefers, among the routes of one path, the first that takes the method.
     pub fn classify(&self, method: &Method, path: &str) -> Option<Matched> {
+        self.find(path, |_| method.clone())
+    }
+
+    /// The same for the head of a request, which may carry a method in a header.
+    pub fn of_request(&self, head: &request::Parts) -> Option<Matched> {
+        self.find(head.uri.path(), |route| method::effective(route, head))
+    }
+
+    fn find(&self, path: &str, method: impl Fn(&Route) -> Method) -> Option<Matched> {
         let path = pattern::normalise(path)?;
-        let found = self.router.at(&path).ok()?;
-        let taking = |entry: &&Entry| self.all.get(entry.index).is_some_and(|route| route.takes(method));
-        let entry = found.value.iter().find(taking).or_else(|| found.value.first())?;
+        let (place, parameters) = self.place(&path)?;
+        let taking =
+            |entry: &&Entry| self.all.get(entry.index).is_some_and(|route| route.takes(&method(route)));
+        let entry = place.entries.iter().find(taking).or_else(|| place.entries.first())?;
         let route = self.all.get(entry.index)?;
-        let id = entry.id.and_then(|number| found.params.iter().nth(number));
+        let parameter = |(number, parenthesised): &(usize, bool)| {
+            Some(pattern::parameter(parameters.get(*number)?, *parenthesised))
+        };
+        let parts: Option<Vec<String>> = entry.key.iter().map(parameter).collect();
+        let method = method(route);
         Some(Matched {
             route: Arc::clone(route),
             index: entry.index,
-            id: id.map(|(_, text)| pattern::parameter(text)),
-            tapped: route.takes(method),
+            id: parts.and_then(|parts| match parts.as_slice() {
+                [] => None,
+                [whole] => Some(whole.clone()),
+                _ => Some(composite(&parts)),
+            }),
+            tapped: route.takes(&method),
+            method,
         })
+    }
+
+    /// The most specific template that matches, and the texts of its parameters.
+    fn place(&self, path: &str) -> Option<(&Place, Vec<String>)> {
+        let at = |path: &str| {
+            let found = self.router.at(path).ok()?;
+            Some((found.value, found.params.iter().map(|(_, text)| text.to_owned()).collect()))
+        };
+        if !self.splits || !path.contains('(') {
+            return at(path);
+        }
+        let places = pattern::readings(path).into_iter().filter_map(|reading| at(&reading));
+        places.min_by(|(one, _), (other, _)| one.rank.cmp(&other.rank))
     }
 
     /// In the order of the config.

@@ -1,4 +1,4 @@
-//! Path patterns such as `/api/authors/{author_id}/books/{id}`.
+//! Path patterns such as `/api/authors/{author_id}/books/{id}` and `/odata/Authors({id})`.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,32 @@ use percent_encoding::percent_decode_str;
 
 /// Stands for a slash inside one decoded segment; no path that holds it is matched.
 const ENCODED_SLASH: char = '\0';
+/// Ends the constant of `Authors(7)` where its key is split off; no path that holds it is matched.
+const KEY_FOLLOWS: char = '\u{1}';
+/// More keys in parentheses are not looked for in one path: each doubles the ways to read it.
+const MAX_KEYS: usize = 4;
 
-/// A path pattern: constant segments and `{name}` segments.
+/// A path pattern: constant segments, `{name}` segments, and `Constant({name})` segments as OData writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     segments: Vec<Segment>,
+    /// The numbers of the parameters that make up the id, in the order of its parts.
+    key: Vec<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Segment {
     Constant(String),
     Parameter(String),
+    /// OData's `Authors({id})` (Part 2: URL Conventions, section 4.3.1).
+    Parenthesised {
+        constant: String,
+        name: String,
+    },
 }
 
 impl Pattern {
-    /// Reads a pattern. A trailing slash says nothing.
+    /// Reads a pattern; `{id}`, if it is there, is the id. A trailing slash says nothing.
     ///
     /// # Errors
     /// What is wrong with it and how it should look.
@@ -28,13 +39,14 @@ impl Pattern {
         let Some(rest) = text.strip_prefix('/') else {
             return Err("a path that starts with \"/\", such as \"/api/authors/{id}\"".to_owned());
         };
-        if rest.contains(['?', '#', ENCODED_SLASH]) {
+        if rest.contains(['?', '#', ENCODED_SLASH, KEY_FOLLOWS]) {
             return Err("a path without \"?\" and \"#\"".to_owned());
         }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let segments = rest.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?;
-        let pattern = Self { segments };
+        let mut pattern = Self { segments, key: Vec::new() };
         pattern.check_names()?;
+        pattern.key = pattern.number("id").into_iter().collect();
         Ok(pattern)
     }
 
@@ -49,56 +61,163 @@ impl Pattern {
 
     /// The parameters' names, in order.
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.segments.iter().filter_map(|segment| match segment {
-            Segment::Parameter(name) => Some(name.as_str()),
-            Segment::Constant(_) => None,
-        })
+        self.segments.iter().filter_map(Segment::name)
     }
 
-    /// The pattern of the collection: the same without a last `{id}`. `None` where `{id}` is not last.
-    pub fn collection(&self) -> Option<Self> {
-        match self.segments.split_last()? {
-            (Segment::Parameter(name), rest) if name == "id" && !rest.is_empty() => {
-                Some(Self { segments: rest.to_vec() })
-            }
-            _ => None,
+    fn number(&self, name: &str) -> Option<usize> {
+        self.names().position(|other| other == name)
+    }
+
+    /// Makes the parameters of these names the id of `parts` parts: one for each part, or one for all.
+    ///
+    /// # Errors
+    /// Names that the path does not have, or another number of them.
+    pub fn set_key(&mut self, names: &[String], parts: usize) -> Result<(), String> {
+        if names.len() != 1 && names.len() != parts {
+            return Err(format!("one name, or one for each of the {parts} pointers of id"));
         }
+        if names.iter().enumerate().any(|(i, name)| names.iter().take(i).any(|other| other == name)) {
+            return Err("each name once".to_owned());
+        }
+        let numbers: Option<Vec<usize>> = names.iter().map(|name| self.number(name)).collect();
+        self.key = numbers.ok_or_else(|| {
+            let known: Vec<String> = self.names().map(|name| format!("\"{name}\"")).collect();
+            let known = if known.is_empty() { "no parameter".to_owned() } else { known.join(", ") };
+            format!("names of parameters of the path, which has {known}")
+        })?;
+        Ok(())
     }
 
-    /// Parameter number `index` holds the record's id.
-    pub fn id_index(&self) -> Option<usize> {
-        self.names().position(|name| name == "id")
+    /// Finds the parameters of an id of `parts` parts by itself, where there is only one way to read the path:
+    /// a sole `{id}` holds all of it, else the last parameters hold one part each.
+    ///
+    /// # Errors
+    /// What to write, where there is more than one way.
+    pub fn find_key(&mut self, parts: usize) -> Result<(), String> {
+        let count = self.names().count();
+        let ends_with_parameter = self.segments.last().is_some_and(|last| last.name().is_some());
+        if parts == 1 || (count == 1 && !self.key.is_empty()) {
+            return Ok(());
+        }
+        if self.key.is_empty() && !ends_with_parameter {
+            // A collection, or a path that says nothing of the id.
+            return Ok(());
+        }
+        if self.key.is_empty() && count >= parts {
+            self.key = (count - parts..count).collect();
+            return Ok(());
+        }
+        Err(format!(
+            "the names of the parameters that are the {parts} parts of the id, or of the one that holds all"
+        ))
+    }
+
+    /// The patterns of the collection: the same without a last parameter that belongs to the id, or without
+    /// the last ones. None where the id is not last.
+    pub(super) fn collections(&self) -> Vec<Self> {
+        let mut collections = Vec::new();
+        let mut rest = self.segments.as_slice();
+        while let Some((last, before)) = rest.split_last() {
+            let is_key =
+                last.name().and_then(|name| self.number(name)).is_some_and(|n| self.key.contains(&n));
+            rest = before;
+            let mut segments = before.to_vec();
+            if let Segment::Parenthesised { constant, .. } = last {
+                segments.push(Segment::Constant(constant.clone()));
+                rest = &[];
+            }
+            if !is_key || segments.is_empty() {
+                break;
+            }
+            collections.push(Self { segments, key: Vec::new() });
+        }
+        collections
+    }
+
+    /// The numbers of the parameters that make up the id, and whether each stands in parentheses.
+    pub(super) fn key(&self) -> Vec<(usize, bool)> {
+        let parenthesised: Vec<bool> = self
+            .segments
+            .iter()
+            .filter(|segment| segment.name().is_some())
+            .map(|segment| matches!(segment, Segment::Parenthesised { .. }))
+            .collect();
+        self.key.iter().map(|n| (*n, parenthesised.get(*n).copied().unwrap_or_default())).collect()
     }
 
     /// The pattern as the router wants it: names replaced by numbers, so that `{id}` and `{author_id}`
-    /// at one place are the same.
-    pub(super) fn key(&self) -> String {
+    /// at one place are the same; and a key in parentheses split off, since the router knows parameters that
+    /// are part of a segment only in some constellations.
+    pub(super) fn template(&self) -> String {
         let mut parameters = 0..;
+        let constant = |text: &str| text.replace('{', "{{").replace('}', "}}");
         let segment = |segment: &Segment| match segment {
-            Segment::Constant(text) => format!("/{}", text.replace('{', "{{").replace('}', "}}")),
+            Segment::Constant(text) => format!("/{}", constant(text)),
             Segment::Parameter(_) => format!("/{{p{}}}", parameters.next().unwrap_or_default()),
+            Segment::Parenthesised { constant: text, .. } => {
+                format!("/{}{KEY_FOLLOWS}/{{p{}}}", constant(text), parameters.next().unwrap_or_default())
+            }
         };
         self.segments.iter().map(segment).collect()
+    }
+
+    /// How specific it is, segment by segment: the smaller wins.
+    pub(super) fn rank(&self) -> Vec<u8> {
+        let rank = |segment: &Segment| match segment {
+            Segment::Constant(_) => 0,
+            Segment::Parenthesised { .. } => 1,
+            Segment::Parameter(_) => 2,
+        };
+        self.segments.iter().map(rank).collect()
+    }
+
+    /// It has a key in parentheses.
+    pub(super) fn is_split(&self) -> bool {
+        self.segments.iter().any(|segment| matches!(segment, Segment::Parenthesised { .. }))
     }
 }
 
 impl Segment {
     fn parse(text: &str) -> Result<Self, String> {
         if let Some(name) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            return if plain {
-                Ok(Self::Parameter(name.to_owned()))
-            } else {
-                Err(format!("\"{{name}}\" of letters, digits and _; found \"{text}\""))
-            };
+            return parameter_name(name, text).map(Self::Parameter);
         }
+        if let Some((constant, name)) = text.strip_suffix("})").and_then(|rest| rest.split_once("({"))
+            && !constant.is_empty()
+        {
+            let name = parameter_name(name, text)?;
+            return Self::constant(constant).map(|constant| Self::Parenthesised { constant, name });
+        }
+        Self::constant(text).map(Self::Constant)
+    }
+
+    fn constant(text: &str) -> Result<String, String> {
         if text.contains(['{', '}']) {
-            return Err(format!("\"{{name}}\" as a whole segment between slashes; found \"{text}\""));
+            return Err(format!(
+                "\"{{name}}\" as a whole segment between slashes, or in parentheses at the end of one \
+                 (\"Authors({{id}})\"); found \"{text}\""
+            ));
         }
         if text.is_empty() {
             return Err("no empty segment (\"//\")".to_owned());
         }
-        decode(text).map(|text| Self::Constant(text.into_owned())).ok_or_else(|| "UTF-8".to_owned())
+        decode(text).map(Cow::into_owned).ok_or_else(|| "UTF-8".to_owned())
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Parameter(name) | Self::Parenthesised { name, .. } => Some(name),
+            Self::Constant(_) => None,
+        }
+    }
+}
+
+fn parameter_name(name: &str, segment: &str) -> Result<String, String> {
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if plain {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("\"{{name}}\" of letters, digits and _; found \"{segment}\""))
     }
 }
 
@@ -109,7 +228,7 @@ pub(super) fn normalise(path: &str) -> Option<Cow<'_, str>> {
         Some("") | None => path,
         Some(shorter) => shorter,
     };
-    if path.contains(ENCODED_SLASH) {
+    if path.contains([ENCODED_SLASH, KEY_FOLLOWS]) {
         return None;
     }
     if !path.contains('%') {
@@ -121,13 +240,41 @@ pub(super) fn normalise(path: &str) -> Option<Cow<'_, str>> {
 
 fn decode(segment: &str) -> Option<Cow<'_, str>> {
     let text = percent_decode_str(segment).decode_utf8().ok()?;
-    if text.contains(ENCODED_SLASH) {
+    if text.contains([ENCODED_SLASH, KEY_FOLLOWS]) {
         return None;
     }
     Some(if text.contains('/') { Cow::Owned(text.replace('/', "\0")) } else { text })
 }
 
-/// A matched parameter as the client meant it.
-pub(super) fn parameter(matched: &str) -> String {
-    matched.replace(ENCODED_SLASH, "/")
+/// All ways to read a path in which segments may or may not hold a key in parentheses, as templates have it.
+pub(super) fn readings(path: &str) -> Vec<String> {
+    let mut readings = vec![String::new()];
+    let mut keys = 0;
+    for segment in path.split('/').skip(1) {
+        let split = segment.strip_suffix(')').and_then(|rest| rest.split_once('('));
+        let split =
+            split.filter(|(constant, key)| !constant.is_empty() && !key.is_empty() && keys < MAX_KEYS);
+        keys += usize::from(split.is_some());
+        let more = split.map(|(constant, key)| {
+            let add = |reading: &String| format!("{reading}/{constant}{KEY_FOLLOWS}/{key}");
+            readings.iter().map(add).collect::<Vec<_>>()
+        });
+        for reading in &mut readings {
+            reading.push('/');
+            reading.push_str(segment);
+        }
+        readings.extend(more.into_iter().flatten());
+    }
+    readings
+}
+
+/// A matched parameter as the client meant it. In parentheses a string stands in single quotes, and a quote
+/// inside it twice (OData Part 2: URL Conventions, section 5.1.1.6.1).
+pub(super) fn parameter(matched: &str, parenthesised: bool) -> String {
+    let text = matched.replace(ENCODED_SLASH, "/");
+    let quoted = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    match quoted.filter(|_| parenthesised) {
+        Some(inner) => inner.replace("''", "'"),
+        None => text,
+    }
 }

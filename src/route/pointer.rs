@@ -1,5 +1,7 @@
 //! JSON pointers (RFC 6901): where in an answer a record, a list or an id stands.
 
+use std::fmt;
+
 /// A parsed pointer. The empty pointer is the whole document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pointer(Vec<String>);
@@ -22,5 +24,11 @@ impl Pointer {
     /// The steps from the document's root.
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|token| write!(f, "/{}", token.replace('~', "~0").replace('/', "~1")))
     }
 }

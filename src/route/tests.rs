@@ -11,11 +11,15 @@ pub(crate) fn route(path: &str, model: &str) -> Route {
         action: None,
         record: Pointer::default(),
         list: Pointer::default(),
-        id: Pointer::parse("/id").unwrap(),
+        item: Pointer::default(),
+        item_status: None,
+        id: IdSource { parts: vec![Pointer::parse("/id").unwrap()], reference: None },
         id_type: IdType::Auto,
         fields: Vec::new(),
         publish_reads: false,
         visibility: Visibility::Auto,
+        success_when: None,
+        method_override: Vec::new(),
     }
 }
 
@@ -132,6 +136,14 @@ fn bad_patterns_are_refused_with_what_would_be_right() {
     for (pattern, part) in [
         ("api", "starts with \"/\""),
         ("/a/{id", "whole segment"),
+        ("/a/{id}x", "whole segment"),
+        ("/a/({id})", "whole segment"),
+        ("/a/x({id})y", "whole segment"),
+        ("/a/x({i-d})", "letters, digits"),
+        ("/a/x({})", "letters, digits"),
+        ("/a/x({id}){b}", "whole segment"),
+        ("/a/x({a},{b})", "letters, digits"),
+        ("/a/x({id})/{id}", "twice"),
         ("/a/x{id}", "whole segment"),
         ("/a/{}", "letters, digits"),
         ("/a//b", "empty segment"),
@@ -141,5 +153,154 @@ fn bad_patterns_are_refused_with_what_would_be_right() {
     ] {
         let error = Pattern::parse(pattern).unwrap_err();
         assert!(error.contains(part), "{pattern}: {error}");
+    }
+}
+
+#[test]
+fn a_key_in_parentheses_is_an_id() {
+    let routes = Routes::new(vec![
+        route("/odata/Authors({id})", "author"),
+        route("/odata/Authors({author_id})/Books({id})", "book"),
+        route("/odata/Auth({id})", "auth"),
+        route("/odata/Authors/{id}", "slashed"),
+        route("/odata/{set}", "set"),
+        route("/odata/Authors(1)/Top", "top"),
+        route("/{service}/Things({id})", "thing"),
+    ])
+    .unwrap();
+    for (path, expected) in [
+        ("/odata/Authors(7)", "author 7"),
+        ("/odata/Authors(7)/", "author 7"),
+        ("/odata/Authors%287%29", "author 7"),
+        ("/odata/Authors", "author -"),
+        ("/odata/Authors('7')", "author 7"),
+        ("/odata/Authors('O''Neil')", "author O'Neil"),
+        ("/odata/Authors(%27a%2Fb%27)", "author a/b"),
+        ("/odata/Authors('a)b')", "author a)b"),
+        ("/odata/Authors('f(x)')", "author f(x)"),
+        ("/odata/Authors('')", "author "),
+        ("/odata/Authors(')", "author '"),
+        ("/odata/Authors(7)/Books(9)", "book 9"),
+        ("/odata/Authors(7)/Books", "book -"),
+        ("/odata/Authors(1)/Top", "top -"),
+        ("/odata/Authors(1)/Books(2)", "book 2"),
+        ("/odata/Auth(7)", "auth 7"),
+        ("/odata/Authors/7", "slashed 7"),
+        ("/odata/Authors()", "set -"),
+        ("/odata/Authors(7", "set -"),
+        ("/odata/Books(7)", "set -"),
+        ("/odata/Things(7)", "set -"),
+        ("/v4/Things(7)", "thing 7"),
+        ("/v4/Things", "thing -"),
+        ("/v4/Other(7)", "-"),
+        ("/odata/authors(7)", "set -"),
+    ] {
+        assert_eq!(classify(&routes, "DELETE", path), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_quote_outside_parentheses_belongs_to_the_id() {
+    let routes = Routes::new(vec![route("/a/{id}", "a")]).unwrap();
+    assert_eq!(classify(&routes, "PUT", "/a/'b'"), "a 'b'");
+}
+
+fn with_key(path: &str, key: &[&str], parts: usize) -> Result<Pattern, String> {
+    let mut pattern = Pattern::parse(path)?;
+    let names: Vec<String> = key.iter().map(|name| (*name).to_owned()).collect();
+    if names.is_empty() {
+        pattern.find_key(parts)?;
+    } else {
+        pattern.set_key(&names, parts)?;
+    }
+    Ok(pattern)
+}
+
+#[test]
+fn the_parameters_that_are_the_id_are_found_or_named() {
+    for (path, key, parts, request, expected) in [
+        ("/a/{id}", &[][..], 1, "/a/1", Some("1")),
+        ("/a/{slug}", &[], 1, "/a/1", None),
+        ("/a/{slug}", &["slug"], 1, "/a/1", Some("1")),
+        ("/a/{slug}", &["slug"], 1, "/a", None),
+        ("/{slug}", &["slug"], 1, "/a", Some("a")),
+        ("/a/{id}", &[], 2, "/a/1,2", Some("1,2")),
+        ("/a/{x}/{y}", &[], 2, "/a/1/2", Some("1,2")),
+        ("/a/{x}/{y}", &["y", "x"], 2, "/a/1/2", Some("2,1")),
+        ("/a/{x}/{y}", &["y"], 2, "/a/1/2", Some("2")),
+        ("/a/{x}/b/{y}", &[], 2, "/a/1/b", None),
+        ("/a/{x}/{y}", &[], 2, "/a", None),
+        ("/t/{t}/a/{x}/b/{y}", &[], 2, "/t/0/a/1/b/2", Some("1,2")),
+        ("/a/{x}/b", &[], 2, "/a/1/b", None),
+        ("/a/{x}/b/{id}", &["x", "id"], 2, "/a/1/b/2", Some("1,2")),
+        ("/a/{x}/b/{y}/close", &["x", "y"], 2, "/a/1/b/2/close", Some("1,2")),
+        ("/o/A({id})", &[], 2, "/o/A('1,2')", Some("1,2")),
+    ] {
+        let mut found = route(path, "a");
+        found.pattern = with_key(path, key, parts).unwrap();
+        let routes = Routes::new(vec![found]).unwrap();
+        let matched = routes.classify(&Method::PUT, request).expect(path);
+        assert_eq!(matched.id.as_deref(), expected, "{path} {key:?} {request}");
+    }
+    for (path, key, parts, part) in [
+        ("/a/{x}/b/{id}", &[][..], 2, "parts of the id"),
+        ("/a/{x}", &[], 2, "parts of the id"),
+        ("/a/{x}/{y}", &["x", "z"], 2, "\"x\", \"y\""),
+        ("/a/{x}/{y}", &["x", "y"], 1, "one name"),
+        ("/a/{x}/{y}", &["x", "y"], 3, "one name, or one for each of the 3"),
+        ("/a/{x}/{y}", &["x", "x"], 2, "each name once"),
+        ("/a", &["id"], 1, "no parameter"),
+    ] {
+        let error = with_key(path, key, parts).unwrap_err();
+        assert!(error.contains(part), "{path} {key:?}: {error}");
+    }
+}
+
+#[test]
+fn parts_that_differ_give_ids_that_differ() {
+    let lists = [
+        vec!["1", "2"],
+        vec!["1,2", ""],
+        vec!["1%2C2", ""],
+        vec!["", "1,2"],
+        vec!["1", ",2"],
+        vec!["1,", "2"],
+    ];
+    let ids: std::collections::BTreeSet<String> = lists.iter().map(|parts| composite(parts)).collect();
+    assert_eq!(ids.len(), lists.len(), "{ids:?}");
+}
+
+/// `method model tapped` of a POST with one header.
+fn overridden(routes: &Routes, path: &str, header: &str) -> String {
+    let (name, value) = header.split_once(": ").unwrap();
+    let request = http::Request::post(path).header(name, value).body(()).unwrap();
+    let matched = routes.of_request(&request.into_parts().0).unwrap();
+    format!("{} {} {}", matched.method, matched.route.model.name, matched.tapped)
+}
+
+#[test]
+fn a_header_chooses_the_route_only_where_that_route_lists_it() {
+    let mut deletion = route("/orders/{id}", "deletion");
+    deletion.methods = vec![Method::DELETE];
+    deletion.method_override = vec!["x-http-method-override".parse().unwrap(), "x-method".parse().unwrap()];
+    let mut order = route("/orders/{id}", "order");
+    order.methods = vec![Method::POST, Method::PUT];
+    let mut log = route("/logs/{id}", "log");
+    log.methods = vec![Method::POST];
+    log.method_override = vec!["x-method".parse().unwrap()];
+    let routes = Routes::new(vec![deletion, order, log]).unwrap();
+    for (path, header, expected) in [
+        ("/orders/7", "X-HTTP-Method-Override: DELETE", "DELETE deletion true"),
+        ("/orders/7", "X-HTTP-Method-Override: delete ", "DELETE deletion true"),
+        ("/orders/7", "X-Method: DELETE", "DELETE deletion true"),
+        ("/orders/7", "X-Method: PATCH", "POST order true"),
+        ("/orders/7", "X-Other: DELETE", "POST order true"),
+        ("/logs/7", "X-Method: DELETE", "DELETE log false"),
+        ("/logs/7", "X-Method: GET", "GET log false"),
+        ("/logs/7", "X-Method: HEAD", "HEAD log false"),
+        ("/logs/7", "X-Method: SEARCH", "POST log true"),
+        ("/logs/7", "X-Method: ", "POST log true"),
+    ] {
+        assert_eq!(overridden(&routes, path, header), expected, "{path} {header}");
     }
 }

@@ -78,7 +78,8 @@ fn a_reference_may_name_the_host_that_the_backend_was_told() {
     let exchange = Exchange::parse("POST /api/authors -> 201 [Location: http://backend:5000/api/authors/7]");
     for (told, expected) in [("backend:5000", "no_record create 7 -"), ("other", "no_record create - -")] {
         let mut capture = exchange.capture(&routes);
-        capture.backend_host(Some(&HeaderValue::from_static(told)));
+        let told = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(told))]);
+        capture.backend_hosts(&told);
         capture.response_head(exchange.status, &exchange.headers);
         assert_eq!(render(&finish(capture, true, &routes)), expected);
     }
@@ -100,7 +101,7 @@ fn the_path_beats_the_body_and_the_body_gives_the_type() {
         POST /api/authors -> 201 {"id":"a b"} => event create "a b" {"id":"a b"}
         POST /api/authors -> 201 {"id":"\u00e9"} => event create "\u00e9" {"id":"\u00e9"}
         PUT /api/authors/%C3%A9 -> 200 {"id":"\u00e9"} => event update "\u00e9" {"id":"\u00e9"}
-        POST /api/authors -> 201 {"id":"\ud800"} => event create - ~{"id":"\ud800"}
+        POST /api/authors -> 201 {"id":"\ud800"} => no_record create - -
         POST /api/authors -> 201 {"id":12345678901234567890} => event create 12345678901234567890 {"id":12345678901234567890}
         POST /api/authors -> 201 {"id":1.0} => event create 1.0 {"id":1.0}
         POST /api/authors -> 201 [Location: /api/authors/8] {"id":7} => event create 8 {"id":7} conflict
@@ -139,7 +140,7 @@ fn the_type_that_a_body_had_is_learned_for_paths() {
         ("DELETE /books/7 -> 204", "event delete 7 -"),
         (r#"POST /api/authors -> 400 {"id":8}"#, "refused"),
         ("DELETE /api/authors/7 -> 204", r#"event delete "7" -"#),
-        (r#"POST /api/authors -> 201 {"id":null}"#, r#"event create - ~{"id":null}"#),
+        (r#"POST /api/authors -> 201 {"id":null}"#, "no_record create - -"),
         ("DELETE /api/authors/7 -> 204", r#"event delete "7" -"#),
         (r#"POST /api/authors -> 201 [{"id":8},{"id":9}]"#, r#"event create [8 {"id":8}, 9 {"id":9}]"#),
         ("DELETE /api/authors/7 -> 204", "event delete 7 -"),
