@@ -35,6 +35,8 @@ pub enum Reason {
     MultiStatus,
     /// No element of a list succeeded.
     NoItem,
+    /// No element of a list is a record.
+    NoRecords,
 }
 
 impl Reason {
@@ -62,6 +64,7 @@ impl Reason {
                 Some(_) => return format!("a 207 without a list at {} (list)", place(&route.list)),
                 None => "a 207 may hold failures: item_status says where each element's status is",
             },
+            Self::NoRecords => "no element of the list is a record",
             Self::NoItem => {
                 return format!(
                     "no element of the list has a 2xx at {} (item_status)",

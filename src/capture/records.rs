@@ -68,7 +68,7 @@ impl Records<'_> {
         } else {
             Outcome::NoRecord
         };
-        let reason = (outcome == Outcome::NoRecord).then_some(Reason::NoRecord);
+        let reason = (outcome == Outcome::NoRecord).then_some(Reason::NoRecords);
         Some(Reading { outcome, many: true, items, id_conflict: false, reason })
     }
 
