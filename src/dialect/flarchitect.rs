@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::listener::Listener;
 use super::{Conversation, Dialect};
-use crate::event::{Event, Item, Json, Outcome};
+use crate::event::{Event, Item, Json, Operation, Outcome};
 use crate::message::{Encode, Frame, Publication, Turn};
 
 #[derive(Debug)]
@@ -46,7 +46,14 @@ fn id(event: &Event) -> &str {
     }
 }
 
+/// The record, or a list of them. A list of deleted records is one of their ids: `null` for each, as for a
+/// single deletion, would say nothing, since `id` is null for lists.
 fn payload(event: &Event) -> String {
+    if event.many && event.operation == Operation::Delete {
+        let ids = event.items.iter().filter_map(|item| item.id.as_ref());
+        let gone: Vec<String> = ids.map(|id| format!(r#"{{"id":{}}}"#, id.as_str())).collect();
+        return format!("[{}]", gone.join(","));
+    }
     let record = |item: &Item| item.record.as_ref().map_or("null", Json::as_str).to_owned();
     if event.many {
         let records: Vec<String> = event.items.iter().map(record).collect();

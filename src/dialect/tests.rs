@@ -169,6 +169,14 @@ fn flarchitect_tells_events_in_one_kind_of_message() {
 }
 
 #[test]
+fn flarchitect_names_each_of_several_deleted_records() {
+    let mut deletion = event("DELETE", true, vec![item("7", "-"), item("-", "-"), item("\"a\"", "-")]);
+    deletion.operation = Operation::Delete;
+    let text = encode("flarchitect", deletion).unwrap();
+    assert!(text.ends_with(r#""id":null,"many":true,"payload":[{"id":7},{"id":"a"}]}"#), "{text}");
+}
+
+#[test]
 fn flarchitect_escapes_the_models_name() {
     let mut event = event("POST", false, vec![item("1", "-")]);
     event.model = Arc::from("a\"\n\u{c9}");
