@@ -6,6 +6,8 @@ mod method;
 mod pattern;
 mod pointer;
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use std::collections::BTreeMap;

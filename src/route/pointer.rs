@@ -10,7 +10,7 @@ impl Pointer {
     /// Reads `/data/items`; `~1` stands for `/` and `~0` for `~`.
     ///
     /// # Errors
-    /// Text that is neither empty nor starts with `/`.
+    /// Text that is neither empty nor starts with `/`, or has another `~` than those two.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(Self::default());
@@ -18,6 +18,11 @@ impl Pointer {
         let Some(rest) = text.strip_prefix('/') else {
             return Err("a JSON pointer: empty, or starting with \"/\", such as \"/data\"".to_owned());
         };
+        if rest.split('~').skip(1).any(|after| !after.starts_with(['0', '1'])) {
+            return Err(
+                "a JSON pointer, in which \"~\" is written \"~0\" and a \"/\" in a name \"~1\"".to_owned()
+            );
+        }
         Ok(Self(rest.split('/').map(|token| token.replace("~1", "/").replace("~0", "~")).collect()))
     }
 
