@@ -139,22 +139,39 @@ fn local_path(reference: &str, target: Target<'_>) -> Option<String> {
     if let Some(rest) = reference.strip_prefix("//") {
         return absolute(&format!("http://{rest}"), target);
     }
-    if reference.starts_with('/') {
-        return Some(reference.to_owned());
-    }
     // A colon before the first slash ends a scheme (RFC 3986, section 4.2).
     if reference.split('/').next().is_some_and(|first| first.contains(':')) {
         return absolute(reference, target);
     }
+    if reference.is_empty() {
+        return Some(without_dots(target.path));
+    }
+    if reference.starts_with('/') {
+        return Some(without_dots(reference));
+    }
     let folder = target.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    Some(format!("{folder}/{reference}"))
+    Some(without_dots(&format!("{folder}/{reference}")))
+}
+
+/// Follows the segments `.` and `..` (RFC 3986, section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept = Vec::new();
+    for segment in path.split('/').skip(1) {
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            other => kept.push(other),
+        }
+    }
+    let folder = path.ends_with("/.") || path.ends_with("/..");
+    format!("/{}{}", kept.join("/"), if folder && !kept.is_empty() { "/" } else { "" })
 }
 
 fn absolute(url: &str, target: Target<'_>) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
     let authority = without_port(uri.authority()?.as_str());
     let mut hosts = target.hosts.iter().copied().flatten();
-    hosts.any(|host| without_port(host).eq_ignore_ascii_case(authority)).then(|| uri.path().to_owned())
+    hosts.any(|host| without_port(host).eq_ignore_ascii_case(authority)).then(|| without_dots(uri.path()))
 }
 
 /// Leaves a default port out, of either scheme: who ends TLS in front of us is not known here.

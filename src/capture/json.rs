@@ -39,7 +39,9 @@ pub(super) fn is_object(value: &RawValue) -> bool {
 
 /// The object with only those of its members that `fields` names, each as it stood.
 pub(super) fn only_fields(value: &RawValue, fields: &[String]) -> Option<String> {
-    let members = fields.iter().filter_map(|name| Some((name, step(value, name)?)));
+    let named_before = |at: usize, name: &String| fields.iter().take(at).any(|earlier| earlier == name);
+    let once = fields.iter().enumerate().filter(|(at, name)| !named_before(*at, name));
+    let members = once.filter_map(|(_, name)| Some((name, step(value, name)?)));
     if !is_object(value) {
         return None;
     }
@@ -53,9 +55,16 @@ fn step<'a>(value: &'a RawValue, token: &str) -> Option<&'a RawValue> {
     let mut json = serde_json::Deserializer::from_str(value.get());
     match value.get().as_bytes().first()? {
         b'{' => json.deserialize_map(Member(token)).ok()?,
-        b'[' => json.deserialize_seq(Element(token.parse().ok()?)).ok()?,
+        b'[' => json.deserialize_seq(Element(index(token)?)).ok()?,
         _ => None,
     }
+}
+
+/// `0|[1-9][0-9]*` (RFC 6901, section 4); `-` is the element after the last, which is none.
+fn index(token: &str) -> Option<usize> {
+    let digits = token.bytes().all(|byte| byte.is_ascii_digit());
+    let canonical = digits && (token == "0" || !token.starts_with('0'));
+    token.parse().ok().filter(|_| canonical)
 }
 
 struct Member<'t>(&'t str);
@@ -80,14 +89,14 @@ impl<'a> Visitor<'a> for Member<'_> {
     }
 }
 
-/// Compares a key without keeping it.
+/// Compares a key without keeping it. As bytes, since JSON can spell keys that no text has (`"\ud800"`): such
+/// a key is none of ours, and its neighbours are still to be found.
 struct Key<'t>(&'t str);
 
 impl<'a> DeserializeSeed<'a> for Key<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<bool, D::Error> {
-        // As bytes: a lone surrogate is no text, but must not hide the keys beside it.
         deserializer.deserialize_bytes(self)
     }
 }

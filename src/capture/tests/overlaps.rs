@@ -25,7 +25,7 @@ fn verdict(write: &str) -> Verdict {
     event.operation = operation;
     event.many = ids.contains(',');
     event.items = ids.split(',').map(item).collect();
-    Verdict { outcome: Outcome::Event, event: Some(event), id_conflict: false }
+    Verdict { outcome: Outcome::Event, event: Some(event), id_conflict: false, reason: None }
 }
 
 /// Begins and ends of writes, in their order: `a+` is sent, `a-` ends, `a!` ends and is lost before it is
@@ -164,7 +164,7 @@ fn nested_and_flat_paths_of_one_model_share_its_records() {
         let mut event = Event::sample(model, "0");
         event.items[0].id =
             Some(if model == "author" { Json::string("7") } else { Json::parse("7").unwrap() });
-        let mut verdict = Verdict { outcome: Outcome::Event, event: Some(event), id_conflict: false };
+        let mut verdict = Verdict { outcome: Outcome::Event, event: Some(event), id_conflict: false, reason: None };
         overlaps.end(begun).settle(&mut verdict);
         verdict.event.unwrap().overlapping
     };
