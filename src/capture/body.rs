@@ -81,6 +81,7 @@ fn undo(coding: &str, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Unreadable
         "gzip" | "x-gzip" => read_all(flate2::read::MultiGzDecoder::new(input), limit),
         "deflate" if is_zlib(input) => read_all(flate2::read::ZlibDecoder::new(input), limit),
         "deflate" => read_all(flate2::read::DeflateDecoder::new(input), limit),
+        "br" if has_large_window(input) => Err(Unreadable::Undecodable),
         "br" => read_all(brotli::Decompressor::new(input, 4096), limit),
         "zstd" => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(input).map_err(undecodable)?;
@@ -101,9 +102,15 @@ fn is_zlib(input: &[u8]) -> bool {
     }
 }
 
+/// The begin that brotli's own format keeps free (RFC 7932, section 9.1), and that an extension of it, which is no
+/// HTTP coding, uses to have the decoder make room for a window of up to 1 GiB.
+fn has_large_window(input: &[u8]) -> bool {
+    input.first().is_some_and(|first| first & 0x7F == 0x11)
+}
+
 fn read_all(decoder: impl Read, limit: usize) -> Result<Vec<u8>, Unreadable> {
     let mut output = Vec::new();
-    decoder.take(limit as u64 + 1).read_to_end(&mut output).map_err(undecodable)?;
+    decoder.take((limit as u64).saturating_add(1)).read_to_end(&mut output).map_err(undecodable)?;
     if output.len() > limit { Err(Unreadable::TooLarge) } else { Ok(output) }
 }
 

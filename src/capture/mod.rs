@@ -195,7 +195,8 @@ impl Capture {
         let codings: Vec<&str> = headers
             .get_all(header::CONTENT_ENCODING)
             .iter()
-            .filter_map(|value| value.to_str().ok())
+            // What is no text is no coding that anybody knows.
+            .map(|value| value.to_str().unwrap_or("unreadable"))
             .collect();
         let is_json = is_json(text(header::CONTENT_TYPE));
         let is_asked = is_json && self.asks_body(status);

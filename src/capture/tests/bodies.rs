@@ -244,3 +244,28 @@ fn only_json_is_kept() {
         assert_eq!(render(&exchange.read(&library())), expected, "{content_type:?}");
     }
 }
+
+#[test]
+fn the_largest_limit_left_nothing_of_a_coded_body() {
+    let mut exchange = put(encode("gzip", RECORD.as_bytes()));
+    exchange.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    exchange.limits.decoded = usize::MAX;
+    assert_eq!(render(&exchange.read(&library())), SHOWN);
+}
+
+#[test]
+fn a_coding_that_is_no_text_was_passed_over() {
+    let mut exchange = put(RECORD);
+    exchange.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_bytes(b"gz\xEFp").unwrap());
+    assert_eq!(render(&exchange.read(&library())), "undecodable update 7 -");
+}
+
+#[test]
+fn a_window_that_brotli_does_not_have_was_made() {
+    let mut encoded = Vec::new();
+    let mut parameters = brotli::enc::BrotliEncoderParams::default();
+    (parameters.large_window, parameters.lgwin) = (true, 30);
+    brotli::BrotliCompress(&mut RECORD.as_bytes(), &mut encoded, &parameters).unwrap();
+    assert_eq!(encoded[0] & 0x7F, 0x11);
+    assert_eq!(read(encoded, &["br"]), "undecodable update 7 -");
+}
