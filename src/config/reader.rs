@@ -65,7 +65,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn report(&self, line: usize, key: &str, value: &str, message: impl Into<String>) {
-        let problem = Problem { line, key: key.to_owned(), value: value.to_owned(), message: message.into() };
+        // Names and values may hold line breaks; a problem is one line.
+        let plain = |text: &str| text.replace(char::is_control, " ");
+        let problem = Problem { line, key: plain(key), value: plain(value), message: plain(&message.into()) };
         self.problems.borrow_mut().push(problem);
     }
 
@@ -118,12 +120,10 @@ impl<'a> Reader<'a> {
 
     fn shown(&self, value: &Spanned<DeValue<'_>>) -> String {
         let text = self.text.get(value.span()).unwrap_or_default();
-        let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        if let Some((end, _)) = line.char_indices().nth(SHOWN_CHARS) {
-            line.truncate(end);
-            line.push('…');
+        match text.char_indices().nth(SHOWN_CHARS).and_then(|(end, _)| text.get(..end)) {
+            Some(start) => format!("{start}…"),
+            None => text.to_owned(),
         }
-        line
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {

@@ -74,7 +74,8 @@ impl Judge {
         let upstream = format!("servers = [\"http://{address}\"]\nhealth_interval = \"1h\"\n{upstream}");
         let proxy = Proxy::with_server("threads = 1", &upstream, &format!("{config}\n{TABLES}"));
         let reader = proxy.reader("/events");
-        let mut judge = Self { proxy, reader, runtime, listener, fences: 0, counted: HashMap::new(), missing: 0 };
+        let mut judge =
+            Self { proxy, reader, runtime, listener, fences: 0, counted: HashMap::new(), missing: 0 };
         judge.counted = judge.counters();
         judge
     }
@@ -197,7 +198,8 @@ impl Judge {
 }
 
 fn moved(before: &HashMap<String, f64>, now: &HashMap<String, f64>) -> Vec<String> {
-    let count = |counters: &HashMap<String, f64>, name: &String| counters.get(name).copied().unwrap_or_default();
+    let count =
+        |counters: &HashMap<String, f64>, name: &String| counters.get(name).copied().unwrap_or_default();
     let moved = now.keys().map(|name| (name, count(now, name) - count(before, name)));
     moved.filter(|(_, by)| *by != 0.0).map(|(name, by)| format!("{name} {by}")).collect()
 }
@@ -227,7 +229,8 @@ fn fence(number: usize) -> Row {
 }
 
 fn compare(proxied: &Played, direct: &Played) -> Faults {
-    let sides = [("client", &proxied.answers, &direct.answers), ("backend", &proxied.requests, &direct.requests)];
+    let sides =
+        [("client", &proxied.answers, &direct.answers), ("backend", &proxied.requests, &direct.requests)];
     let mut faults = Vec::new();
     for (side, through, without) in sides {
         let [through, without] = [through, without].map(|messages| -> Vec<message::Message> {

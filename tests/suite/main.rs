@@ -91,7 +91,8 @@ fn judge_share(sheet: &Sheet, rows: &[Row], batch: usize) -> Vec<Judged> {
     let mut judged = Vec::new();
     for rows in rows.chunks(batch) {
         let faults = judge.batch(rows);
-        let of_row = |(row, faults): (&Row, _)| Judged { name: row.name.clone(), faults, limit: row.limit.clone() };
+        let of_row =
+            |(row, faults): (&Row, _)| Judged { name: row.name.clone(), faults, limit: row.limit.clone() };
         judged.extend(rows.iter().zip(faults).map(of_row));
     }
     judged

@@ -68,8 +68,12 @@ impl Message {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields: Vec<String> =
-            self.headers.iter().chain(&self.trailers).map(|(name, value)| format!("{name}: {value}")).collect();
+        let fields: Vec<String> = self
+            .headers
+            .iter()
+            .chain(&self.trailers)
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
         let end = if self.whole { "" } else { ", cut off" };
         let body: String = self.body.escape_ascii().map(char::from).take(200).collect();
         write!(f, "{} [{}] {} bytes{end} {body}", self.line, fields.join("; "), self.body.len())

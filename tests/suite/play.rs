@@ -142,13 +142,16 @@ impl Stage<'_> {
     async fn act(&mut self, step: Step) -> Done {
         let kind = self.row.request.kind_of_answer();
         match step {
-            Step::ClientSendsRequest | Step::ClientSendsHead | Step::ClientSendsHalf | Step::ClientSendsRest => {
-                self.client_sends(step).await
-            }
+            Step::ClientSendsRequest
+            | Step::ClientSendsHead
+            | Step::ClientSendsHalf
+            | Step::ClientSendsRest => self.client_sends(step).await,
             Step::ClientReadsHead => self.client.until(kind, |progress| progress.head).await,
             Step::ClientReadsByte => {
                 let bodyless = self.row.answer.body.is_empty() || kind == Kind::AnswerToHead;
-                self.client.until(kind, |progress| progress.head && (bodyless || progress.body_bytes > 0)).await
+                self.client
+                    .until(kind, |progress| progress.head && (bodyless || progress.body_bytes > 0))
+                    .await
             }
             Step::ClientReadsAnswer => self.client_reads_answer(kind).await,
             Step::ClientReadsInterim => self.client_reads(kind).await.map(drop),
@@ -339,7 +342,9 @@ impl End {
                     self.raw.drain(..length);
                     return Ok(message);
                 }
-                Err(_) if self.ended => return Err(format!("ended after {:?}", self.raw.escape_ascii().to_string())),
+                Err(_) if self.ended => {
+                    return Err(format!("ended after {:?}", self.raw.escape_ascii().to_string()));
+                }
                 Err(_) => drop(self.fill().await),
             }
         }

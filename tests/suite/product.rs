@@ -104,13 +104,15 @@ enum Tells {
 pub fn sheet() -> Sheet {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows/product.toml");
     let source = std::fs::read_to_string(&path).unwrap();
-    let product: Product = toml::from_str(&source).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let product: Product =
+        toml::from_str(&source).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut rows = Vec::new();
     for coding in &product.coding {
         for body in &product.body {
             let coded = body.text.as_ref().map(|text| encode(&coding.how, &text::bytes(text)));
             for status in product.status.iter().filter(|status| status.allows(body)) {
-                for (code, method) in status.codes.iter().flat_map(|code| product.method.iter().map(move |m| (code, m)))
+                for (code, method) in
+                    status.codes.iter().flat_map(|code| product.method.iter().map(move |m| (code, m)))
                 {
                     let part = Parts { method, status, code: *code, body, coding };
                     rows.extend(part.row(rows.len(), coded.as_deref()));
@@ -152,7 +154,13 @@ impl Parts<'_> {
         let has_body = matches!(self.method.name.as_str(), "POST" | "PUT" | "PATCH");
         let Self { method, code, body, coding, .. } = self;
         Some(Row {
-            name: format!("{number}: {} {} {code}, {}, {}", method.name, method.headers.join(" "), body.name, coding.name),
+            name: format!(
+                "{number}: {} {} {code}, {}, {}",
+                method.name,
+                method.headers.join(" "),
+                body.name,
+                coding.name
+            ),
             request: Request {
                 method: method.name.clone(),
                 target: numbered(&method.path),

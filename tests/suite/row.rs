@@ -143,7 +143,8 @@ impl Request {
         for line in &self.headers {
             head.push_str(&format!("{line}\r\n"));
         }
-        let framed = self.headers.iter().any(|line| line.to_ascii_lowercase().starts_with("transfer-encoding"));
+        let framed =
+            self.headers.iter().any(|line| line.to_ascii_lowercase().starts_with("transfer-encoding"));
         if !framed && (!self.body.is_empty() || matches!(self.method.as_str(), "POST" | "PUT" | "PATCH")) {
             head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
         }
@@ -164,7 +165,9 @@ impl Answer {
         match self.framing {
             Framing::Length => add(&format!("Content-Length: {}", self.body.len())),
             Framing::Chunked => add("Transfer-Encoding: chunked"),
-            Framing::Trailers => ["Transfer-Encoding: chunked", "Trailer: X-Sum"].iter().for_each(|line| add(line)),
+            Framing::Trailers => {
+                ["Transfer-Encoding: chunked", "Trailer: X-Sum"].iter().for_each(|line| add(line))
+            }
             Framing::None | Framing::Close | Framing::Http10 => {}
         }
         head.push_str("\r\n");
@@ -206,7 +209,8 @@ pub fn sheets() -> Vec<Sheet> {
 
 fn sheet(path: &Path) -> Sheet {
     let source = std::fs::read_to_string(path).unwrap();
-    let sheet: SheetText = toml::from_str(&source).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let sheet: SheetText =
+        toml::from_str(&source).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let rows = sheet.row.iter().flat_map(RowText::read_each).collect();
     Sheet { title: sheet.title, upstream: sheet.upstream, config: sheet.config, rows }
 }
@@ -227,7 +231,9 @@ impl RowText {
 
     fn read(&self, values: &[(String, String)]) -> Row {
         let fill = |text: &String| {
-            values.iter().fold(text.clone(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+            values
+                .iter()
+                .fold(text.clone(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
         };
         let (line, headers, body) = parts(&fill(&self.request));
         let (method, target) = line.split_once(' ').unwrap_or_else(|| panic!("{}: no path", self.name));
@@ -243,7 +249,11 @@ impl RowText {
         let outcome = self.outcome.clone().unwrap_or_else(|| usual_outcome(&events).to_owned());
         let which: Vec<String> = values.iter().map(|(_, value)| value.clone()).collect();
         Row {
-            name: if which.is_empty() { self.name.clone() } else { format!("{} ({})", self.name, which.join(", ")) },
+            name: if which.is_empty() {
+                self.name.clone()
+            } else {
+                format!("{} ({})", self.name, which.join(", "))
+            },
             steps: steps.iter().map(|step| Step::read(step)).collect(),
             request,
             answer: Answer { status, headers, body, framing, keep: self.keep },
@@ -280,5 +290,9 @@ fn parts(message: &str) -> (String, Vec<String>, Vec<u8>) {
     let (head, body) = message.split_once("\n\n").unwrap_or((message, ""));
     let mut lines = head.trim_start().lines().map(ToOwned::to_owned);
     let line = lines.next().unwrap_or_default();
-    (line, lines.filter(|line| !line.is_empty()).collect(), text::bytes(body.strip_suffix('\n').unwrap_or(body)))
+    (
+        line,
+        lines.filter(|line| !line.is_empty()).collect(),
+        text::bytes(body.strip_suffix('\n').unwrap_or(body)),
+    )
 }

@@ -20,7 +20,11 @@ fn repeated(text: &str) -> String {
     let mut rest = text;
     while let Some((before, what, times, after)) = next_repetition(rest) {
         out.push_str(before);
-        if what == "noise" { out.push_str(&noise(times)) } else { out.push_str(&what.repeat(times)) }
+        if what == "noise" {
+            out.push_str(&noise(times))
+        } else {
+            out.push_str(&what.repeat(times))
+        }
         rest = after;
     }
     out + rest

@@ -164,7 +164,8 @@ fn nested_and_flat_paths_of_one_model_share_its_records() {
         let mut event = Event::sample(model, "0");
         event.items[0].id =
             Some(if model == "author" { Json::string("7") } else { Json::parse("7").unwrap() });
-        let mut verdict = Verdict { outcome: Outcome::Event, event: Some(event), id_conflict: false, reason: None };
+        let mut verdict =
+            Verdict { outcome: Outcome::Event, event: Some(event), id_conflict: false, reason: None };
         overlaps.end(begun).settle(&mut verdict);
         verdict.event.unwrap().overlapping
     };
