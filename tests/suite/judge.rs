@@ -14,8 +14,9 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::harness::{Proxy, Reader, request};
 use crate::message;
-use crate::play::{Played, STANDARD, Step, play};
+use crate::play::{Played, play};
 use crate::row::{Answer, Client, Expected, Framing, Request, Row};
+use crate::step::{STANDARD, Step};
 
 /// How long a missing event or count is waited for, and how long once so many were missing that one more
 /// tells nothing new.

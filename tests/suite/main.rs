@@ -15,10 +15,11 @@
 #![expect(clippy::print_stdout, reason = "the report goes there")]
 #![expect(clippy::format_push_string, clippy::wildcard_enum_match_arm, reason = "short beats fast here")]
 #![expect(clippy::disallowed_methods, reason = "deadlines need a clock")]
-#![expect(clippy::float_cmp, reason = "metrics that count are whole numbers")]
 
 mod coding;
+mod end;
 #[path = "../it/harness.rs"]
+#[expect(unused_imports, reason = "shared with the black-box tests")]
 mod harness;
 #[path = "../it/http.rs"]
 mod http;
@@ -30,6 +31,7 @@ mod play;
 mod product;
 mod report;
 mod row;
+mod step;
 mod text;
 
 use std::process::ExitCode;

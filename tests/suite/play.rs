@@ -10,93 +10,13 @@ use futures_util::future::select_all;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::message::{Kind, Message, Progress, parse};
+use crate::end::{Done, End};
+use crate::message::{Kind, Message, parse};
 use crate::row::Row;
+use crate::step::Step;
 
 /// Longer than any step takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What happens in a row that does not say it. That the client has its first byte before the last one was
-/// sent is part of it.
-pub const STANDARD: &[&str] = &[
-    "client sends request",
-    "origin reads request",
-    "origin sends head and first half",
-    "client reads first byte",
-    "origin sends the rest",
-    "client reads answer",
-];
-
-/// One thing that client or backend does; `STEPS` has the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    ClientSendsRequest,
-    ClientSendsHead,
-    ClientSendsHalf,
-    ClientSendsRest,
-    ClientReadsHead,
-    ClientReadsByte,
-    ClientReadsInterim,
-    ClientReadsAnswer,
-    ClientReadsEnd,
-    ClientStops,
-    ClientCloses,
-    ClientResets,
-    OriginReadsHead,
-    OriginReadsRequest,
-    OriginReadsEnd,
-    OriginSendsContinue,
-    OriginSendsHints,
-    OriginSendsHalfHead,
-    OriginSendsHead,
-    OriginSendsHalf,
-    OriginSendsHeadAndHalf,
-    OriginSendsRest,
-    OriginSendsAnswer,
-    OriginCloses,
-    OriginResets,
-    ProxySettles,
-}
-
-const STEPS: &[(&str, Step)] = &[
-    ("client sends request", Step::ClientSendsRequest),
-    ("client sends head", Step::ClientSendsHead),
-    ("client sends half its body", Step::ClientSendsHalf),
-    ("client sends the rest", Step::ClientSendsRest),
-    ("client reads head", Step::ClientReadsHead),
-    ("client reads first byte", Step::ClientReadsByte),
-    ("client reads interim answer", Step::ClientReadsInterim),
-    ("client reads answer", Step::ClientReadsAnswer),
-    ("client reads end", Step::ClientReadsEnd),
-    ("client stops sending", Step::ClientStops),
-    ("client closes", Step::ClientCloses),
-    ("client resets", Step::ClientResets),
-    ("origin reads head", Step::OriginReadsHead),
-    ("origin reads request", Step::OriginReadsRequest),
-    ("origin reads end", Step::OriginReadsEnd),
-    ("origin sends continue", Step::OriginSendsContinue),
-    ("origin sends early hints", Step::OriginSendsHints),
-    ("origin sends half its head", Step::OriginSendsHalfHead),
-    ("origin sends head", Step::OriginSendsHead),
-    ("origin sends first half", Step::OriginSendsHalf),
-    ("origin sends head and first half", Step::OriginSendsHeadAndHalf),
-    ("origin sends the rest", Step::OriginSendsRest),
-    ("origin sends answer", Step::OriginSendsAnswer),
-    ("origin closes", Step::OriginCloses),
-    ("origin resets", Step::OriginResets),
-    ("proxy settles", Step::ProxySettles),
-];
-
-impl Step {
-    pub fn read(text: &str) -> Self {
-        let found = STEPS.iter().find(|(name, _)| *name == text);
-        found.unwrap_or_else(|| panic!("{text:?} is no step; see tests/suite/play.rs")).1
-    }
-
-    fn name(self) -> &'static str {
-        STEPS.iter().find(|(_, step)| *step == self).map_or("", |(name, _)| name)
-    }
-}
 
 /// What went over the wire at either end.
 #[derive(Debug, Default)]
@@ -136,8 +56,6 @@ struct Stage<'a> {
     at_origin: bool,
 }
 
-type Done = Result<(), String>;
-
 impl Stage<'_> {
     async fn act(&mut self, step: Step) -> Done {
         let kind = self.row.request.kind_of_answer();
@@ -157,13 +75,21 @@ impl Stage<'_> {
             Step::ClientReadsInterim => self.client_reads(kind).await.map(drop),
             Step::ClientReadsEnd => self.client.end().await,
             Step::ClientStops => self.client.shut_down(),
-            Step::ClientCloses => self.client.close(),
-            Step::ClientResets => self.client.reset(),
+            Step::ClientCloses => {
+                self.client.close();
+                Ok(())
+            }
+            Step::ClientResets => {
+                self.client.reset();
+                Ok(())
+            }
             Step::OriginReadsHead => self.origin_reads(true).await,
             Step::OriginReadsRequest => self.origin_reads(false).await,
             Step::OriginReadsEnd => self.origin().end().await,
-            Step::OriginCloses => self.origin_leaves(End::close),
-            Step::OriginResets => self.origin_leaves(End::reset),
+            Step::OriginCloses | Step::OriginResets => {
+                self.origin_leaves(step);
+                Ok(())
+            }
             Step::ProxySettles => self.settle().await,
             Step::OriginSendsContinue
             | Step::OriginSendsHints
@@ -220,10 +146,14 @@ impl Stage<'_> {
         if closes { origin.shut_down() } else { Ok(()) }
     }
 
-    fn origin_leaves(&mut self, leave: fn(&mut End) -> Done) -> Done {
-        leave(self.origin())?;
-        self.origins.pop();
-        Ok(())
+    fn origin_leaves(&mut self, step: Step) {
+        let mut origin =
+            self.origins.pop().unwrap_or_else(|| panic!("the backend has no connection to leave"));
+        if step == Step::OriginResets {
+            origin.reset();
+        } else {
+            origin.close();
+        }
     }
 
     fn origin(&mut self) -> &mut End {
@@ -280,124 +210,5 @@ impl Stage<'_> {
         let mut other = End::of(stream);
         other.send(b"GET /events HTTP/1.1\r\nHost: api.example\r\n\r\n").await?;
         other.message(Kind::Answer).await.map(drop)
-    }
-}
-
-/// One end of a connection.
-struct End {
-    stream: Option<TcpStream>,
-    /// What came and was not taken yet.
-    raw: Vec<u8>,
-    ended: bool,
-    /// It ended with an error.
-    broken: bool,
-}
-
-impl End {
-    fn of(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
-        Self { stream: Some(stream), raw: Vec::new(), ended: false, broken: false }
-    }
-
-    fn stream(&self) -> &TcpStream {
-        self.stream.as_ref().unwrap_or_else(|| panic!("the row uses a connection that it has closed"))
-    }
-
-    async fn readable(&self) -> io::Result<()> {
-        self.stream().readable().await
-    }
-
-    /// Takes what came; `false`: nothing more will.
-    async fn fill(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1024];
-        loop {
-            if self.readable().await.is_err() {
-                self.broken = true;
-                break;
-            }
-            match self.stream().try_read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => {
-                    self.raw.extend_from_slice(&buffer[..read]);
-                    return true;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => {
-                    self.broken = true;
-                    break;
-                }
-            }
-        }
-        self.ended = true;
-        false
-    }
-
-    /// The next message, whole or as far as it came.
-    async fn message(&mut self, kind: Kind) -> Result<Message, String> {
-        loop {
-            match parse(&self.raw, kind, self.ended) {
-                Ok((mut message, length)) => {
-                    // The end of a connection ends such a body only if it was meant to.
-                    message.whole &= !(self.broken && message.is_close_delimited());
-                    self.raw.drain(..length);
-                    return Ok(message);
-                }
-                Err(_) if self.ended => {
-                    return Err(format!("ended after {:?}", self.raw.escape_ascii().to_string()));
-                }
-                Err(_) => drop(self.fill().await),
-            }
-        }
-    }
-
-    /// Waits until there is enough of a final answer.
-    async fn until(&mut self, kind: Kind, enough: impl Fn(Progress) -> bool) -> Done {
-        loop {
-            match parse(&self.raw, kind, self.ended) {
-                Ok(_) => return Ok(()),
-                Err(progress) if enough(progress) => return Ok(()),
-                Err(_) if self.ended => return Err("ended before".to_owned()),
-                Err(_) => drop(self.fill().await),
-            }
-        }
-    }
-
-    /// Waits for the other side to end the connection.
-    async fn end(&mut self) -> Done {
-        while self.fill().await {}
-        Ok(())
-    }
-
-    async fn send(&mut self, bytes: &[u8]) -> Done {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let ready = self.stream().writable().await;
-            match ready.and_then(|()| self.stream().try_write(rest)) {
-                Ok(written) => rest = &rest[written..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Whether the other side still listens is not what a row is about.
-                Err(_) => return Ok(()),
-            }
-        }
-        Ok(())
-    }
-
-    fn shut_down(&mut self) -> Done {
-        let socket = self.stream.take().map(|stream| stream.into_std().unwrap()).unwrap();
-        drop(socket.shutdown(std::net::Shutdown::Write));
-        self.stream = Some(TcpStream::from_std(socket).map_err(|error| error.to_string())?);
-        Ok(())
-    }
-
-    fn close(&mut self) -> Done {
-        drop(self.stream.take());
-        Ok(())
-    }
-
-    fn reset(&mut self) -> Done {
-        if let Some(stream) = self.stream.take() {
-            stream.set_zero_linger().map_err(|error| error.to_string())?;
-        }
-        Ok(())
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::coding::encode;
-use crate::play::{STANDARD, Step};
 use crate::row::{Answer, Client, Expected, Framing, Request, Row, Sheet};
+use crate::step::{STANDARD, Step};
 use crate::text;
 
 #[derive(Debug, Deserialize)]

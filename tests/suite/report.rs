@@ -1,4 +1,4 @@
-//! What is printed, and the report as JUnit XML.
+//! What is printed, and the report as `JUnit` XML.
 
 use std::fmt::Write as _;
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 
 use crate::message::Kind;
-use crate::play::{STANDARD, Step};
+use crate::step::{STANDARD, Step};
 use crate::text;
 
 /// One file of rows: they share a proxy.
@@ -165,16 +165,15 @@ impl Answer {
         match self.framing {
             Framing::Length => add(&format!("Content-Length: {}", self.body.len())),
             Framing::Chunked => add("Transfer-Encoding: chunked"),
-            Framing::Trailers => {
-                ["Transfer-Encoding: chunked", "Trailer: X-Sum"].iter().for_each(|line| add(line))
-            }
+            Framing::Trailers => add("Transfer-Encoding: chunked
+Trailer: X-Sum"),
             Framing::None | Framing::Close | Framing::Http10 => {}
         }
         head.push_str("\r\n");
         if kind == Kind::AnswerToHead || self.framing == Framing::None {
             return [head.into_bytes(), Vec::new(), Vec::new()];
         }
-        let (first, second) = self.body.split_at(self.body.len() / 2);
+        let (first, second) = self.body.split_at(self.body.len().div_ceil(2));
         let halves = match self.framing {
             Framing::Chunked => [chunk(first), [chunk(second), b"0\r\n\r\n".to_vec()].concat()],
             Framing::Trailers => [chunk(first), [chunk(second), b"0\r\nX-Sum: 7\r\n\r\n".to_vec()].concat()],

@@ -20,11 +20,7 @@ fn repeated(text: &str) -> String {
     let mut rest = text;
     while let Some((before, what, times, after)) = next_repetition(rest) {
         out.push_str(before);
-        if what == "noise" {
-            out.push_str(&noise(times))
-        } else {
-            out.push_str(&what.repeat(times))
-        }
+        out.push_str(&if what == "noise" { noise(times) } else { what.repeat(times) });
         rest = after;
     }
     out + rest
