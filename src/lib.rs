@@ -57,7 +57,7 @@
 //! 2. A write that got a success answer gives exactly one event, and a failed one none. What cannot be read
 //!    costs the event its record, never the event. An unknown outcome is called uncertain, never guessed.
 //! 3. Readers of a topic see its events in order, without gap or duplicate, or are closed with a reason.
-//!    What the last event of a record shows is what the backend holds, or it shows no record.
+//!    Of writes to one record that overlap, a later event shows no record: the backend may hold another.
 //! 4. A reader gets only what its identity may read.
 //! 5. One slow or broken reader never slows another, nor the proxy.
 //! 6. Every queue, buffer and table has a bound and an answer to "full".

@@ -6,7 +6,8 @@
 //! of their answers, given a backend that answers after it has stored. Of two that meet, the one whose
 //! event comes later is marked and gives no record: readers then ask the backend, and since they do it
 //! after both answers, they get what holds. The earlier one keeps its record, since the later one follows
-//! and takes it back; if no event follows, the later one has failed and changed nothing.
+//! and takes it back; if none follows, the later one has failed and changed nothing. (Or its answer was
+//! lost. Then the backend may even store it after the interval, and nothing can be said but that.)
 //!
 //! So nobody needs to know what is under way. Requests only tick a clock, and the worker that reads the
 //! answers, in the order of the events, keeps the last end of each record's writes: a write overlaps with an
