@@ -19,13 +19,14 @@
 //! as many records written during one request.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Outcome, Verdict};
-use crate::event::{Event, Item, Operation, Topic};
+use crate::event::{Event, Item, Operation};
 
-/// Records in half of the table: all of it is some megabytes.
+/// Records in half of the table: all of it is two megabytes.
 const MAX_RECORDS: usize = 32_768;
 
 /// See the module's documentation.
@@ -118,13 +119,15 @@ impl Verdict {
     }
 }
 
-/// When the last write to each record ended, as far back as it is remembered. A write that does not name
-/// all of its records stands under its model, and counts for each of them.
+/// When the last write to each record ended, as far back as it is remembered. A record is known by a hash
+/// of its model and id: two that have the same one would only be marked without need. A write that does not
+/// name all of its records stands under its model, and counts for each of them.
 #[derive(Debug, Default)]
 struct Ends {
+    hasher: RandomState,
     max_records: usize,
-    young: HashMap<Topic, u64>,
-    old: HashMap<Topic, u64>,
+    young: HashMap<u64, u64>,
+    old: HashMap<u64, u64>,
     /// No end in `old` is later.
     old_until: u64,
     /// No end anywhere is later.
@@ -135,13 +138,13 @@ struct Ends {
 
 impl Ends {
     fn last(&self, event: &Event, item: &Item) -> u64 {
-        let model = self.find(&Topic::model(&event.model));
-        let record = record(event, item).map_or(0, |topic| self.find(&topic));
+        let model = self.find(self.model(event));
+        let record = self.record(event, item).map_or(0, |record| self.find(record));
         model.max(record).max(self.forgotten)
     }
 
-    fn find(&self, topic: &Topic) -> u64 {
-        let end = |half: &HashMap<Topic, u64>| half.get(topic).copied().unwrap_or(0);
+    fn find(&self, key: u64) -> u64 {
+        let end = |half: &HashMap<u64, u64>| half.get(&key).copied().unwrap_or(0);
         end(&self.young).max(end(&self.old))
     }
 
@@ -149,31 +152,41 @@ impl Ends {
         if event.operation == Operation::Read {
             return;
         }
-        let named = event.items.iter().filter_map(|item| record(event, item));
         // What a create did not name is new, and nobody else can have written it.
         let all_named = !event.many && event.items.iter().all(|item| item.id.is_some());
         let unnamed = event.operation != Operation::Create && !all_named;
-        for topic in named.chain(unnamed.then(|| Topic::model(&event.model))) {
-            self.insert(topic, ended);
+        if unnamed {
+            self.insert(self.model(event), ended);
+        }
+        for item in &event.items {
+            if let Some(record) = self.record(event, item) {
+                self.insert(record, ended);
+            }
         }
     }
 
-    fn insert(&mut self, topic: Topic, ended: u64) {
-        if self.young.len() >= self.max_records && !self.young.contains_key(&topic) {
+    fn insert(&mut self, key: u64, ended: u64) {
+        if self.young.len() >= self.max_records && !self.young.contains_key(&key) {
             self.forget(self.old_until);
             self.old_until = self.latest;
             self.old = std::mem::take(&mut self.young);
         }
         self.latest = self.latest.max(ended);
-        let end = self.young.entry(topic).or_default();
+        let end = self.young.entry(key).or_default();
         *end = ended.max(*end);
     }
 
     fn forget(&mut self, until: u64) {
         self.forgotten = self.forgotten.max(until);
     }
-}
 
-fn record(event: &Event, item: &Item) -> Option<Topic> {
-    Some(Topic::record(&event.model, &item.id.as_ref()?.scalar_text()?))
+    fn model(&self, event: &Event) -> u64 {
+        self.hasher.hash_one((&*event.model, None::<&str>))
+    }
+
+    /// The same for an id from a path and from a body, whatever its type there.
+    fn record(&self, event: &Event, item: &Item) -> Option<u64> {
+        let id = item.id.as_ref()?.scalar_text()?;
+        Some(self.hasher.hash_one((&*event.model, Some(id.as_str()))))
+    }
 }
