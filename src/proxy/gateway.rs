@@ -117,25 +117,25 @@ impl Gateway {
         refuse(session, &refusal).await
     }
 
-    fn begin(&self, session: &Session, context: &mut RequestState) {
+    fn begin(&self, session: &Session, state: &mut RequestState) {
         let head: &request::Parts = session.req_header();
-        context.proxied = true;
+        state.proxied = true;
         // Any other upgrade, such as the h2c that HTTP/2 clients offer, is not forwarded.
         let upgrade = realtime::is_upgrade(head);
-        context.needs.streaming = upgrade || accepts_event_stream(head);
+        state.needs.streaming = upgrade || accepts_event_stream(head);
         let Some(matched) = self.routes.of_request(head) else { return };
-        context.route = Some(matched.index);
+        state.route = Some(matched.index);
         let handshake = upgrade && head.method == Method::GET;
         if matched.tapped && !handshake {
-            context.capture = Some(Box::new(self.tap.begin(matched, head)));
+            state.capture = Some(Box::new(self.tap.begin(matched, head)));
         }
     }
 
     /// The answer is over, `whole` or not. The event leaves before the writer can have the end of its
     /// answer: so nothing that the writer does next overtakes it.
-    fn finish(&self, context: &mut RequestState, whole: bool) {
-        if let Some(capture) = context.capture.take() {
-            self.tap.finish(capture, context.begun, whole);
+    fn finish(&self, state: &mut RequestState, whole: bool) {
+        if let Some(capture) = state.capture.take() {
+            self.tap.finish(capture, state.begun, whole);
         }
     }
 }
@@ -205,11 +205,7 @@ impl ProxyHttp for Gateway {
     /// No module: answers pass as they are.
     fn init_downstream_modules(&self, _: &mut HttpModules) {}
 
-    async fn request_filter(
-        &self,
-        session: &mut Session,
-        context: &mut RequestState,
-    ) -> pingora::Result<bool> {
+    async fn request_filter(&self, session: &mut Session, state: &mut RequestState) -> pingora::Result<bool> {
         session.downstream_session.set_pipelining_enabled(true);
         if self.serve_endpoint(session).await? {
             return Ok(true);
@@ -217,9 +213,9 @@ impl ProxyHttp for Gateway {
         if let Some(refusal) = forward::refusal(session.req_header()) {
             return refuse(session, &refusal).await;
         }
-        self.begin(session, context);
-        context.needs.uploading = !session.is_body_empty();
-        if context.needs.streaming {
+        self.begin(session, state);
+        state.needs.uploading = !session.is_body_empty();
+        if state.needs.streaming {
             session.downstream_session.set_read_timeout(None);
         }
         if is_http_1_0(session) {
@@ -231,14 +227,14 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(
         &self,
         _: &mut Session,
-        context: &mut RequestState,
+        state: &mut RequestState,
     ) -> pingora::Result<Box<HttpPeer>> {
-        context.attempts += 1;
-        let Some(choice) = self.upstreams.pick(context.needs) else {
-            context.authority = Some(Arc::from(self.upstreams.names()));
+        state.attempts += 1;
+        let Some(choice) = self.upstreams.pick(state.needs) else {
+            state.authority = Some(Arc::from(self.upstreams.names()));
             return Error::e_explain(ErrorType::HTTPStatus(502), "no upstream resolves to an address");
         };
-        context.authority = Some(choice.authority);
+        state.authority = Some(choice.authority);
         Ok(choice.peer)
     }
 
@@ -246,14 +242,14 @@ impl ProxyHttp for Gateway {
         &self,
         _: &mut Session,
         peer: &HttpPeer,
-        context: &mut RequestState,
+        state: &mut RequestState,
         mut error: Box<Error>,
     ) -> Box<Error> {
         if let Some(address) = peer._address.as_inet() {
             self.upstreams.failed(*address);
         }
         // Nothing was sent, so any method may go to the next server.
-        error.set_retry(context.attempts < self.upstreams.count());
+        error.set_retry(state.attempts < self.upstreams.count());
         error.into_up()
     }
 
@@ -262,16 +258,16 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         request: &mut RequestHeader,
-        context: &mut RequestState,
+        state: &mut RequestState,
     ) -> pingora::Result<()> {
         let address = downstream(&session.downstream_session).and_then(Downstream::client);
         let client = Client { address, trusted: &self.trusted };
-        let authority = context.authority.as_deref().unwrap_or_default();
+        let authority = state.authority.as_deref().unwrap_or_default();
         forward::rewrite(request, client, self.upstreams.host(), authority)?;
-        context.sent = Some(Instant::now());
-        if let Some(capture) = &mut context.capture {
+        state.sent = Some(Instant::now());
+        if let Some(capture) = &mut state.capture {
             // Whatever became of an earlier attempt, the backend may have it already.
-            context.begun.get_or_insert_with(|| self.tap.overlaps.begin());
+            state.begun.get_or_insert_with(|| self.tap.overlaps.begin());
             capture.attempt();
             capture.backend_hosts(&request.headers);
         }
@@ -283,9 +279,9 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         _: &mut Option<Bytes>,
         end: bool,
-        context: &mut RequestState,
+        state: &mut RequestState,
     ) -> pingora::Result<()> {
-        if end && let Some(capture) = &mut context.capture {
+        if end && let Some(capture) = &mut state.capture {
             capture.request_sent();
             if let Some(downstream) = downstream(&session.downstream_session) {
                 downstream.hold();
@@ -298,17 +294,17 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        context: &mut RequestState,
+        state: &mut RequestState,
     ) -> pingora::Result<()> {
         let interim = response.status.is_informational();
-        context.parting = !interim && early::is_last(&mut session.downstream_session, response);
+        state.parting = !interim && early::is_last(&mut session.downstream_session, response);
         // The version of a message is that of its sender (RFC 9112, section 2.3).
         response.set_version(Version::HTTP_11);
         if interim {
             return Ok(());
         }
         let bodiless = is_bodiless(&session.req_header().method, response);
-        if context.parting && early::ends_with_head(session.req_header(), response) {
+        if state.parting && early::ends_with_head(session.req_header(), response) {
             part(&session.downstream_session);
         }
         hop::strip(response);
@@ -320,14 +316,14 @@ impl ProxyHttp for Gateway {
         {
             downstream.date(date);
         }
-        if let Some(sent) = context.sent {
+        if let Some(sent) = state.sent {
             self.metrics.upstream_answered(sent.elapsed());
         }
-        if let Some(capture) = &mut context.capture {
+        if let Some(capture) = &mut state.capture {
             capture.response_head(response.status, &response.headers);
         }
         if bodiless {
-            self.finish(context, true);
+            self.finish(state, true);
         }
         Ok(())
     }
@@ -337,16 +333,16 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        context: &mut RequestState,
+        state: &mut RequestState,
     ) -> pingora::Result<Option<Duration>> {
-        if end && context.parting {
+        if end && state.parting {
             part(&session.downstream_session);
         }
-        if let (Some(capture), Some(chunk)) = (&mut context.capture, body) {
+        if let (Some(capture), Some(chunk)) = (&mut state.capture, body) {
             capture.response_chunk(chunk);
         }
         if end {
-            self.finish(context, true);
+            self.finish(state, true);
         }
         Ok(None)
     }
@@ -355,7 +351,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         error: &Error,
-        context: &mut RequestState,
+        state: &mut RequestState,
     ) -> FailToProxy {
         let refusal = Refusal::of(error);
         let status = refusal.as_ref().map_or(0, |refusal| refusal.status.as_u16());
@@ -364,7 +360,7 @@ impl ProxyHttp for Gateway {
         if *error.esource() == ErrorSource::Downstream {
             tracing::debug!(%method, path, error = error.etype().as_str(), "the client broke off");
         } else {
-            let upstream = context.authority.as_deref().unwrap_or_default();
+            let upstream = state.authority.as_deref().unwrap_or_default();
             tracing::warn!(%method, path, upstream, status, error = error.etype().as_str(), "request failed");
         }
         session.downstream_session.set_keepalive(None);
@@ -377,17 +373,17 @@ impl ProxyHttp for Gateway {
         FailToProxy { error_code: status, can_reuse_downstream: false }
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestState) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, state: &mut RequestState) {
         if let Some(downstream) = downstream(&session.downstream_session) {
             downstream.release();
         }
-        if !context.proxied {
+        if !state.proxied {
             return;
         }
         let status = session.response_written().map(|response| response.status.as_u16());
-        self.metrics.request_done(context.route, status);
+        self.metrics.request_done(state.route, status);
         // What ended in another way than an answer does: faults, and what was never sent.
-        self.finish(context, error.is_none());
+        self.finish(state, error.is_none());
         if status.is_some() && !session.was_upgraded() {
             early::linger(&mut session.downstream_session).await;
         }
