@@ -130,7 +130,7 @@ impl Item {
 pub enum Outcome {
     /// It answered with success.
     Certain,
-    /// It had the request and its answer was lost.
+    /// It had the request, and its answer was lost or proves nothing.
     Uncertain,
 }
 

@@ -135,6 +135,10 @@ impl Identifier<'_> {
 /// The path of a reference on the same host; a reference to another host says nothing about our records
 /// (RFC 9111, section 4.4).
 fn local_path(reference: &str, target: Target<'_>) -> Option<String> {
+    if reference.contains('{') {
+        // A template (RFC 6570), such as HAL's, and no reference yet.
+        return None;
+    }
     let reference = reference.split(['?', '#']).next().unwrap_or_default();
     if let Some(rest) = reference.strip_prefix("//") {
         return absolute(&format!("http://{rest}"), target);

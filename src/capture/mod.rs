@@ -54,7 +54,7 @@ pub enum Outcome {
     TooLarge,
     /// An event without record: the answer could not be read.
     Undecodable,
-    /// An uncertain event: the backend had the request and its answer was lost.
+    /// An uncertain event: the backend had the request, and its answer was lost or proves nothing.
     Uncertain,
     /// An event that only authenticated readers may have, while nobody can be authenticated.
     Withheld,

@@ -2,6 +2,7 @@
 
 mod condition;
 mod id;
+mod key;
 mod method;
 mod pattern;
 mod pointer;
@@ -165,6 +166,21 @@ struct Entry {
     key: Vec<(usize, bool)>,
 }
 
+impl Entry {
+    fn id(&self, route: &Route, parameters: &[String]) -> Option<String> {
+        let text = |number: &usize| parameters.get(*number).map(|text| pattern::parameter(text));
+        match self.key.as_slice() {
+            [] => None,
+            [(number, true)] => text(number).map(|key| key::id(&key, &route.id)),
+            [(number, false)] => text(number),
+            several => {
+                let parts: Option<Vec<String>> = several.iter().map(|(number, _)| text(number)).collect();
+                parts.map(|parts| composite(&parts))
+            }
+        }
+    }
+}
+
 /// What one template leads to.
 #[derive(Debug, Default)]
 struct Place {
@@ -233,19 +249,11 @@ impl Routes {
             |entry: &&Entry| self.all.get(entry.index).is_some_and(|route| route.takes(&method(route)));
         let entry = place.entries.iter().find(taking).or_else(|| place.entries.first())?;
         let route = self.all.get(entry.index)?;
-        let parameter = |(number, parenthesised): &(usize, bool)| {
-            Some(pattern::parameter(parameters.get(*number)?, *parenthesised))
-        };
-        let parts: Option<Vec<String>> = entry.key.iter().map(parameter).collect();
         let method = method(route);
         Some(Matched {
             route: Arc::clone(route),
             index: entry.index,
-            id: parts.and_then(|parts| match parts.as_slice() {
-                [] => None,
-                [whole] => Some(whole.clone()),
-                _ => Some(composite(&parts)),
-            }),
+            id: entry.id(route, &parameters),
             tapped: route.takes(&method),
             method,
         })

@@ -231,11 +231,15 @@ pub(super) fn normalise(path: &str) -> Option<Cow<'_, str>> {
     if path.contains([ENCODED_SLASH, KEY_FOLLOWS]) {
         return None;
     }
-    if !path.contains('%') {
-        return Some(Cow::Borrowed(path));
-    }
-    let segments: Option<Vec<_>> = path.split('/').map(decode).collect();
-    Some(Cow::Owned(segments?.join("/")))
+    let path = if path.contains('%') {
+        let segments: Option<Vec<_>> = path.split('/').map(decode).collect();
+        Cow::Owned(segments?.join("/"))
+    } else {
+        Cow::Borrowed(path)
+    };
+    // The backend takes them for steps, so they are nobody's id.
+    let steps = path.contains("/.") && path.split('/').any(|segment| segment == "." || segment == "..");
+    (!steps).then_some(path)
 }
 
 fn decode(segment: &str) -> Option<Cow<'_, str>> {
@@ -268,13 +272,7 @@ pub(super) fn readings(path: &str) -> Vec<String> {
     readings
 }
 
-/// A matched parameter as the client meant it. In parentheses a string stands in single quotes, and a quote
-/// inside it twice (OData Part 2: URL Conventions, section 5.1.1.6.1).
-pub(super) fn parameter(matched: &str, parenthesised: bool) -> String {
-    let text = matched.replace(ENCODED_SLASH, "/");
-    let quoted = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-    match quoted.filter(|_| parenthesised) {
-        Some(inner) => inner.replace("''", "'"),
-        None => text,
-    }
+/// A matched parameter as the client meant it.
+pub(super) fn parameter(matched: &str) -> String {
+    matched.replace(ENCODED_SLASH, "/")
 }

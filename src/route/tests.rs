@@ -304,3 +304,54 @@ fn a_header_chooses_the_route_only_where_that_route_lists_it() {
         assert_eq!(overridden(&routes, path, header), expected, "{path} {header}");
     }
 }
+
+#[test]
+fn dot_segments_are_steps_and_no_ids() {
+    let routes = Routes::new(vec![route("/a/{id}", "a"), route("/a/{id}/b", "b")]).unwrap();
+    for (path, expected) in [
+        ("/a/.", "-"),
+        ("/a/..", "-"),
+        ("/a/%2e%2E", "-"),
+        ("/a/../b", "-"),
+        ("/./a/1", "-"),
+        ("/a/...", "a ..."),
+        ("/a/.x", "a .x"),
+        ("/a/x.", "a x."),
+        ("/a/%2F..", "a /.."),
+    ] {
+        assert_eq!(classify(&routes, "PUT", path), expected, "{path}");
+    }
+}
+
+#[test]
+fn keys_in_parentheses_may_have_names_and_quotes() {
+    let source = |pointers: &[&str]| IdSource {
+        parts: pointers.iter().map(|pointer| Pointer::parse(pointer).unwrap()).collect(),
+        reference: None,
+    };
+    let one = source(&["/key/ID"]);
+    let two = source(&["/OrderID", "/LineNo"]);
+    for (key, source, expected) in [
+        ("7", &one, "7"),
+        ("ID=7", &one, "7"),
+        ("ID='a=b'", &one, "a=b"),
+        ("'ID=7'", &one, "ID=7"),
+        ("Other=7", &one, "Other=7"),
+        ("'a,b'", &one, "a,b"),
+        ("a,b", &one, "a,b"),
+        ("'O''Neil'", &one, "O'Neil"),
+        ("''''", &one, "'"),
+        ("'", &one, "'"),
+        ("OrderID=1,LineNo=2", &two, "1,2"),
+        ("LineNo=2,OrderID='a,b'", &two, "a%2Cb,2"),
+        ("'it''s','b'", &two, "it's,b"),
+        ("1,2", &two, "1,2"),
+        ("'1,2'", &two, "1,2"),
+        ("OrderID=1", &two, "OrderID=1"),
+        ("OrderID=1,LineNo=2,More=3", &two, "OrderID=1,LineNo=2,More=3"),
+        ("OrderID=1,2", &two, "OrderID=1,2"),
+        ("OrderID=1,OrderID=2", &two, "OrderID=1,OrderID=2"),
+    ] {
+        assert_eq!(key::id(key, source), expected, "{key}");
+    }
+}

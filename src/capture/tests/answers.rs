@@ -9,7 +9,9 @@ fn odata() -> Routes {
     authors.id.reference = Some(pointer("/@odata.id"));
     let mut books = route("/odata/Authors({author_id})/Books({id})", "book");
     books.id.parts = vec![pointer("/ISBN")];
-    Routes::new(vec![authors, books]).unwrap()
+    let mut lines = route("/odata/Lines({id})", "line");
+    lines.id.parts = vec![pointer("/OrderID"), pointer("/LineNo")];
+    Routes::new(vec![authors, books, lines]).unwrap()
 }
 
 #[test]
@@ -207,6 +209,7 @@ fn a_record_may_refer_to_itself() {
         POST /api/authors -> 201 {"_links":{"self":{"href":"/api/authors"}}} => no_record create - -
         POST /api/authors -> 201 {"_links":{"self":{"href":"/api/books/7"}}} => no_record create - -
         POST /api/authors -> 201 {"_links":{"self":{"href":7}}} => no_record create - -
+        POST /api/authors -> 201 {"_links":{"self":{"href":"/api/authors/7{?zoom}"}}} => no_record create - -
         PUT /api/authors/7 -> 200 {"_links":{"self":{"href":"/api/authors/8"}}} => event update 7 {"_links":{"self":{"href":"/api/authors/8"}}} conflict
         POST /api/authors -> 201 [{"_links":{"self":{"href":"/api/authors/7"}}}] => event create [7 {"_links":{"self":{"href":"/api/authors/7"}}}]
         "#,
@@ -242,6 +245,7 @@ fn odata_names_records_by_keys_in_parentheses() {
         POST /odata/Authors -> 200 {"value":[{"id":7},{"id":8}]} => event create [7 {"id":7}, 8 {"id":8}]
         POST /odata/Authors(7)/Books -> 201 {"ISBN":"x"} => event create "x" {"ISBN":"x"}
         DELETE /odata/Authors(7)/Books('978-3') -> 204 => event delete "978-3" -
+        PUT /odata/Lines(LineNo=2,OrderID=1) -> 200 {"OrderID":1,"LineNo":2} => event update "1,2" {"OrderID":1,"LineNo":2}
         "#,
     );
 }

@@ -14,6 +14,10 @@ fn a_created_record_may_be_named_by_a_reference_alone() {
         POST /api/authors -> 201 [Location: /api/authors/7?expand=1#top] => no_record create 7 -
         POST /api/authors -> 201 [Location: authors/7] => no_record create 7 -
         POST /api/authors/ -> 201 [Location: 7] => no_record create 7 -
+        POST /api/authors/ -> 201 [Location: ./7] => no_record create 7 -
+        POST /api/authors -> 201 [Location: ../api/authors/7] => no_record create 7 -
+        POST /api/authors -> 201 [Location: ../../../../api/x/../authors/7/.] => no_record create 7 -
+        POST /api/authors -> 201 [Location: http://api.test/x/../api/authors/7] => no_record create 7 -
         POST /api/authors -> 201 [Location: http://api.test/api/authors/7] => no_record create 7 -
         POST /api/authors -> 201 [Location: https://API.test/api/authors/7] => no_record create 7 -
         POST /api/authors -> 201 [Location: //api.test/api/authors/7] => no_record create 7 -
@@ -43,6 +47,10 @@ fn a_reference_to_something_else_names_no_record() {
         POST /api/authors -> 201 [Location: http://] => no_record create - -
         POST /api/authors -> 201 [Location: ?page=2] => no_record create - -
         POST /api/authors/ -> 201 [Location: urn:isbn:7] => no_record create - -
+        POST /api/authors/ -> 201 [Location: .] => no_record create - -
+        POST /api/authors/7/books -> 201 [Location: ../..] => no_record create - -
+        POST /api/authors -> 201 [Location: /api/authors/%2E%2E] => no_record create - -
+        POST /api/authors -> 201 [Location: /api/authors/{id}] => no_record create - -
         ",
     );
 }
