@@ -50,7 +50,8 @@ fn part(text: &str) -> Part {
     }
 }
 
-fn unquoted(text: &str) -> String {
+/// A value without the quotes that make it a string.
+pub(super) fn unquoted(text: &str) -> String {
     let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
     inner.map_or_else(|| text.to_owned(), |inner| inner.replace("''", "'"))
 }

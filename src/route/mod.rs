@@ -174,7 +174,10 @@ impl Entry {
             [(number, true)] => text(number).map(|key| key::id(&key, &route.id)),
             [(number, false)] => text(number),
             several => {
-                let parts: Option<Vec<String>> = several.iter().map(|(number, _)| text(number)).collect();
+                let part = |(number, parenthesised): &(usize, bool)| {
+                    text(number).map(|text| if *parenthesised { key::unquoted(&text) } else { text })
+                };
+                let parts: Option<Vec<String>> = several.iter().map(part).collect();
                 parts.map(|parts| composite(&parts))
             }
         }

@@ -235,6 +235,7 @@ fn the_parameters_that_are_the_id_are_found_or_named() {
         ("/a/{x}/b/{id}", &["x", "id"], 2, "/a/1/b/2", Some("1,2")),
         ("/a/{x}/b/{y}/close", &["x", "y"], 2, "/a/1/b/2/close", Some("1,2")),
         ("/o/A({id})", &[], 2, "/o/A('1,2')", Some("1,2")),
+        ("/o/A({a})/B({b})", &["a", "b"], 2, "/o/A('x')/B(2)", Some("x,2")),
     ] {
         let mut found = route(path, "a");
         found.pattern = with_key(path, key, parts).unwrap();
