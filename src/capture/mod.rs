@@ -4,6 +4,7 @@
 //! The copy of the answer is bounded twice: by the limits of one answer, and by the memory that all
 //! captures share. Whatever cannot be read costs the event its record, never the event.
 
+mod answer;
 mod body;
 mod budget;
 mod identify;

@@ -2,14 +2,7 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
-
-/// Stands for a slash inside one decoded segment; no path that holds it is matched.
-const ENCODED_SLASH: char = '\0';
-/// Ends the constant of `Authors(7)` where its key is split off; no path that holds it is matched.
-const KEY_FOLLOWS: char = '\u{1}';
-/// More keys in parentheses are not looked for in one path: each doubles the ways to read it.
-const MAX_KEYS: usize = 4;
+use super::path::{self, KEY_FOLLOWS};
 
 /// A path pattern: constant segments, `{name}` segments, and `Constant({name})` segments as OData writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +32,7 @@ impl Pattern {
         let Some(rest) = text.strip_prefix('/') else {
             return Err("a path that starts with \"/\", such as \"/api/authors/{id}\"".to_owned());
         };
-        if rest.contains(['?', '#', ENCODED_SLASH, KEY_FOLLOWS]) {
+        if rest.contains(['?', '#']) || path::is_reserved(rest) {
             return Err("a path without \"?\" and \"#\"".to_owned());
         }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -201,7 +194,7 @@ impl Segment {
         if text.is_empty() {
             return Err("no empty segment (\"//\")".to_owned());
         }
-        decode(text).map(Cow::into_owned).ok_or_else(|| "UTF-8".to_owned())
+        path::decode(text).map(Cow::into_owned).ok_or_else(|| "UTF-8".to_owned())
     }
 
     fn name(&self) -> Option<&str> {
@@ -219,60 +212,4 @@ fn parameter_name(name: &str, segment: &str) -> Result<String, String> {
     } else {
         Err(format!("\"{{name}}\" of letters, digits and _; found \"{segment}\""))
     }
-}
-
-/// Brings a request's path into the form that patterns are matched in: each segment percent-decoded, one
-/// trailing slash dropped. An encoded slash stays inside its segment. `None`: no pattern can match it.
-pub(super) fn normalise(path: &str) -> Option<Cow<'_, str>> {
-    let path = match path.strip_suffix('/') {
-        Some("") | None => path,
-        Some(shorter) => shorter,
-    };
-    if path.contains([ENCODED_SLASH, KEY_FOLLOWS]) {
-        return None;
-    }
-    let path = if path.contains('%') {
-        let segments: Option<Vec<_>> = path.split('/').map(decode).collect();
-        Cow::Owned(segments?.join("/"))
-    } else {
-        Cow::Borrowed(path)
-    };
-    // The backend takes them for steps, so they are nobody's id.
-    let steps = path.contains("/.") && path.split('/').any(|segment| segment == "." || segment == "..");
-    (!steps).then_some(path)
-}
-
-fn decode(segment: &str) -> Option<Cow<'_, str>> {
-    let text = percent_decode_str(segment).decode_utf8().ok()?;
-    if text.contains([ENCODED_SLASH, KEY_FOLLOWS]) {
-        return None;
-    }
-    Some(if text.contains('/') { Cow::Owned(text.replace('/', "\0")) } else { text })
-}
-
-/// All ways to read a path in which segments may or may not hold a key in parentheses, as templates have it.
-pub(super) fn readings(path: &str) -> Vec<String> {
-    let mut readings = vec![String::new()];
-    let mut keys = 0;
-    for segment in path.split('/').skip(1) {
-        let split = segment.strip_suffix(')').and_then(|rest| rest.split_once('('));
-        let split =
-            split.filter(|(constant, key)| !constant.is_empty() && !key.is_empty() && keys < MAX_KEYS);
-        keys += usize::from(split.is_some());
-        let more = split.map(|(constant, key)| {
-            let add = |reading: &String| format!("{reading}/{constant}{KEY_FOLLOWS}/{key}");
-            readings.iter().map(add).collect::<Vec<_>>()
-        });
-        for reading in &mut readings {
-            reading.push('/');
-            reading.push_str(segment);
-        }
-        readings.extend(more.into_iter().flatten());
-    }
-    readings
-}
-
-/// A matched parameter as the client meant it.
-pub(super) fn parameter(matched: &str) -> String {
-    matched.replace(ENCODED_SLASH, "/")
 }

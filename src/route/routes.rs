@@ -1,0 +1,178 @@
+//! Which route a request falls under.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{Method, request};
+
+use super::{Pattern, Route, composite, key, method, path};
+
+/// A request that falls under a route.
+#[derive(Debug, Clone)]
+pub struct Matched {
+    /// The route.
+    pub route: Arc<Route>,
+    /// Its number, in the order of the config.
+    pub index: usize,
+    /// The id in the path, percent-decoded; `None` for the collection.
+    pub id: Option<String>,
+    /// What the backend takes the method for: that of the request, or the one that a header put in its place.
+    pub method: Method,
+    /// The method is one that gives events.
+    pub tapped: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Item,
+    Collection,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    kind: Kind,
+    index: usize,
+    /// The parameters that make up the id, and whether each stands in parentheses.
+    key: Vec<(usize, bool)>,
+}
+
+impl Entry {
+    fn id(&self, route: &Route, parameters: &[String]) -> Option<String> {
+        let text = |number: &usize| parameters.get(*number).map(|text| path::parameter(text));
+        match self.key.as_slice() {
+            [] => None,
+            [(number, true)] => text(number).map(|key| key::id(&key, &route.id)),
+            [(number, false)] => text(number),
+            several => {
+                let part = |(number, parenthesised): &(usize, bool)| {
+                    text(number).map(|text| if *parenthesised { key::unquoted(&text) } else { text })
+                };
+                let parts: Option<Vec<String>> = several.iter().map(part).collect();
+                parts.map(|parts| composite(&parts))
+            }
+        }
+    }
+}
+
+/// What one template leads to.
+#[derive(Debug, Default)]
+struct Place {
+    rank: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// All routes, most specific first: at each segment a constant beats a key in parentheses, that a parameter,
+/// and a route's own path beats the collection that another route implies.
+#[derive(Debug)]
+pub struct Routes {
+    all: Vec<Arc<Route>>,
+    router: matchit::Router<Place>,
+    /// Some template has a key split off.
+    splits: bool,
+    warnings: Vec<String>,
+}
+
+impl Routes {
+    /// Takes the routes in the order of the config.
+    ///
+    /// # Errors
+    /// Two patterns that the router cannot hold together; not seen for any pattern that parses.
+    pub fn new(routes: Vec<Route>) -> Result<Self, String> {
+        let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
+        let mut places: BTreeMap<String, Place> = BTreeMap::new();
+        let mut add = |pattern: &Pattern, entry| {
+            let place = places.entry(pattern.template()).or_default();
+            place.rank = pattern.rank();
+            place.entries.push(entry);
+        };
+        for (index, route) in routes.iter().enumerate() {
+            let item = Entry { kind: Kind::Item, index, key: route.pattern.key() };
+            add(&route.pattern, item);
+            for collection in route.pattern.collections() {
+                let implied = Entry { kind: Kind::Collection, index, key: Vec::new() };
+                add(&collection, implied);
+            }
+        }
+        let mut router = matchit::Router::new();
+        let mut warnings = Vec::new();
+        for (template, mut place) in places {
+            place.entries.sort_by_key(|entry| (entry.kind, entry.index));
+            warnings.extend(shadowed(&place.entries, &routes));
+            router.insert(&template, place).map_err(|error| format!("{template}: {error}"))?;
+        }
+        warnings.sort();
+        let splits = routes.iter().any(|route| route.pattern.is_split());
+        Ok(Self { all: routes, router, splits, warnings })
+    }
+
+    /// The route of a method and a path. Prefers, among the routes of one path, the first that takes the method.
+    pub fn classify(&self, method: &Method, path: &str) -> Option<Matched> {
+        self.find(path, |_| method.clone())
+    }
+
+    /// The same for the head of a request, which may carry a method in a header.
+    pub fn of_request(&self, head: &request::Parts) -> Option<Matched> {
+        self.find(head.uri.path(), |route| method::effective(route, head))
+    }
+
+    fn find(&self, path: &str, method: impl Fn(&Route) -> Method) -> Option<Matched> {
+        let path = path::normalise(path)?;
+        let (place, parameters) = self.place(&path)?;
+        let taking =
+            |entry: &&Entry| self.all.get(entry.index).is_some_and(|route| route.takes(&method(route)));
+        let entry = place.entries.iter().find(taking).or_else(|| place.entries.first())?;
+        let route = self.all.get(entry.index)?;
+        let method = method(route);
+        Some(Matched {
+            route: Arc::clone(route),
+            index: entry.index,
+            id: entry.id(route, &parameters),
+            tapped: route.takes(&method),
+            method,
+        })
+    }
+
+    /// The most specific template that matches, and the texts of its parameters.
+    fn place(&self, path: &str) -> Option<(&Place, Vec<String>)> {
+        let at = |path: &str| {
+            let found = self.router.at(path).ok()?;
+            Some((found.value, found.params.iter().map(|(_, text)| text.to_owned()).collect()))
+        };
+        if !self.splits || !path.contains('(') {
+            return at(path);
+        }
+        let places = path::readings(path).into_iter().filter_map(|reading| at(&reading));
+        places.min_by(|(one, _), (other, _)| one.rank.cmp(&other.rank))
+    }
+
+    /// In the order of the config.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.all.iter()
+    }
+
+    /// Routes that can never match, one sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// Entries of one path of which every method is taken by an earlier one.
+fn shadowed(entries: &[Entry], routes: &[Arc<Route>]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut taken: Vec<(&Method, usize)> = Vec::new();
+    for entry in entries {
+        let Some(route) = routes.get(entry.index) else { continue };
+        let by = |method: &Method| taken.iter().find(|(m, _)| *m == method).map(|(_, index)| *index);
+        let owners: Option<Vec<usize>> = route.methods.iter().map(by).collect();
+        let first = owners.as_ref().and_then(|owners| owners.first().copied());
+        if let Some(first) = first.and_then(|index| routes.get(index)) {
+            let what = if entry.kind == Kind::Collection { "the collection of route" } else { "route" };
+            warnings.push(format!(
+                "{what} {} ({}) is shadowed by route {} ({}): it never matches",
+                route.path, route.model.name, first.path, first.model.name
+            ));
+        }
+        taken.extend(route.methods.iter().map(|method| (method, entry.index)));
+    }
+    warnings
+}
