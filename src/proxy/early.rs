@@ -1,6 +1,6 @@
 //! Answers that come before the request's end.
 
-use http::{Method, header, request, response};
+use http::response;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v1::common::is_expect_continue_req;
 
@@ -18,14 +18,6 @@ pub(super) fn is_last(session: &mut ServerSession, response: &response::Parts) -
     let last = refused || hop::ends_connection(response);
     session.set_close_on_response_before_downstream_finish(last);
     last
-}
-
-/// Whether nothing follows the head of this answer (RFC 9112, section 6.3).
-pub(super) fn ends_with_head(request: &request::Parts, response: &response::Parts) -> bool {
-    let length = response.headers.get(header::CONTENT_LENGTH);
-    let empty = length.is_some_and(|length| length == "0")
-        && !response.headers.contains_key(header::TRANSFER_ENCODING);
-    request.method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304) || empty
 }
 
 /// Reads what is left of a request that was answered early: closing on unread bytes is a reset, and that

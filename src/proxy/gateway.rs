@@ -2,7 +2,6 @@
 //! and no failure of ours reaches the client.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -19,38 +18,15 @@ use super::downstream::Downstream;
 use super::early;
 use super::forward::{self, Client, TrustedProxies};
 use super::hop;
+use super::in_flight::InFlight;
 use super::realtime::{self, Endpoint, Realtime};
+use super::request::RequestState;
 use super::respond::Refusal;
 use super::tap::Tap;
-use super::upstream::{Needs, Upstreams};
-use crate::capture::{Begun, Capture};
+use super::upstream::Upstreams;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::route::Routes;
-
-/// Requests under way; shutting down waits for them.
-#[derive(Debug, Clone, Default)]
-pub struct InFlight(Arc<AtomicUsize>);
-
-impl InFlight {
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn enter(&self) -> InFlightGuard {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        InFlightGuard(Arc::clone(&self.0))
-    }
-}
-
-struct InFlightGuard(Arc<AtomicUsize>);
-
-impl Drop for InFlightGuard {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Everything that a request can meet.
 #[derive(Debug)]
@@ -71,27 +47,6 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// Requests under way.
     pub in_flight: InFlight,
-}
-
-/// The state of one request.
-pub struct RequestState {
-    _in_flight: InFlightGuard,
-    route: Option<usize>,
-    capture: Option<Box<Capture>>,
-    begun: Option<Begun>,
-    proxied: bool,
-    needs: Needs,
-    attempts: usize,
-    authority: Option<Arc<str>>,
-    sent: Option<Instant>,
-    /// The answer came early, and the connection ends with it.
-    parting: bool,
-}
-
-impl std::fmt::Debug for RequestState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RequestState").field("route", &self.route).finish_non_exhaustive()
-    }
 }
 
 impl Gateway {
@@ -188,18 +143,7 @@ impl ProxyHttp for Gateway {
     type CTX = RequestState;
 
     fn new_ctx(&self) -> RequestState {
-        RequestState {
-            _in_flight: self.in_flight.enter(),
-            route: None,
-            capture: None,
-            begun: None,
-            proxied: false,
-            needs: Needs::default(),
-            attempts: 0,
-            authority: None,
-            sent: None,
-            parting: false,
-        }
+        RequestState::new(&self.in_flight)
     }
 
     /// No module: answers pass as they are.
@@ -304,7 +248,7 @@ impl ProxyHttp for Gateway {
             return Ok(());
         }
         let bodiless = is_bodiless(&session.req_header().method, response);
-        if state.parting && early::ends_with_head(session.req_header(), response) {
+        if state.parting && bodiless {
             part(&session.downstream_session);
         }
         hop::strip(response);

@@ -7,9 +7,9 @@ mod method;
 mod path;
 mod pattern;
 mod pointer;
-mod routes;
 #[cfg(test)]
 mod property_tests;
+mod routes;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -10,9 +10,9 @@ use super::*;
 const METHODS: [Method; 3] = [Method::GET, Method::POST, Method::PUT];
 const PATTERN_SEGMENTS: [&str; 14] =
     ["a", "a", "b", "%61", "%C3%A9", "é", "a%2Fb", "%7Bid%7D", "*", ":a", "{id}", "{id}", "{x}", "{y}"];
-const PATH_SEGMENTS: [&str; 21] = [
+const PATH_SEGMENTS: [&str; 23] = [
     "a", "a", "b", "b", "7", "%61", "%C3%A9", "é", "a%2Fb", "%2f", "%", "%4", "%zz", "%FF", "%00", "\0", "",
-    ".", "*", ":a", "{id}",
+    ".", "%2e.", "...", "*", ":a", "{id}",
 ];
 
 /// A route as it is written: its pattern, its methods, and whether its reads give events.
@@ -66,6 +66,9 @@ fn decoded(segment: &str) -> Option<String> {
 fn model(written: &[Written], method: &Method, path: &str) -> Option<(usize, Option<String>, bool)> {
     let path = path.strip_suffix('/').filter(|shorter| !shorter.is_empty()).unwrap_or(path);
     let path: Vec<String> = path.strip_prefix('/')?.split('/').map(decoded).collect::<Option<_>>()?;
+    if path.iter().any(|segment| segment == "." || segment == "..") {
+        return None;
+    }
     let mut candidates = Vec::new();
     for (number, (pattern, methods, reads)) in written.iter().enumerate() {
         let tapped = methods.contains(method) || (*reads && *method == Method::GET);

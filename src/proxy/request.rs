@@ -1,0 +1,52 @@
+//! What is remembered of a request from callback to callback.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::in_flight::{InFlight, InFlightGuard};
+use super::upstream::Needs;
+use crate::capture::{Begun, Capture};
+
+/// The state of one request.
+pub struct RequestState {
+    _in_flight: InFlightGuard,
+    /// The number of its route.
+    pub(super) route: Option<usize>,
+    /// Until the answer has ended.
+    pub(super) capture: Option<Box<Capture>>,
+    /// When it was first handed to the backend, if it is captured.
+    pub(super) begun: Option<Begun>,
+    /// It is the backend's, not ours.
+    pub(super) proxied: bool,
+    pub(super) needs: Needs,
+    pub(super) attempts: usize,
+    /// The server that was chosen.
+    pub(super) authority: Option<Arc<str>>,
+    pub(super) sent: Option<Instant>,
+    /// The answer came early, and the connection ends with it.
+    pub(super) parting: bool,
+}
+
+impl RequestState {
+    pub(super) fn new(in_flight: &InFlight) -> Self {
+        Self {
+            _in_flight: in_flight.enter(),
+            route: None,
+            capture: None,
+            begun: None,
+            proxied: false,
+            needs: Needs::default(),
+            attempts: 0,
+            authority: None,
+            sent: None,
+            parting: false,
+        }
+    }
+}
+
+impl fmt::Debug for RequestState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestState").field("route", &self.route).finish_non_exhaustive()
+    }
+}
