@@ -21,6 +21,7 @@ mod early;
 mod flarchitect;
 mod flask;
 mod frames;
+mod fuzz;
 mod handshake;
 mod harness;
 mod http;

@@ -1,0 +1,145 @@
+//! Any bytes behind a handshake: the connection goes on or is closed, what leaves it are whole frames, and
+//! it ends when its client does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use restcast::dialect::{self, Constructor};
+use restcast::hub::{Hub, OutboxLimits};
+use restcast::identity::Identity;
+use restcast::message::{Encode, Turn};
+use restcast::transport::{Limits, WebSocket};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+const GREETING: &[u8] = b"HTTP/1.1 101\r\n\r\n";
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// In virtual time.
+const FOREVER: Duration = Duration::from_hours(1);
+
+/// How a run goes: the first line of the input, `DIALECT MAX-MESSAGE CHUNK`.
+struct Settings {
+    dialect: Constructor,
+    max_message: usize,
+    chunk: usize,
+}
+
+impl Settings {
+    fn read(line: &[u8]) -> Self {
+        let line = String::from_utf8_lossy(line);
+        let mut words = line.split(' ');
+        let named = words.next().and_then(dialect::find).or_else(|| dialect::find("echo"));
+        let mut number =
+            |limit| words.next().and_then(|word| word.parse::<usize>().ok()).unwrap_or(1) % limit;
+        Self {
+            dialect: named.expect("there is an echo").1,
+            max_message: number(1 << 20),
+            chunk: number(100_000).max(1),
+        }
+    }
+
+    /// The client closes its side without waiting for answers.
+    fn hangs_up(&self) -> bool {
+        self.chunk.is_multiple_of(3)
+    }
+
+    /// The first piece comes together with the handshake.
+    fn is_early(&self) -> bool {
+        !self.chunk.is_multiple_of(2)
+    }
+}
+
+/// The input is a line of settings and what the client sends.
+pub fn run(data: &[u8]) {
+    let (line, sent) = super::split(data, b"\n");
+    let settings = Settings::read(line);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let got = runtime.block_on(connection(&settings, sent));
+    let frames = got.strip_prefix(GREETING).expect("the greeting comes first");
+    let half = check_frames(frames, settings.max_message);
+    assert!(half == b"" || settings.hangs_up(), "half a frame: {half:?}");
+}
+
+/// Sends everything, and returns all that came back until the end.
+async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
+    let dialect = (settings.dialect)();
+    let hub = Arc::new(Hub::new(vec![Arc::clone(&dialect) as Arc<dyn Encode>], 1));
+    let (client, server) = tokio::io::duplex(settings.chunk.clamp(16, 4096));
+    let (early, later) = sent.split_at(if settings.is_early() { settings.chunk.min(sent.len()) } else { 0 });
+    let limits = Limits {
+        max_message: settings.max_message,
+        ping_interval: PING_INTERVAL,
+        outbox: OutboxLimits { frames: 10, bytes: 10_000 },
+    };
+    let socket = WebSocket::new(server, early.to_vec(), Bytes::from_static(GREETING), limits);
+    let mut subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
+    let mut turn = Turn::default();
+    let conversation = dialect.open(&Request::new(()).into_parts().0, &mut turn);
+    turn.commands.into_iter().for_each(|command| subscriber.handle(command));
+    let both = async { tokio::join!(socket.run(conversation, subscriber), talk(client, later, settings)).1 };
+    let got = tokio::time::timeout(FOREVER, both).await.expect("the connection never ends");
+    assert_eq!(hub.connections(), 0);
+    got
+}
+
+async fn talk(client: DuplexStream, sent: &[u8], settings: &Settings) -> Vec<u8> {
+    let (mut reading, mut writing) = tokio::io::split(client);
+    let send = async {
+        for chunk in sent.chunks(settings.chunk) {
+            // Whoever was closed is not listened to for ever.
+            if writing.write_all(chunk).await.is_err() {
+                return;
+            }
+        }
+        if !settings.hangs_up() {
+            // Virtual time goes on only when nothing else does.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        drop(writing.shutdown().await);
+    };
+    let mut got = Vec::new();
+    let receive = async {
+        // An end without a close frame is one too.
+        drop(reading.read_to_end(&mut got).await);
+    };
+    tokio::join!(send, receive);
+    got
+}
+
+/// Frames of a server (RFC 6455, section 5), none behind a close frame; returns what is no whole one.
+fn check_frames(mut rest: &[u8], max_message: usize) -> &[u8] {
+    while let Some((first, payload, behind)) = frame(rest) {
+        let length = payload.len();
+        match first {
+            0x81 => assert!(std::str::from_utf8(payload).is_ok() && length <= max_message),
+            0x82 => assert!(length <= max_message),
+            0x89 | 0x8A => assert!(length <= 125),
+            0x88 => {
+                assert!(behind.is_empty(), "{behind:?} behind the close frame");
+                assert!(length == 0 || (2..=125).contains(&length));
+                let code = payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
+                let may_be_sent = |code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+                assert!(code.is_none_or(may_be_sent), "{code:?}");
+            }
+            other => panic!("frame {other:#x}"),
+        }
+        rest = behind;
+    }
+    rest
+}
+
+/// The first byte of the first frame, its payload, and what is behind it.
+fn frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<2>()?;
+    let (length, rest) = match head[1] {
+        126 => {
+            rest.split_first_chunk().map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))?
+        }
+        127 => rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest))?,
+        short => (u64::from(short), rest),
+    };
+    let (payload, behind) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    Some((head[0], payload, behind))
+}
