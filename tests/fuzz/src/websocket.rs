@@ -21,6 +21,7 @@ const FOREVER: Duration = Duration::from_hours(1);
 /// How a run goes: the first line of the input, `DIALECT MAX-MESSAGE CHUNK`.
 struct Settings {
     dialect: Constructor,
+    echoes: bool,
     max_message: usize,
     chunk: usize,
 }
@@ -30,13 +31,10 @@ impl Settings {
         let line = String::from_utf8_lossy(line);
         let mut words = line.split(' ');
         let named = words.next().and_then(dialect::find).or_else(|| dialect::find("echo"));
+        let (name, dialect) = named.expect("there is an echo");
         let mut number =
             |limit| words.next().and_then(|word| word.parse::<usize>().ok()).unwrap_or(1) % limit;
-        Self {
-            dialect: named.expect("there is an echo").1,
-            max_message: number(1 << 20),
-            chunk: number(100_000).max(1),
-        }
+        Self { dialect, echoes: name == "echo", max_message: number(1 << 20), chunk: number(100_000).max(1) }
     }
 
     /// The client closes its side without waiting for answers.
@@ -60,6 +58,9 @@ pub fn run(data: &[u8]) {
     let frames = got.strip_prefix(GREETING).expect("the greeting comes first");
     let half = check_frames(frames, settings.max_message);
     assert!(half == b"" || settings.hangs_up(), "half a frame: {half:?}");
+    if settings.echoes && !settings.hangs_up() {
+        assert_eq!(messages(frames), model(sent, settings.max_message));
+    }
 }
 
 /// Sends everything, and returns all that came back until the end.
@@ -133,13 +134,78 @@ fn check_frames(mut rest: &[u8], max_message: usize) -> &[u8] {
 /// The first byte of the first frame, its payload, and what is behind it.
 fn frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<2>()?;
-    let (length, rest) = match head[1] {
+    let (length, rest) = length(head[1], rest)?;
+    let (payload, behind) = rest.split_at_checked(length)?;
+    Some((head[0], payload, behind))
+}
+
+/// The length of a payload, and what is behind it.
+fn length(short: u8, rest: &[u8]) -> Option<(usize, &[u8])> {
+    let (length, rest) = match short {
         126 => {
-            rest.split_first_chunk().map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))?
+            let (length, rest) = rest.split_first_chunk()?;
+            (u64::from(u16::from_be_bytes(*length)), rest)
         }
-        127 => rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest))?,
-        short => (u64::from(short), rest),
+        127 => {
+            let (length, rest) = rest.split_first_chunk()?;
+            (u64::from_be_bytes(*length), rest)
+        }
+        _ => (u64::from(short), rest),
     };
-    let (payload, behind) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    Some((usize::try_from(length).ok()?, rest))
+}
+
+/// Text and binary messages: opcode and payload.
+type Messages = Vec<(u8, Vec<u8>)>;
+
+fn messages(mut frames: &[u8]) -> Messages {
+    let mut messages = Messages::new();
+    while let Some((first, payload, behind)) = frame(frames) {
+        if matches!(first, 0x81 | 0x82) {
+            messages.push((first & 0x0F, payload.to_vec()));
+        }
+        frames = behind;
+    }
+    messages
+}
+
+/// The messages that a client has sent before it closed or broke the protocol, read frame by frame.
+fn model(mut sent: &[u8], max_message: usize) -> Messages {
+    let mut messages = Messages::new();
+    let mut open: Option<(u8, Vec<u8>)> = None;
+    while let Some((first, payload, behind)) = clients_frame(sent) {
+        let (last, opcode) = (first & 0x80 != 0, first & 0x0F);
+        match (opcode, &mut open) {
+            // A PING or PONG may stand between fragments.
+            (9 | 10, _) if last && payload.len() <= 125 => {}
+            (0, Some((_, begun))) => begun.extend(payload),
+            (1 | 2, None) => open = Some((opcode, payload)),
+            _ => return messages,
+        }
+        if first & 0x70 != 0 || open.as_ref().is_some_and(|(_, payload)| payload.len() > max_message) {
+            return messages;
+        }
+        if last && opcode < 8 {
+            let message = open.take();
+            let is_readable =
+                |(kind, payload): &(u8, Vec<u8>)| *kind == 2 || std::str::from_utf8(payload).is_ok();
+            if !message.as_ref().is_none_or(is_readable) {
+                return messages;
+            }
+            messages.extend(message);
+        }
+        sent = behind;
+    }
+    messages
+}
+
+/// The first byte of the first frame, its payload without the mask, and what is behind it; `None` if it is not
+/// whole, or not masked.
+fn clients_frame(bytes: &[u8]) -> Option<(u8, Vec<u8>, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<2>()?;
+    let (length, rest) = length(head[1].checked_sub(0x80)?, rest)?;
+    let (mask, rest) = rest.split_first_chunk::<4>()?;
+    let (payload, behind) = rest.split_at_checked(length)?;
+    let payload = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
     Some((head[0], payload, behind))
 }
