@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, StatusCode, Version, header, request};
+use http::{Method, Version, header, request};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::http::ServerSession;
@@ -17,6 +17,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 use super::downstream::Downstream;
 use super::early;
 use super::forward::{self, Client, TrustedProxies};
+use super::head;
 use super::hop;
 use super::in_flight::InFlight;
 use super::realtime::{self, Endpoint, Realtime};
@@ -73,16 +74,16 @@ impl Gateway {
     }
 
     fn begin(&self, session: &Session, state: &mut RequestState) {
-        let head: &request::Parts = session.req_header();
+        let request: &request::Parts = session.req_header();
         state.proxied = true;
         // Any other upgrade, such as the h2c that HTTP/2 clients offer, is not forwarded.
-        let upgrade = realtime::is_upgrade(head);
-        state.needs.streaming = upgrade || accepts_event_stream(head);
-        let Some(matched) = self.routes.of_request(head) else { return };
+        let upgrade = realtime::is_upgrade(request);
+        state.needs.streaming = upgrade || head::accepts_event_stream(request);
+        let Some(matched) = self.routes.of_request(request) else { return };
         state.route = Some(matched.index);
-        let handshake = upgrade && head.method == Method::GET;
+        let handshake = upgrade && request.method == Method::GET;
         if matched.tapped && !handshake {
-            state.capture = Some(Box::new(self.tap.begin(matched, head)));
+            state.capture = Some(Box::new(self.tap.begin(matched, request)));
         }
     }
 
@@ -95,34 +96,11 @@ impl Gateway {
     }
 }
 
-/// An answer that is over with its head: pingora calls no body filter for it.
-pub(super) fn is_bodiless(method: &Method, response: &ResponseHeader) -> bool {
-    let mut lengths = response.headers.get_all(header::CONTENT_LENGTH).iter().peekable();
-    let empty = lengths.peek().is_some() && lengths.all(|length| length == "0");
-    let chunked = response.headers.contains_key(header::TRANSFER_ENCODING);
-    *method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304) || (empty && !chunked)
-}
-
-fn accepts_event_stream(head: &request::Parts) -> bool {
-    let accept = head.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/event-stream"))
-}
-
-/// Such a client knows neither chunks nor interim answers.
-fn is_http_1_0(session: &Session) -> bool {
-    session.req_header().version < Version::HTTP_11
-}
-
 fn downstream(session: &ServerSession) -> Option<&Downstream> {
     match session {
         ServerSession::H1(session) => (**session.stream()).as_any().downcast_ref(),
         ServerSession::H2(_) | ServerSession::Subrequest(_) | ServerSession::Custom(_) => None,
     }
-}
-
-/// Whether the final answer is still to come; after 101 there is none.
-fn is_interim(answer: &ResponseHeader) -> bool {
-    answer.status.is_informational() && answer.status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// Answers in the backend's place.
@@ -162,7 +140,7 @@ impl ProxyHttp for Gateway {
         if state.needs.streaming {
             session.downstream_session.set_read_timeout(None);
         }
-        if is_http_1_0(session) {
+        if head::is_http_1_0(session.req_header()) {
             session.downstream_session.set_ignore_info_resp(true);
         }
         Ok(false)
@@ -247,12 +225,14 @@ impl ProxyHttp for Gateway {
         if interim {
             return Ok(());
         }
-        let bodiless = is_bodiless(&session.req_header().method, response);
+        let bodiless = head::is_bodiless(&session.req_header().method, response);
         if state.parting && bodiless {
             part(&session.downstream_session);
         }
         hop::strip(response);
-        if is_http_1_0(session) && response.remove_header(&header::TRANSFER_ENCODING).is_some() {
+        if head::is_http_1_0(session.req_header())
+            && response.remove_header(&header::TRANSFER_ENCODING).is_some()
+        {
             session.downstream_session.set_keepalive(None);
         }
         if let (Some(date), Some(downstream)) =
@@ -308,7 +288,7 @@ impl ProxyHttp for Gateway {
             tracing::warn!(%method, path, upstream, status, error = error.etype().as_str(), "request failed");
         }
         session.downstream_session.set_keepalive(None);
-        let answered = session.response_written().is_some_and(|answer| !is_interim(answer));
+        let answered = session.response_written().is_some_and(|answer| !head::is_interim(answer));
         if let Some(refusal) = refusal.filter(|_| !answered)
             && let Err(error) = refusal.send(&mut session.downstream_session).await
         {

@@ -5,6 +5,7 @@ mod downstream;
 mod early;
 mod forward;
 mod gateway;
+mod head;
 mod hop;
 mod in_flight;
 mod realtime;

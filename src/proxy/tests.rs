@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, request};
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::forward::{self, Client};
-use super::gateway::is_bodiless;
+use super::head::is_bodiless;
 use super::upstream::Needs;
 use super::{HostHeader, ServerAddress, Tap, TrustedProxies, UpstreamConfig, Upstreams, realtime, site};
 use crate::broker::{Memory, Publisher};

@@ -1,0 +1,26 @@
+//! What heads of requests and answers say.
+
+use http::{Method, StatusCode, Version, header, request, response};
+
+/// An answer that is over with its head: pingora calls no body filter for it.
+pub(super) fn is_bodiless(method: &Method, response: &response::Parts) -> bool {
+    let mut lengths = response.headers.get_all(header::CONTENT_LENGTH).iter().peekable();
+    let empty = lengths.peek().is_some() && lengths.all(|length| length == "0");
+    let chunked = response.headers.contains_key(header::TRANSFER_ENCODING);
+    *method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304) || (empty && !chunked)
+}
+
+pub(super) fn accepts_event_stream(request: &request::Parts) -> bool {
+    let accept = request.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+}
+
+/// Such a client knows neither chunks nor interim answers.
+pub(super) fn is_http_1_0(request: &request::Parts) -> bool {
+    request.version < Version::HTTP_11
+}
+
+/// Whether the final answer is still to come; after 101 there is none.
+pub(super) fn is_interim(answer: &response::Parts) -> bool {
+    answer.status.is_informational() && answer.status != StatusCode::SWITCHING_PROTOCOLS
+}
