@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
 use pingora::protocols::http::authority::raw_target_authority;
@@ -33,8 +33,12 @@ pub(super) struct Client<'a> {
     pub(super) trusted: &'a TrustedProxies,
 }
 
-/// Why a request is not forwarded: the backend would get another one than the client sent.
+/// Why a request is not forwarded: it asks for a tunnel, or the backend would get another one than the
+/// client sent.
 pub(super) fn refusal(head: &RequestHeader) -> Option<Refusal> {
+    if head.method == Method::CONNECT {
+        return Some(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "no tunnel is opened here"));
+    }
     // pingora frames the body anew, as chunked and nothing else (RFC 9112, section 6.1).
     let mut codings = hop::tokens(&head.headers, &header::TRANSFER_ENCODING);
     let chunked = |coding: &str| coding.eq_ignore_ascii_case("chunked");

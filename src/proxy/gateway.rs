@@ -129,11 +129,11 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, state: &mut RequestState) -> pingora::Result<bool> {
         session.downstream_session.set_pipelining_enabled(true);
-        if self.serve_endpoint(session).await? {
-            return Ok(true);
-        }
         if let Some(refusal) = forward::refusal(session.req_header()) {
             return refuse(session, &refusal).await;
+        }
+        if self.serve_endpoint(session).await? {
+            return Ok(true);
         }
         self.begin(session, state);
         state.needs.uploading = !session.is_body_empty();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora::apps::ServerApp;
+use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::listeners::{ListenerConfig, Listeners};
 use pingora::protocols::Stream;
 use pingora::protocols::l4::stream::L4BufferSettings;
@@ -79,6 +79,10 @@ pub fn proxy_service(gateway: Gateway, threads: usize, addresses: &[SocketAddr])
     let patience = gateway.upstreams.read_timeout();
     let conf = ServerConf { threads, ..ServerConf::default() };
     let mut proxy = HttpProxy::new(gateway, Arc::new(conf));
+    // So that the refusal of CONNECT is ours, like the others; see `forward::refusal`.
+    let mut options = HttpServerOptions::default();
+    options.allow_connect_method_proxying = true;
+    proxy.server_options = Some(options);
     proxy.handle_init_modules();
     let front = Front { proxy: Arc::new(proxy), patience };
     Listener(Box::new(Service::with_listeners("proxy".to_owned(), listeners(addresses), front)))

@@ -26,6 +26,7 @@ mod handshake;
 mod harness;
 mod http;
 mod lifecycle;
+mod limits;
 mod live_page;
 mod origin;
 mod proxy;
