@@ -130,6 +130,7 @@ impl ProxyHttp for Gateway {
     async fn request_filter(&self, session: &mut Session, state: &mut RequestState) -> pingora::Result<bool> {
         session.downstream_session.set_pipelining_enabled(true);
         if let Some(refusal) = forward::refusal(session.req_header()) {
+            session.downstream_session.set_keepalive(None);
             return refuse(session, &refusal).await;
         }
         if self.serve_endpoint(session).await? {

@@ -121,6 +121,8 @@ fn a_tunnel_is_refused_like_anything_else() {
         let mut client = Wire::connect(proxy.address);
         let answer = client.send(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n")).answer();
         assert_eq!((answer.status, answer.header("content-type")), (405, Some("application/json")));
+        // What the client sends into its tunnel must not be taken for requests.
+        assert_eq!((answer.header("connection"), client.rest().as_str()), (Some("close"), ""));
     }
     assert!(origin.requests().is_empty());
 }

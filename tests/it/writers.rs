@@ -267,6 +267,29 @@ fn a_put_that_was_sent_again_gives_one_event() {
     assert_eq!(proxy.metric(UNCERTAIN), 0.0);
 }
 
+/// pingora repeats what may be repeated (RFC 9110, section 9.2.2), and only where the backend may have hung
+/// up before it saw anything.
+#[test]
+fn a_request_is_sent_again_only_if_it_may_be_and_its_connection_was_used_before() {
+    let ends: [fn(Wire); 2] = [drop, Wire::reset];
+    for (method, repeatable) in [("POST", false), ("PATCH", false), ("PUT", true), ("DELETE", true)] {
+        for (good, end) in [(0, ends[0]), (0, ends[1]), (1, ends[0]), (1, ends[1])] {
+            let (address, got) = breaking(good, end);
+            let proxy = Proxy::start(address);
+            let mut writer = Wire::connect(proxy.address);
+            let write = POST.replacen("POST", method, 1);
+            for _ in 0..good {
+                assert_eq!(writer.send(&write).answer().status, 200);
+            }
+            let again = repeatable && good == 1;
+            let status = writer.send(&write).answer().status;
+            let sent = got.try_iter().count();
+            let expected = (if again { 200 } else { 502 }, good + 1 + usize::from(again));
+            assert_eq!((status, sent), expected, "{method} after {good}");
+        }
+    }
+}
+
 #[test]
 fn an_answer_that_breaks_off_still_says_what_was_written() {
     let head = "HTTP/1.1 201 Created\r\nLocation: /api/authors/9\r\n";
