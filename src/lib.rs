@@ -45,6 +45,7 @@
 //! | [`demo`] | what the sample backend answers | api |
 //! | [`proxy`] | the only folder that knows pingora | all above |
 //! | [`config`] | `proxy.toml` | the parts' own config types |
+//! | [`explain`] | the tap without a proxy | app, capture, config |
 //! | [`app`], [`cli`] | putting it together | everything |
 //!
 //! A test (`tests/it/architecture.rs`) holds these rules, and that everything above [`broker`], and
@@ -79,6 +80,7 @@ pub mod config;
 pub mod demo;
 pub mod dialect;
 pub mod event;
+pub mod explain;
 pub mod hub;
 pub mod identity;
 pub mod message;

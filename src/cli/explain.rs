@@ -1,21 +1,18 @@
-//! `restcast explain`: the tap's own code, fed by hand.
+//! `restcast explain`: an exchange as options, and the verdict as text.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use uuid::Uuid;
 
 use super::ConfigFile;
-use crate::app;
-use crate::capture::{Capture, Outcome, Verdict};
+use crate::capture::Outcome;
 use crate::config::Config;
 use crate::dialect;
 use crate::event::{Audience, Event, Position};
+use crate::explain::{Ending, Exchange, verdict};
 use crate::message::Publication;
 
 #[derive(Debug, Args)]
@@ -36,6 +33,9 @@ pub(super) struct Options {
     /// A header of the answer, such as 'Location: /api/authors/7'; may be repeated.
     #[arg(long = "answer-header", value_name = "NAME: VALUE", value_parser = parse_header)]
     answer_headers: Vec<(HeaderName, HeaderValue)>,
+    /// How the exchange ends.
+    #[arg(long, value_enum, default_value = "whole")]
+    ending: Ending,
     /// As if another write to the same record had been under way at the same time.
     #[arg(long)]
     overlapping: bool,
@@ -57,39 +57,33 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
-    let mut request = Request::builder().method(options.method.clone()).uri(&options.path);
-    if let Some(headers) = request.headers_mut() {
-        headers.extend(options.headers.iter().cloned());
-    }
-    let (request, ()) = request.body(()).context("not a request path")?.into_parts();
-    let mut page = vec![format!("{} {}", request.method, request.uri.path())];
-    let Some(matched) = config.routes.of_request(&request) else {
+    let exchange = exchange(options)?;
+    let mut page = vec![format!("{} {}", exchange.request.method, exchange.request.uri.path())];
+    let Some(matched) = config.routes.of_request(&exchange.request) else {
         page.push("  no route matches: nothing is published".to_owned());
         return Ok(lines(&page));
     };
     let part = matched.id.as_ref().map_or("its collection".to_owned(), |id| format!("id {id}"));
     page.push(format!("  route     {} ({part})", matched.route.path));
     page.push(format!("  model     {}", matched.route.model.name));
-    if !matched.tapped {
+    let Some(verdict) = verdict(config, &exchange) else {
         page.push(format!("  {} requests to this route give no events", matched.method));
         return Ok(lines(&page));
-    }
-    let limits = app::capture_limits(&config.tap);
-    let route = Arc::clone(&matched.route);
-    let mut verdict = answer(Capture::begin(matched, &request, limits), options)?.read_with(config);
-    verdict.mark_overlapping(|_, _| options.overlapping);
+    };
     page.push(format!("  outcome   {}", meaning(verdict.outcome)));
-    page.extend(verdict.reason.map(|reason| format!("  because   {}", reason.sentence(&route))));
+    page.extend(verdict.reason.map(|reason| format!("  because   {}", reason.sentence(&matched.route))));
     if let Some(event) = verdict.event {
         describe(event, config, &mut page);
     }
     Ok(lines(&page))
 }
 
-/// A capture that has seen the answer of the options.
-struct Answered(Capture);
-
-fn answer(mut capture: Capture, options: &Options) -> anyhow::Result<Answered> {
+fn exchange(options: &Options) -> anyhow::Result<Exchange> {
+    let mut request = Request::builder().method(options.method.clone()).uri(&options.path);
+    if let Some(headers) = request.headers_mut() {
+        headers.extend(options.headers.iter().cloned());
+    }
+    let (request, ()) = request.body(()).context("not a request path")?.into_parts();
     let body = match &options.body {
         Some(path) => std::fs::read(path).with_context(|| path.display().to_string())?,
         None => Vec::new(),
@@ -99,20 +93,12 @@ fn answer(mut capture: Capture, options: &Options) -> anyhow::Result<Answered> {
         Method::DELETE if body.is_empty() => StatusCode::NO_CONTENT,
         _ => StatusCode::OK,
     });
-    let mut headers: HeaderMap = options.answer_headers.iter().cloned().collect();
-    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    capture.attempt();
-    capture.request_sent();
-    capture.response_head(status, &headers);
-    capture.response_chunk(&body);
-    Ok(Answered(capture))
-}
-
-impl Answered {
-    #[expect(clippy::disallowed_methods, reason = "the command line is the shell")]
-    fn read_with(self, config: &Config) -> Verdict {
-        Box::new(self.0).finish(true, SystemTime::now(), Uuid::now_v7()).read(&config.routes)
+    let mut headers: HeaderMap = HeaderMap::new();
+    for (name, value) in &options.answer_headers {
+        headers.append(name, value.clone());
     }
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    Ok(Exchange { request, status, headers, body, ending: options.ending, overlapping: options.overlapping })
 }
 
 fn meaning(outcome: Outcome) -> &'static str {

@@ -25,9 +25,10 @@ const MODULES: &[(&str, &str)] = &[
         "app",
         "event identity message route capture hub dialect metrics broker transport api demo proxy config",
     ),
+    ("explain", "capture config app"),
     (
         "cli",
-        "event identity message route capture hub dialect metrics broker transport api demo proxy config app",
+        "explain event identity message route capture hub dialect metrics broker transport api demo proxy config app",
     ),
     ("lib", ""),
     ("main", ""),

@@ -25,7 +25,7 @@ const LITTLE_PATIENCE: Duration = Duration::from_millis(100);
 const ENOUGH: usize = 5;
 
 /// What every proxy of the suite has besides a sheet's own tables.
-const TABLES: &str = "[[endpoint]]\npath = \"/events\"\ndialect = \"canonical\"\n\
+pub const TABLES: &str = "[[endpoint]]\npath = \"/events\"\ndialect = \"canonical\"\n\
                       [[route]]\npath = \"/fence/{id}\"\nmodel = \"fence\"\n";
 
 /// A proxy, its backend and a reader of everything.
@@ -155,7 +155,7 @@ impl Judge {
         self.reader.0.get_ref().set_read_timeout(Some(patience)).unwrap();
         loop {
             match self.reader.0.read() {
-                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Text(text)) => return Some(Event::read(&text)),
                 Ok(_) => {}
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(error) => panic!("the reader is gone: {error}"),
@@ -225,6 +225,7 @@ fn fence(number: usize) -> Row {
         steps: STANDARD.iter().map(|step| Step::read(step)).collect(),
         client: Client::Gone,
         expected: Expected { events: Vec::new(), outcomes: Vec::new(), record: None },
+        endings: Vec::new(),
         limit: None,
     }
 }
@@ -265,8 +266,12 @@ fn compare_events(row: &Row, events: &[Event], faults: &mut Faults) {
 }
 
 impl Event {
+    pub fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
+    }
+
     /// One line for each item: `update book 7 record`, and what else there is to say.
-    fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let mut extra = String::new();
         if let Some(action) = &self.action {
             extra.push_str(&format!(" action={action}"));

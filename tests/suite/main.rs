@@ -18,6 +18,7 @@
 
 mod coding;
 mod end;
+mod explain;
 #[path = "../it/harness.rs"]
 #[expect(unused_imports, reason = "shared with the black-box tests")]
 mod harness;
@@ -37,6 +38,7 @@ mod text;
 use std::process::ExitCode;
 use std::thread;
 
+use explain::Explainer;
 use judge::Judge;
 use report::{Group, Judged};
 use row::{Row, Sheet};
@@ -78,24 +80,24 @@ fn run(filter: &str) -> Vec<Group> {
 
 fn judge(sheet: &Sheet) -> Group {
     let share = sheet.rows.len().div_ceil(SHARES);
-    let batch = if sheet.rows.len() > 10 * BATCH { BATCH } else { 1 };
     let rows = thread::scope(|scope| {
         let shares: Vec<_> = sheet.rows.chunks(share).collect();
-        let judges = shares.into_iter().map(|rows| scope.spawn(move || judge_share(sheet, rows, batch)));
+        let judges = shares.into_iter().map(|rows| scope.spawn(move || judge_share(sheet, rows)));
         let judges: Vec<_> = judges.collect();
         judges.into_iter().flat_map(|judge| judge.join().unwrap()).collect()
     });
     Group { title: sheet.title.clone(), rows }
 }
 
-fn judge_share(sheet: &Sheet, rows: &[Row], batch: usize) -> Vec<Judged> {
+fn judge_share(sheet: &Sheet, rows: &[Row]) -> Vec<Judged> {
     let mut judge = Judge::new(&sheet.upstream, &sheet.config);
+    let explainer = Explainer::new(sheet);
     let mut judged = Vec::new();
-    for rows in rows.chunks(batch) {
-        let faults = judge.batch(rows);
-        let of_row =
-            |(row, faults): (&Row, _)| Judged { name: row.name.clone(), faults, limit: row.limit.clone() };
-        judged.extend(rows.iter().zip(faults).map(of_row));
+    for rows in rows.chunks(if sheet.is_product { BATCH } else { 1 }) {
+        for (row, mut faults) in rows.iter().zip(judge.batch(rows)) {
+            faults.extend(if sheet.is_product { explainer.function(row) } else { explainer.command(row) });
+            judged.push(Judged { name: row.name.clone(), faults, limit: row.limit.clone() });
+        }
     }
     judged
 }

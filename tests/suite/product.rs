@@ -50,7 +50,7 @@ struct Status {
     /// The bodies that such an answer can have; empty: all.
     #[serde(default)]
     bodies: Vec<String>,
-    /// Methods for which it leaves open whether anything was done.
+    /// Operations of which it leaves open whether they were done.
     #[serde(default)]
     in_doubt_for: Vec<String>,
     /// Its location names the record.
@@ -120,7 +120,7 @@ pub fn sheet() -> Sheet {
             }
         }
     }
-    Sheet { title: product.title, upstream: String::new(), config: product.config, rows }
+    Sheet { title: product.title, upstream: String::new(), config: product.config, is_product: true, rows }
 }
 
 impl Status {
@@ -177,6 +177,7 @@ impl Parts<'_> {
             steps: STANDARD.iter().map(|step| Step::read(step)).collect(),
             client: Client::Direct,
             expected: self.expected(),
+            endings: vec!["whole".to_owned()],
             limit: body.limit.clone().filter(|_| method.name != "HEAD"),
         })
     }
@@ -186,7 +187,7 @@ impl Parts<'_> {
         if method.operation.is_empty() {
             return Expected { events: Vec::new(), outcomes: Vec::new(), record: None };
         }
-        let doubted = status.in_doubt_for.contains(&method.name);
+        let doubted = status.in_doubt_for.contains(&method.operation);
         let tells = if doubted { Tells::Doubt } else { method.tells.min(status.tells) };
         let (word, outcome) = match tells {
             Tells::Nothing => {

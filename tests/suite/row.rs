@@ -43,10 +43,18 @@ struct RowText {
     events: Vec<String>,
     outcome: Option<String>,
     record: Option<String>,
+    /// How each exchange ends, for `restcast explain`: whole, cut, lost, unsent, or half: the end of the
+    /// connection came too early, and nothing tells.
+    #[serde(default = "whole")]
+    ending: String,
     limit: Option<String>,
     /// The row stands for one of each of these: `{name}` in its texts is the value.
     #[serde(default)]
     each: BTreeMap<String, Vec<String>>,
+}
+
+fn whole() -> String {
+    "whole".to_owned()
 }
 
 /// How the end of an answer's body is told.
@@ -85,6 +93,8 @@ pub struct Sheet {
     pub title: String,
     pub upstream: String,
     pub config: String,
+    /// Its rows are many, and each has a path of its own.
+    pub is_product: bool,
     pub rows: Vec<Row>,
 }
 
@@ -96,6 +106,8 @@ pub struct Row {
     pub steps: Vec<Step>,
     pub client: Client,
     pub expected: Expected,
+    /// How each of its exchanges ends; [`crate::explain`] reads it.
+    pub endings: Vec<String>,
     /// Why it cannot pass, where the README says so.
     pub limit: Option<String>,
 }
@@ -165,8 +177,7 @@ impl Answer {
         match self.framing {
             Framing::Length => add(&format!("Content-Length: {}", self.body.len())),
             Framing::Chunked => add("Transfer-Encoding: chunked"),
-            Framing::Trailers => add("Transfer-Encoding: chunked
-Trailer: X-Sum"),
+            Framing::Trailers => add("Transfer-Encoding: chunked\r\nTrailer: X-Sum"),
             Framing::None | Framing::Close | Framing::Http10 => {}
         }
         head.push_str("\r\n");
@@ -211,7 +222,7 @@ fn sheet(path: &Path) -> Sheet {
     let sheet: SheetText =
         toml::from_str(&source).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let rows = sheet.row.iter().flat_map(RowText::read_each).collect();
-    Sheet { title: sheet.title, upstream: sheet.upstream, config: sheet.config, rows }
+    Sheet { title: sheet.title, upstream: sheet.upstream, config: sheet.config, is_product: false, rows }
 }
 
 impl RowText {
@@ -262,6 +273,7 @@ impl RowText {
                 outcomes: outcome.split(' ').filter(|name| *name != "none").map(ToOwned::to_owned).collect(),
                 record: self.record.as_deref().map(text::bytes),
             },
+            endings: self.ending.split(' ').map(ToOwned::to_owned).collect(),
             limit: self.limit.clone(),
         }
     }
