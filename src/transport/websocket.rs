@@ -28,6 +28,8 @@ const READS_PER_POLL: usize = 32;
 const READ_BUFFER_BYTES: usize = 256;
 /// First byte of a close frame: FIN and opcode 8.
 const CLOSE_FRAME: u8 = 0x88;
+/// What a control frame may hold, however small messages must be (RFC 6455, section 5.5).
+const CONTROL_BYTES: usize = 125;
 /// How long a peer may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// PINGs without any sign of life after which a peer counts as dead.
@@ -80,7 +82,7 @@ impl<S: Stream> WebSocket<S> {
             .write_buffer_size(0)
             .max_write_buffer_size(usize::MAX)
             .max_message_size(Some(self.limits.max_message))
-            .max_frame_size(Some(self.limits.max_message));
+            .max_frame_size(Some(self.limits.max_message.max(CONTROL_BYTES)));
         let mut connection = Connection {
             codec: WebSocketContext::from_partially_read(self.early, Role::Server, Some(config)),
             timer: Box::pin(tokio::time::sleep(self.limits.ping_interval)),

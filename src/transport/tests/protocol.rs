@@ -236,3 +236,13 @@ async fn messages_that_come_after_our_close_do_nothing() {
     drop(client.stream);
     client.connection.join_next().await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_longer_than_a_message_may_be_was_too_big() {
+    let mut client = Client::connect(&hub(), 4096, Limits { max_message: 10, ..LIMITS }).await;
+    let payload = "p".repeat(125);
+    client.send(0x89, payload.as_bytes()).await;
+    client.send(0x82, &[b'x'; 10]).await;
+    client.send(0x82, &[b'x'; 11]).await;
+    client.expect(&[&format!("pong {payload}"), "binary xxxxxxxxxx", "close 1009 message too big"]).await;
+}
