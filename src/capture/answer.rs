@@ -84,12 +84,16 @@ impl Capture {
     /// An event that says only what changed. To tell of the deletion of one record, nothing else is needed.
     fn without_record(&self, url_id: Option<&str>, reason: Reason) -> Reading {
         let id = url_id.map(|id| self.matched.route.typed_id(id));
-        let outcome = match reason {
-            _ if self.deletes_one() => Outcome::Event,
-            Reason::TooLarge => Outcome::TooLarge,
-            Reason::Undecodable => Outcome::Undecodable,
-            _ if self.operation() == Operation::Delete => Outcome::Event,
-            _ => Outcome::NoRecord,
+        let outcome = if self.deletes_one() {
+            Outcome::Event
+        } else if reason == Reason::TooLarge {
+            Outcome::TooLarge
+        } else if reason == Reason::Undecodable {
+            Outcome::Undecodable
+        } else if self.operation() == Operation::Delete {
+            Outcome::Event
+        } else {
+            Outcome::NoRecord
         };
         Reading::reference(id, outcome, reason)
     }

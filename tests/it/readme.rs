@@ -106,3 +106,14 @@ fn the_table_of_fields_is_the_message() {
     sent.sort();
     assert_eq!(sorted, sent);
 }
+
+#[test]
+fn every_file_that_the_readme_links_to_is_there() {
+    let text = readme();
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let files: Vec<&str> = links.filter(|link| !link.contains("://") && !link.starts_with('#')).collect();
+    assert!(files.contains(&"tests/rows/faults.toml"), "{files:?}");
+    for file in files {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{file} is not there");
+    }
+}
