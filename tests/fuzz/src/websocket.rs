@@ -206,8 +206,9 @@ fn model(mut sent: &[u8], max_message: usize) -> (Messages, bool) {
         }
         sent = behind;
     }
-    // A head without its payload may be wrong already.
-    let may_be_broken = sent.len() >= 2;
+    // A head without its payload may be wrong already, and so may a text without its end.
+    let is_no_text = |(kind, payload): &(u8, Vec<u8>)| *kind == 1 && std::str::from_utf8(payload).is_err();
+    let may_be_broken = sent.len() >= 2 || open.as_ref().is_some_and(is_no_text);
     (messages, may_be_broken)
 }
 
