@@ -85,10 +85,10 @@ fn module(path: &Path) -> &str {
 
 /// Modules of the crate's root that a file names, by `crate::` or by as many `super::` as lead there.
 fn imports<'a>(path: &Path, code: &'a str) -> Vec<&'a str> {
-    let inside = path.components().count() > 1 && !path.ends_with("mod.rs");
-    let up = if inside { "super::super::" } else { "super::" };
+    let depth = path.components().count() - usize::from(path.ends_with("mod.rs"));
+    let up = "super::".repeat(depth);
     let up = code
-        .match_indices(up)
+        .match_indices(&up)
         .filter(|(at, _)| !code[..*at].ends_with("super::"))
         .map(|(at, _)| at + up.len());
     let root = code.match_indices("crate::").map(|(at, found)| at + found.len());
