@@ -1,6 +1,7 @@
 //! The life of a proxied request, callback by callback. What must hold here: nothing waits for the tap,
 //! and no failure of ours reaches the client.
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,11 +10,13 @@ use bytes::Bytes;
 use http::{Method, Version, header, request};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
+use pingora::protocols::Digest;
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
 
+use super::connector;
 use super::downstream::Downstream;
 use super::early;
 use super::forward::{self, Client, TrustedProxies};
@@ -213,6 +216,33 @@ impl ProxyHttp for Gateway {
         Ok(())
     }
 
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        _: bool,
+        _: &HttpPeer,
+        _: RawFd,
+        digest: Option<&Digest>,
+        state: &mut RequestState,
+    ) -> pingora::Result<()> {
+        state.tail = connector::tail(digest);
+        Ok(())
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        state: &mut RequestState,
+    ) -> pingora::Result<()> {
+        // pingora will call any answer without a length chunked, and a client of HTTP/1.0 gets no chunks.
+        let has_tail = hop::is_chunked(&response.headers) && !head::is_http_1_0(session.req_header());
+        if !response.status.is_informational() && !has_tail {
+            state.tail = None;
+        }
+        Ok(())
+    }
+
     async fn response_filter(
         &self,
         session: &mut Session,
@@ -268,6 +298,9 @@ impl ProxyHttp for Gateway {
         }
         if end {
             self.finish(state, true);
+            if let (Some(tail), Some(downstream)) = (&state.tail, downstream(&session.downstream_session)) {
+                downstream.trailers(tail.trailers());
+            }
         }
         Ok(None)
     }

@@ -17,6 +17,12 @@ pub(super) fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iter
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
+/// Whether a body ends with its last chunk (RFC 9112, section 6.3).
+pub(super) fn is_chunked(headers: &HeaderMap) -> bool {
+    let last = tokens(headers, &header::TRANSFER_ENCODING).last();
+    last.is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+}
+
 /// Whether the backend will hang up after this answer (RFC 9112, section 9.3).
 pub(super) fn ends_connection(response: &response::Parts) -> bool {
     let says = |token| has_token(&response.headers, &header::CONNECTION, token);

@@ -1,6 +1,7 @@
 //! The only folder that knows pingora: it translates its callbacks into calls on plain
 //! types, and plain types into its answers.
 
+mod connector;
 mod downstream;
 mod early;
 mod forward;
@@ -8,6 +9,7 @@ mod gateway;
 mod head;
 mod hop;
 mod in_flight;
+mod layer;
 mod realtime;
 mod request;
 mod respond;
@@ -17,6 +19,7 @@ mod takeover;
 mod tap;
 #[cfg(test)]
 mod tests;
+mod trailers;
 mod upstream;
 
 pub use forward::TrustedProxies;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::in_flight::{InFlight, InFlightGuard};
+use super::trailers::Tail;
 use super::upstream::Needs;
 use crate::capture::{Begun, Capture};
 
@@ -26,6 +27,8 @@ pub struct RequestState {
     pub(super) sent: Option<Instant>,
     /// The answer came early, and the connection ends with it.
     pub(super) parting: bool,
+    /// What the connection to the backend remembers, if the answer is chunked.
+    pub(super) tail: Option<Arc<Tail>>,
 }
 
 impl RequestState {
@@ -41,6 +44,7 @@ impl RequestState {
             authority: None,
             sent: None,
             parting: false,
+            tail: None,
         }
     }
 }

@@ -3,18 +3,18 @@
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use pingora::apps::{HttpServerOptions, ServerApp};
+use pingora::apps::{HttpServerApp as _, HttpServerOptions};
 use pingora::listeners::{ListenerConfig, Listeners};
 use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
 use pingora::protocols::l4::stream::L4BufferSettings;
-use pingora::proxy::HttpProxy;
+use pingora::proxy::{HttpProxy, ProcessCustomSession, ProxyServiceBuilder};
 use pingora::server::configuration::ServerConf;
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
 
+use super::connector::TailConnector;
 use super::downstream::Downstream;
 use super::gateway::Gateway;
 use super::site::{Live, SiteApp};
@@ -23,6 +23,8 @@ use crate::api::Site;
 /// Every idle WebSocket keeps these two buffers, so they are small; larger reads and writes pass them by.
 const READ_BUFFER_BYTES: usize = 2048;
 const WRITE_BUFFER_BYTES: usize = 1460;
+/// How long a client may wait before its first request.
+const KEEPALIVE_SECONDS: u64 = 60;
 
 /// Sockets that listen already: each is accepted from by the [`Listener`] of its address.
 #[derive(Clone)]
@@ -77,36 +79,43 @@ fn listeners(addresses: &[SocketAddr]) -> Listeners {
 /// The proxy, for a runtime of `threads`.
 pub fn proxy_service(gateway: Gateway, threads: usize, addresses: &[SocketAddr]) -> Listener {
     let patience = gateway.upstreams.read_timeout();
-    let conf = ServerConf { threads, ..ServerConf::default() };
-    let mut proxy = HttpProxy::new(gateway, Arc::new(conf));
-    // So that the refusal of CONNECT is ours, like the others; see `forward::refusal`.
+    let conf = Arc::new(ServerConf { threads, ..ServerConf::default() });
     let mut options = HttpServerOptions::default();
+    // So that the refusal of CONNECT is ours, like the others; see `forward::refusal`.
     options.allow_connect_method_proxying = true;
-    proxy.server_options = Some(options);
-    proxy.handle_init_modules();
-    let front = Front { proxy: Arc::new(proxy), patience };
-    Listener(Box::new(Service::with_listeners("proxy".to_owned(), listeners(addresses), front)))
+    // So that every connection comes to `serve`.
+    options.force_custom = true;
+    let serve: ProcessCustomSession<Gateway, TailConnector> = Arc::new(move |proxy, stream, shutdown| {
+        Box::pin(serve(proxy, Box::new(Downstream::new(stream, patience)), shutdown.clone()))
+    });
+    let mut service = ProxyServiceBuilder::new(&conf, gateway)
+        .name("proxy")
+        .custom(TailConnector::new(&conf), serve)
+        .server_options(options)
+        .build();
+    *service.endpoints() = listeners(addresses);
+    Listener(Box::new(service))
+}
+
+/// Serves the requests of a connection one after another.
+async fn serve(
+    proxy: Arc<HttpProxy<Gateway, TailConnector>>,
+    stream: Stream,
+    shutdown: ShutdownWatch,
+) -> Option<Stream> {
+    let mut session = ServerSession::new_http1(stream);
+    session.set_keepalive((!*shutdown.borrow()).then_some(KEEPALIVE_SECONDS));
+    loop {
+        let (stream, settings) = proxy.process_new_http(session, &shutdown).await?.consume();
+        session = ServerSession::new_http1(stream);
+        if let Some(settings) = settings {
+            settings.apply_to_session(&mut session);
+        }
+    }
 }
 
 /// A site of our own.
 pub fn site_service(name: &str, site: Arc<dyn Site>, live: Option<Live>, address: SocketAddr) -> Listener {
     let app = SiteApp { site, live };
     Listener(Box::new(Service::with_listeners(name.to_owned(), listeners(&[address]), app)))
-}
-
-/// Puts [`Downstream`] between the socket and pingora.
-struct Front {
-    proxy: Arc<HttpProxy<Gateway>>,
-    patience: Duration,
-}
-
-#[async_trait]
-impl ServerApp for Front {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        self.proxy.process_new(Box::new(Downstream::new(stream, self.patience)), shutdown).await
-    }
-
-    async fn cleanup(&self) {
-        self.proxy.cleanup().await;
-    }
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
+
+use super::connector;
 
 /// `[upstream]`.
 #[derive(Debug, Clone)]
@@ -191,7 +192,7 @@ impl Upstreams {
             .chain(in_turn())
             .find_map(|server| Some((server, (*server.resolved.lock().ok()?)?)))?;
         let mut peer = HttpPeer::new(address, server.address.tls, server.name());
-        peer.options.alpn = ALPN::H1;
+        peer.options.alpn = connector::protocol();
         peer.options.verify_cert = self.config.verify_tls;
         peer.options.verify_hostname = self.config.verify_tls;
         peer.options.connection_timeout = Some(self.config.connect_timeout);

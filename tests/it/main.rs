@@ -39,6 +39,7 @@ mod smoke;
 mod streaming;
 mod tap;
 mod tools;
+mod trailers;
 mod transcripts;
 mod upstreams;
 mod wire;

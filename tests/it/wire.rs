@@ -36,11 +36,6 @@ impl Wire {
         read_answer(&mut self.0, false)
     }
 
-    /// A chunked body to its end, as text.
-    pub fn chunks(&mut self) -> String {
-        String::from_utf8(read_chunked(&mut self.0)).unwrap()
-    }
-
     /// The next `count` bytes, as text.
     pub fn take(&mut self, count: usize) -> String {
         let mut bytes = vec![0; count];

@@ -9,6 +9,7 @@
 mod date;
 mod hold;
 mod parting;
+mod trailers;
 
 use std::io;
 use std::net::IpAddr;
@@ -17,20 +18,17 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use http::HeaderValue;
 use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::tls::{SslDigest, TlsRef};
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream,
-    TimingDigest, UniqueID, UniqueIDType,
-};
+use pingora::protocols::{GetProxyDigest, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::date::Date;
 use self::hold::Hold;
 pub(super) use self::parting::LINGER;
 use self::parting::Parting;
+use self::trailers::Trailers;
+use super::layer::layer;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -41,6 +39,7 @@ pub(super) struct Downstream {
     hold: Hold,
     date: Date,
     parting: Parting,
+    trailers: Trailers,
     /// Something was written and not flushed.
     written: bool,
 }
@@ -53,6 +52,7 @@ impl Downstream {
             hold: Hold::new(patience),
             date: Date::default(),
             parting: Parting::default(),
+            trailers: Trailers::default(),
             written: false,
         }
     }
@@ -79,11 +79,20 @@ impl Downstream {
     /// The exchange is over: the connection speaks for itself again.
     pub(super) fn release(&self) {
         self.hold.end();
+        self.trailers.set(None);
     }
 
     /// The answer is complete and the last one: the client need not send the rest of its request.
     pub(super) fn part(&self) {
         self.parting.begin();
+    }
+
+    /// The chunked answer under way ends with these lines.
+    pub(super) fn trailers(&self, lines: Option<Vec<u8>>) {
+        // What pingora writes in one slice could otherwise be a piece of the body.
+        if self.stream.is_write_vectored() {
+            self.trailers.set(lines);
+        }
     }
 
     pub(super) fn into_inner(self) -> Stream {
@@ -131,6 +140,10 @@ impl AsyncWrite for Downstream {
         }
         self.written = true;
         let this = &mut *self;
+        if this.trailers.take(bytes) {
+            let result = this.trailers.poll_write(&mut this.stream, context);
+            return this.hold.sink(result, bytes.len());
+        }
         let bytes = this.date.restore(bytes);
         let result = Pin::new(&mut this.stream).poll_write(context, bytes);
         let result = this.hold.sink(result, bytes.len());
@@ -172,54 +185,10 @@ impl AsyncWrite for Downstream {
     }
 }
 
-#[async_trait]
-impl Shutdown for Downstream {
-    async fn shutdown(&mut self) {
-        self.stream.shutdown().await;
-    }
-}
-
-impl UniqueID for Downstream {
-    fn id(&self) -> UniqueIDType {
-        self.stream.id()
-    }
-}
-
-impl Ssl for Downstream {
-    fn get_ssl(&self) -> Option<&TlsRef> {
-        self.stream.get_ssl()
-    }
-
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.stream.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.stream.selected_alpn_proto()
-    }
-}
-
-#[async_trait]
-impl Peek for Downstream {
-    async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
-        self.stream.try_peek(buffer).await
-    }
-}
-
-impl GetTimingDigest for Downstream {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.stream.get_timing_digest()
-    }
-}
-
 impl GetProxyDigest for Downstream {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
         self.stream.get_proxy_digest()
     }
 }
 
-impl GetSocketDigest for Downstream {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.stream.get_socket_digest()
-    }
-}
+layer!(Downstream);
