@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::{About, Admin, Site};
 use crate::broker::{Broker, Memory, Publisher};
-use crate::capture::{Budget, Limits as CaptureLimits, Outcome, Overlaps};
-use crate::config::{BrokerKind, Config, EndpointConfig, TapConfig};
+use crate::capture::{Outcome, Overlaps};
+use crate::config::{BrokerKind, Config, EndpointConfig};
 use crate::dialect;
 use crate::hub::Hub;
 use crate::message::{CloseReason, Encode};
@@ -172,7 +172,7 @@ impl Parts {
         listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
 
         let routes = Arc::new(config.routes);
-        let limits = capture_limits(&config.tap);
+        let limits = config.tap.limits();
         let gateway = Gateway {
             routes: Arc::clone(&routes),
             endpoints: endpoints.into_iter().map(|(_, endpoint)| endpoint).collect(),
@@ -192,11 +192,6 @@ impl Parts {
         listeners.push(proxy_service(gateway, threads, &config.server.listen));
         Ok(Self { running: Running { listeners, sockets, upstreams, hub, in_flight }, worker })
     }
-}
-
-/// What `[tap]` lets captures keep, with a memory of their own.
-pub(crate) fn capture_limits(tap: &TapConfig) -> CaptureLimits {
-    CaptureLimits { body: tap.body_limit, decoded: tap.decoded_limit, memory: Budget::new(tap.memory_limit) }
 }
 
 /// Each endpoint with its dialect's name; the last one is the live page's.

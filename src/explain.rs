@@ -2,18 +2,17 @@
 
 use std::time::SystemTime;
 
-use clap::ValueEnum;
-use http::{HeaderMap, StatusCode, request};
+use http::{HeaderMap, StatusCode, header, request};
 use uuid::Uuid;
 
-use crate::app;
 use crate::capture::{Capture, Verdict};
 use crate::config::Config;
+use crate::proxy::{HostHeader, ServerAddress, X_FORWARDED_HOST};
 
 /// A request and what the backend answers.
 #[derive(Debug, Clone)]
-pub struct Exchange {
-    /// The request's head.
+pub struct Scenario {
+    /// The request's head; one that names an `X-Forwarded-Host` comes from a trusted proxy, if there is any.
     pub request: request::Parts,
     /// The answer's status.
     pub status: StatusCode,
@@ -28,7 +27,7 @@ pub struct Exchange {
 }
 
 /// How an exchange ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// With the end of the answer.
     Whole,
@@ -41,20 +40,35 @@ pub enum Ending {
 }
 
 /// What the tap says of an exchange; `None`: no route matches, or the route takes no such requests.
-#[expect(clippy::disallowed_methods, reason = "the moment of asking is the event's time")]
-pub fn verdict(config: &Config, exchange: &Exchange) -> Option<Verdict> {
-    let matched = config.routes.of_request(&exchange.request).filter(|matched| matched.tapped)?;
-    let mut capture = Capture::begin(matched, &exchange.request, app::capture_limits(&config.tap));
+pub fn verdict(config: &Config, scenario: &Scenario, time: SystemTime, id: Uuid) -> Option<Verdict> {
+    let matched = config.routes.of_request(&scenario.request).filter(|matched| matched.tapped)?;
+    let mut capture = Capture::begin(matched, &scenario.request, config.tap.limits());
     capture.attempt();
-    if exchange.ending != Ending::Unsent {
+    capture.backend_hosts(told_hosts(config, &scenario.request.headers).iter().map(String::as_str));
+    if scenario.ending != Ending::Unsent {
         capture.request_sent();
     }
-    if matches!(exchange.ending, Ending::Whole | Ending::Cut) {
-        capture.response_head(exchange.status, &exchange.headers);
-        capture.response_chunk(&exchange.body);
+    if matches!(scenario.ending, Ending::Whole | Ending::Cut) {
+        capture.response_head(scenario.status, &scenario.headers);
+        capture.response_chunk(&scenario.body);
     }
-    let whole = exchange.ending == Ending::Whole;
-    let mut verdict = Box::new(capture).finish(whole, SystemTime::now(), Uuid::now_v7()).read(&config.routes);
-    verdict.mark_overlapping(|_, _| exchange.overlapping);
+    let finished = Box::new(capture).finish(scenario.ending == Ending::Whole, time, id);
+    let mut verdict = finished.read(&config.routes);
+    verdict.mark_overlapping(|_, _| scenario.overlapping);
     Some(verdict)
+}
+
+/// The names that the proxy would tell the backend; whichever server it chose.
+fn told_hosts(config: &Config, headers: &HeaderMap) -> Vec<String> {
+    let mut told = headers.clone();
+    if config.server.trusted_proxies.0.is_empty() {
+        told.remove(X_FORWARDED_HOST);
+    }
+    let servers = || config.upstream.servers.iter().map(ServerAddress::authority);
+    let own = match &config.upstream.host {
+        HostHeader::Preserve if headers.contains_key(header::HOST) => Vec::new(),
+        HostHeader::Preserve | HostHeader::Upstream => servers().collect(),
+        HostHeader::Fixed(name) => vec![name.clone()],
+    };
+    own.into_iter().chain(crate::proxy::told_hosts(&told).map(ToOwned::to_owned)).collect()
 }

@@ -6,10 +6,10 @@
 //!
 //! # The life of a write
 //!
-//! 1. [`proxy::Gateway`] gets the head of a request; [`route::Routes::classify`] finds its route; a
+//! 1. [`proxy::Gateway`] gets the head of a request; [`route::Routes::of_request`] finds its route; a
 //!    [`capture::Capture`] begins.
 //! 2. The request goes to a server of [`proxy::Upstreams`]. From the moment it has left, the client may hang
-//!    up: the exchange goes on without it (`proxy/downstream.rs`).
+//!    up: the exchange goes on without it (`proxy/downstream/hold.rs`).
 //! 3. Each piece of the answer goes to the client at once, and a bounded copy into the capture.
 //! 4. The answer has ended, and its last piece has not left yet: the capture goes into a bounded queue
 //!    ([`broker::Publisher`]), and the request's task has nothing more to do with it. What a writer does once
@@ -45,7 +45,7 @@
 //! | [`demo`] | what the sample backend answers | api |
 //! | [`proxy`] | the only folder that knows pingora | all above |
 //! | [`config`] | `proxy.toml` | the parts' own config types |
-//! | [`explain`] | the tap without a proxy | app, capture, config |
+//! | [`explain`] | the tap's verdict without a proxy | capture, config, proxy |
 //! | [`app`], [`cli`] | putting it together | everything |
 //!
 //! A test (`tests/it/architecture.rs`) holds these rules, and that everything above [`broker`], and

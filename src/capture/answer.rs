@@ -4,7 +4,6 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::value::RawValue;
 
-use super::body::Unreadable;
 use super::identify::{Identifier, Target};
 use super::records::{Reading, Records};
 use super::{Answer, Capture, Outcome, Reason, json};
@@ -42,13 +41,15 @@ impl Capture {
         let records = Records { identifier, operation: self.operation(), document, partial };
         match (status, root) {
             (207, root) => self.multi_status(&records, root.ok()),
-            (200 | 201 | 203 | 206, Ok(root)) => {
+            (status, Ok(root)) if may_show_record(status) => {
                 // Whatever the answer to the deletion of one record lists, it was not all deleted.
                 let list =
                     if self.deletes_one() { None } else { records.list(root, self.matched.id.is_none()) };
                 list.unwrap_or_else(|| records.single(root, url_id.as_deref()))
             }
-            (200 | 201 | 203 | 206, Err(reason)) => self.without_record(url_id.as_deref(), reason),
+            (status, Err(reason)) if may_show_record(status) => {
+                self.without_record(url_id.as_deref(), reason)
+            }
             _ => self.without_record(url_id.as_deref(), Reason::Status),
         }
     }
@@ -112,13 +113,15 @@ impl Capture {
         if !answer.is_json {
             return Err(Reason::NotJson);
         }
-        let text = answer.body.decode(&answer.coding, self.limits.decoded).map_err(|why| match why {
-            Unreadable::TooLarge => Reason::TooLarge,
-            Unreadable::Undecodable => Reason::Undecodable,
-        })?;
+        let text = answer.body.decode(&answer.coding, self.limits.decoded)?;
         // Readers ignore the mark, as RFC 8259 (section 8.1) lets them.
         Ok(text.strip_prefix(BYTE_ORDER_MARK).map_or(text.clone(), |rest| text.slice_ref(rest)))
     }
+}
+
+/// Whether the body of an answer of this status may be a record.
+pub(super) fn may_show_record(status: u16) -> bool {
+    matches!(status, 200 | 201 | 203 | 206)
 }
 
 fn parse(text: &Bytes) -> Result<&RawValue, Reason> {

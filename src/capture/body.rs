@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 
+use super::Reason;
 use super::budget::{Budget, Reservation};
 
 /// More stacked codings than any server sends.
@@ -18,15 +19,6 @@ pub(super) struct Body {
     limit: usize,
     reservation: Reservation,
     full: bool,
-}
-
-/// Why a body has no readable text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unreadable {
-    /// Over the limit, as it came or decoded.
-    TooLarge,
-    /// Unknown coding, or not what its label says.
-    Undecodable,
 }
 
 impl Body {
@@ -54,41 +46,41 @@ impl Body {
     }
 
     /// Undoes the `Content-Encoding`s, the last applied first (RFC 9110, section 8.4).
-    pub(super) fn decode(self, codings: &str, limit: usize) -> Result<Bytes, Unreadable> {
+    pub(super) fn decode(self, codings: &str, limit: usize) -> Result<Bytes, Reason> {
         if self.full {
-            return Err(Unreadable::TooLarge);
+            return Err(Reason::TooLarge);
         }
         let codings: Vec<String> =
             codings.split(',').map(|c| c.trim().to_ascii_lowercase()).filter(|c| !c.is_empty()).collect();
         if codings.len() > MAX_CODINGS {
-            return Err(Unreadable::Undecodable);
+            return Err(Reason::Undecodable);
         }
         let mut body = self.kept;
         for coding in codings.iter().rev() {
             body = undo(coding, body, limit)?;
         }
         if body.len() > limit {
-            return Err(Unreadable::TooLarge);
+            return Err(Reason::TooLarge);
         }
         Ok(Bytes::from(body))
     }
 }
 
-fn undo(coding: &str, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Unreadable> {
+fn undo(coding: &str, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Reason> {
     let input = body.as_slice();
     match coding {
         "identity" => Ok(body),
         "gzip" | "x-gzip" => read_all(flate2::read::MultiGzDecoder::new(input), limit),
         "deflate" if is_zlib(input) => read_all(flate2::read::ZlibDecoder::new(input), limit),
         "deflate" => read_all(flate2::read::DeflateDecoder::new(input), limit),
-        "br" if has_large_window(input) => Err(Unreadable::Undecodable),
+        "br" if has_large_window(input) => Err(Reason::Undecodable),
         "br" => read_all(brotli::Decompressor::new(input, 4096), limit),
         "zstd" => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(input).map_err(undecodable)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(undecodable)?;
             read_all(decoder, limit)
         }
-        _ => Err(Unreadable::Undecodable),
+        _ => Err(Reason::Undecodable),
     }
 }
 
@@ -108,12 +100,12 @@ fn has_large_window(input: &[u8]) -> bool {
     input.first().is_some_and(|first| first & 0x7F == 0x11)
 }
 
-fn read_all(decoder: impl Read, limit: usize) -> Result<Vec<u8>, Unreadable> {
+fn read_all(decoder: impl Read, limit: usize) -> Result<Vec<u8>, Reason> {
     let mut output = Vec::new();
     decoder.take((limit as u64).saturating_add(1)).read_to_end(&mut output).map_err(undecodable)?;
-    if output.len() > limit { Err(Unreadable::TooLarge) } else { Ok(output) }
+    if output.len() > limit { Err(Reason::TooLarge) } else { Ok(output) }
 }
 
-fn undecodable(_: io::Error) -> Unreadable {
-    Unreadable::Undecodable
+fn undecodable(_: io::Error) -> Reason {
+    Reason::Undecodable
 }

@@ -53,7 +53,7 @@ pub(super) struct Identifier<'a> {
 
 /// The id of one record.
 #[derive(Debug, Default)]
-pub(super) struct Identity {
+pub(super) struct RecordId {
     pub(super) id: Option<Json>,
     /// The record itself says it.
     pub(super) in_record: bool,
@@ -91,7 +91,7 @@ impl Identifier<'_> {
         url: Option<&str>,
         record: Option<&RawValue>,
         element: Option<&RawValue>,
-    ) -> Identity {
+    ) -> RecordId {
         let own = record.and_then(|record| self.in_value(record));
         let in_record = own.is_some();
         let in_body = own.or_else(|| element.and_then(|element| self.in_value(element)));
@@ -103,7 +103,7 @@ impl Identifier<'_> {
             (Some(url), in_body) => (Some(route.typed_id(url)), in_body.is_some()),
             (None, in_body) => (in_body.map(|id| retype(route, id)), false),
         };
-        Identity { id, in_record, conflict }
+        RecordId { id, in_record, conflict }
     }
 
     /// The id that a value holds: a string or a number, several of them, or a reference to itself.

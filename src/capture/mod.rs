@@ -29,8 +29,6 @@ use identify::References;
 pub use overlap::{Begun, Interval, Overlaps};
 pub use reason::Reason;
 
-const X_FORWARDED_HOST: header::HeaderName = header::HeaderName::from_static("x-forwarded-host");
-
 /// How much of an answer is kept.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -173,12 +171,8 @@ impl Capture {
         }
     }
 
-    /// What the backend is told of its own name, in `Host` and `X-Forwarded-Host`: its references may use it.
-    pub fn backend_hosts(&mut self, headers: &HeaderMap) {
-        let values = [header::HOST, X_FORWARDED_HOST].map(|name| headers.get(name));
-        let texts = values.into_iter().flatten().filter_map(|value| value.to_str().ok());
-        // A chain of proxies makes a list of it.
-        let hosts = texts.flat_map(|text| text.split(',')).map(str::trim);
+    /// The names by which the backend is told that it was called: its references may use them.
+    pub fn backend_hosts<'a>(&mut self, hosts: impl Iterator<Item = &'a str>) {
         let named = self.host.as_deref();
         self.backend_hosts = hosts.filter(|host| Some(*host) != named).map(ToOwned::to_owned).collect();
     }
@@ -223,7 +217,7 @@ impl Capture {
     fn asks_body(&self, status: StatusCode) -> bool {
         let route = &self.matched.route;
         match status.as_u16() {
-            200 | 201 | 203 | 206 => true,
+            status if answer::may_show_record(status) => true,
             207 if route.item_status.is_some() => true,
             _ => route.success_when.is_some() && status.is_success(),
         }

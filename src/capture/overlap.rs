@@ -33,6 +33,8 @@ const MAX_RECORDS: usize = 32_768;
 #[derive(Debug)]
 pub struct Overlaps {
     clock: AtomicU64,
+    /// When the last write ended of which nobody will hear.
+    lost: AtomicU64,
     ends: Mutex<Ends>,
 }
 
@@ -59,7 +61,11 @@ impl Default for Overlaps {
 impl Overlaps {
     /// Remembers `max_records` at least, and twice as many at most.
     pub(super) fn new(max_records: usize) -> Self {
-        Self { clock: AtomicU64::new(0), ends: Mutex::new(Ends { max_records, ..Ends::default() }) }
+        Self {
+            clock: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            ends: Mutex::new(Ends { max_records, ..Ends::default() }),
+        }
     }
 
     /// A request is handed to the backend. Costs an addition.
@@ -87,7 +93,8 @@ impl Interval {
     /// Marks what overlaps with a write that was settled before. To be called in the order of the events.
     pub fn settle(mut self, verdict: &mut Verdict) {
         let mut ends = self.overlaps.lock();
-        verdict.mark_overlapping(|event, item| ends.last(event, item) > self.begun.0);
+        let lost = self.overlaps.lost.load(Ordering::SeqCst);
+        verdict.mark_overlapping(|event, item| ends.last(event, item).max(lost) > self.begun.0);
         if let Some(event) = &verdict.event {
             ends.note(event, self.ended);
         }
@@ -98,7 +105,8 @@ impl Interval {
 impl Drop for Interval {
     fn drop(&mut self) {
         if !self.settled {
-            self.overlaps.lock().forget(self.ended);
+            // Not under the lock: this is the task of a request that found the queue full.
+            self.overlaps.lost.fetch_max(self.ended, Ordering::SeqCst);
         }
     }
 }

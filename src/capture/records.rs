@@ -56,7 +56,8 @@ impl Records<'_> {
         let listed = is_expected.then(|| at(&route.list)).flatten();
         let list = listed.or_else(|| at(&route.record))?;
         let Some(elements) = json::elements(list) else {
-            return Some(Reading::reference(None, Outcome::TooLarge, Reason::TooLarge));
+            let reading = Reading::reference(None, Outcome::TooLarge, Reason::TooLarge);
+            return Some(Reading { many: true, ..reading });
         };
         let items: Vec<Item> = elements.into_iter().filter_map(|element| self.item(element)).collect();
         if items.is_empty() && route.item_status.is_some() {

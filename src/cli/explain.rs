@@ -2,17 +2,20 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
-use clap::Args;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use clap::{Args, ValueEnum};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use uuid::Uuid;
 
 use super::ConfigFile;
+use super::reason::sentence;
 use crate::capture::Outcome;
 use crate::config::Config;
 use crate::dialect;
 use crate::event::{Audience, Event, Position};
-use crate::explain::{Ending, Exchange, verdict};
+use crate::explain::{Ending, Scenario, verdict};
 use crate::message::Publication;
 
 #[derive(Debug, Args)]
@@ -30,17 +33,41 @@ pub(super) struct Options {
     /// A header of the request, such as 'Authorization: Bearer x'; may be repeated.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// A header of the answer, such as 'Location: /api/authors/7'; may be repeated.
+    /// A header of the answer, such as 'Location: /api/authors/7'; may be repeated. A whole URL counts only if
+    /// it names the host of --header 'Host: …'.
     #[arg(long = "answer-header", value_name = "NAME: VALUE", value_parser = parse_header)]
     answer_headers: Vec<(HeaderName, HeaderValue)>,
     /// How the exchange ends.
     #[arg(long, value_enum, default_value = "whole")]
-    ending: Ending,
+    ending: EndingOption,
     /// As if another write to the same record had been under way at the same time.
     #[arg(long)]
     overlapping: bool,
     #[command(flatten)]
     file: ConfigFile,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EndingOption {
+    /// With the end of the answer.
+    Whole,
+    /// In the middle of the answer's body.
+    Cut,
+    /// Before an answer, while the backend has the request.
+    Lost,
+    /// Before the backend has the whole request.
+    Unsent,
+}
+
+impl From<EndingOption> for Ending {
+    fn from(option: EndingOption) -> Self {
+        match option {
+            EndingOption::Whole => Self::Whole,
+            EndingOption::Cut => Self::Cut,
+            EndingOption::Lost => Self::Lost,
+            EndingOption::Unsent => Self::Unsent,
+        }
+    }
 }
 
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
@@ -56,29 +83,30 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+#[expect(clippy::disallowed_methods, reason = "the command line is the shell")]
 fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
-    let exchange = exchange(options)?;
-    let mut page = vec![format!("{} {}", exchange.request.method, exchange.request.uri.path())];
-    let Some(matched) = config.routes.of_request(&exchange.request) else {
+    let scenario = scenario(options)?;
+    let mut page = vec![format!("{} {}", scenario.request.method, scenario.request.uri.path())];
+    let Some(matched) = config.routes.of_request(&scenario.request) else {
         page.push("  no route matches: nothing is published".to_owned());
         return Ok(lines(&page));
     };
     let part = matched.id.as_ref().map_or("its collection".to_owned(), |id| format!("id {id}"));
     page.push(format!("  route     {} ({part})", matched.route.path));
     page.push(format!("  model     {}", matched.route.model.name));
-    let Some(verdict) = verdict(config, &exchange) else {
+    let Some(verdict) = verdict(config, &scenario, SystemTime::now(), Uuid::now_v7()) else {
         page.push(format!("  {} requests to this route give no events", matched.method));
         return Ok(lines(&page));
     };
     page.push(format!("  outcome   {}", meaning(verdict.outcome)));
-    page.extend(verdict.reason.map(|reason| format!("  because   {}", reason.sentence(&matched.route))));
+    page.extend(verdict.reason.map(|reason| format!("  because   {}", sentence(reason, &matched.route))));
     if let Some(event) = verdict.event {
         describe(event, config, &mut page);
     }
     Ok(lines(&page))
 }
 
-fn exchange(options: &Options) -> anyhow::Result<Exchange> {
+fn scenario(options: &Options) -> anyhow::Result<Scenario> {
     let mut request = Request::builder().method(options.method.clone()).uri(&options.path);
     if let Some(headers) = request.headers_mut() {
         headers.extend(options.headers.iter().cloned());
@@ -97,8 +125,8 @@ fn exchange(options: &Options) -> anyhow::Result<Exchange> {
     for (name, value) in &options.answer_headers {
         headers.append(name, value.clone());
     }
-    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    Ok(Exchange { request, status, headers, body, ending: options.ending, overlapping: options.overlapping })
+    let ending = options.ending.into();
+    Ok(Scenario { request, status, headers, body, ending, overlapping: options.overlapping })
 }
 
 fn meaning(outcome: Outcome) -> &'static str {

@@ -2,6 +2,7 @@
 
 mod demo;
 mod explain;
+mod reason;
 mod tail;
 
 use std::io::{self, Write as _};

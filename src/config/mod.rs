@@ -14,6 +14,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
+use crate::capture::{Budget, Limits};
 use crate::hub::OutboxLimits;
 use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
 use crate::route::Routes;
@@ -70,6 +71,13 @@ pub struct TapConfig {
     pub memory_limit: usize,
     /// Finished writes waiting for the hub.
     pub queue_limit: usize,
+}
+
+impl TapConfig {
+    /// What captures may keep, with a memory of their own.
+    pub fn limits(&self) -> Limits {
+        Limits { body: self.body_limit, decoded: self.decoded_limit, memory: Budget::new(self.memory_limit) }
+    }
 }
 
 /// `[hub]`

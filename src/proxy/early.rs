@@ -7,10 +7,10 @@ use pingora::protocols::http::v1::common::is_expect_continue_req;
 use super::downstream::LINGER;
 use super::hop;
 
-/// Whether the connection ends with this answer, since the rest of the request is not wanted: the client
+/// Ends the connection with this answer, and says so, if the rest of the request is not wanted: the client
 /// waits to hear whether it may send its body (RFC 9110, section 10.1.1), or the backend hangs up.
 /// Otherwise the backend reads on, and so the connection may be used again.
-pub(super) fn is_last(session: &mut ServerSession, response: &response::Parts) -> bool {
+pub(super) fn end_with(session: &mut ServerSession, response: &response::Parts) -> bool {
     if session.is_body_done() {
         return false;
     }

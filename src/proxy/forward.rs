@@ -13,7 +13,8 @@ use super::respond::Refusal;
 use super::upstream::HostHeader;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// The name by which a proxy in front says that the site was called.
+pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Peers whose `X-Forwarded-*` are believed and continued; those of others are replaced.
@@ -92,6 +93,14 @@ pub(super) fn rewrite(
     };
     let value = HeaderValue::from_str(host).or_err(ErrorType::InternalError, "host header")?;
     request.insert_header(header::HOST, value).map_err(Error::into_in)
+}
+
+/// The names by which a request for the backend says that the site was called.
+pub fn told_hosts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = [header::HOST, X_FORWARDED_HOST].map(|name| headers.get(name));
+    let texts = values.into_iter().flatten().filter_map(|value| value.to_str().ok());
+    // A chain of proxies makes a list of it.
+    texts.flat_map(|text| text.split(',')).map(str::trim)
 }
 
 /// Makes a request for a whole URL (RFC 9112, section 3.2.2) one for its path. pingora has seen to it that

@@ -195,7 +195,7 @@ impl ProxyHttp for Gateway {
             // Whatever became of an earlier attempt, the backend may have it already.
             state.begun.get_or_insert_with(|| self.tap.overlaps.begin());
             capture.attempt();
-            capture.backend_hosts(&request.headers);
+            capture.backend_hosts(forward::told_hosts(&request.headers));
         }
         Ok(())
     }
@@ -250,7 +250,7 @@ impl ProxyHttp for Gateway {
         state: &mut RequestState,
     ) -> pingora::Result<()> {
         let interim = response.status.is_informational();
-        state.parting = !interim && early::is_last(&mut session.downstream_session, response);
+        state.parting = !interim && early::end_with(&mut session.downstream_session, response);
         // The version of a message is that of its sender (RFC 9112, section 2.3).
         response.set_version(Version::HTTP_11);
         if interim {

@@ -22,7 +22,7 @@ mod tests;
 mod trailers;
 mod upstream;
 
-pub use forward::TrustedProxies;
+pub use forward::{TrustedProxies, X_FORWARDED_HOST, told_hosts};
 pub use gateway::Gateway;
 pub use in_flight::InFlight;
 pub use realtime::{Endpoint, Realtime};

@@ -20,12 +20,12 @@ const MODULES: &[(&str, &str)] = &[
     ("api", "broker metrics"),
     ("demo", "api"),
     ("proxy", "event identity message route capture hub dialect metrics broker transport api"),
-    ("config", "event route hub dialect proxy"),
+    ("config", "event route capture hub dialect proxy"),
+    ("explain", "capture proxy config"),
     (
         "app",
         "event identity message route capture hub dialect metrics broker transport api demo proxy config",
     ),
-    ("explain", "capture config app"),
     (
         "cli",
         "explain event identity message route capture hub dialect metrics broker transport api demo proxy config app",

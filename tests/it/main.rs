@@ -11,7 +11,6 @@
 #![expect(clippy::disallowed_methods, reason = "deadlines need a clock")]
 #![expect(clippy::float_cmp, reason = "metrics that count are whole numbers")]
 
-mod answers;
 mod architecture;
 mod cli;
 mod clients;
@@ -28,10 +27,13 @@ mod http;
 mod lifecycle;
 mod limits;
 mod live_page;
+#[expect(dead_code, reason = "shared with the conformance suite")]
+mod message;
 mod origin;
 mod proxy;
 mod readers;
 mod readme;
+mod reasons;
 mod rfc6455;
 #[path = "../transcripts/script.rs"]
 mod script;

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 use crate::harness::*;
+use crate::message::{Message, end_to_end};
 use crate::wire::*;
 
 /// Sends `request` to the backend and to the proxy, and compares what comes back.
-fn same(origin: SocketAddr, proxy: &Proxy, request: impl AsRef<[u8]>) -> Exact {
+fn same(origin: SocketAddr, proxy: &Proxy, request: impl AsRef<[u8]>) -> Message {
     let request = request.as_ref();
     let direct = exact(origin, request);
     let through = exact(proxy.address, request);

@@ -89,22 +89,34 @@ fn the_readmes_proxy_serves_and_its_tail_prints() {
     tail.line(r#"author 42 {"id":42,"name":"Ada"}"#);
 }
 
+/// The fields that the tables of the README list, table by table.
+fn tables_of_fields() -> Vec<Vec<String>> {
+    let text = readme();
+    let tables = text.split("| field | type | meaning |\n").skip(1);
+    let field = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
+    tables.map(|table| table.lines().skip(1).map_while(field).collect()).collect()
+}
+
 #[test]
-fn the_table_of_fields_is_the_message() {
+fn the_tables_of_fields_are_the_messages() {
     let origin = Origin::json(201, r#"{"id":42,"name":"Ada"}"#);
-    let proxy = Proxy::start(origin.address);
-    let mut reader = proxy.reader("/ws");
+    let events = "[[endpoint]]\npath = \"/events\"\ndialect = \"canonical\"\n";
+    let proxy = Proxy::with(origin.address, &format!("{}{events}", tables()));
+    let mut readers = ["/ws", "/events"].map(|path| proxy.reader(path));
     proxy.send("POST", "/api/authors", "{}");
-    let event = reader.next();
-    let listed: Vec<String> = readme()
-        .lines()
-        .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()))
+    let sent: Vec<Vec<String>> = readers
+        .iter_mut()
+        .map(|reader| {
+            let mut fields: Vec<String> = reader.next().as_object().unwrap().keys().cloned().collect();
+            fields.sort();
+            fields
+        })
         .collect();
-    let mut sent: Vec<String> = event.as_object().unwrap().keys().cloned().collect();
-    let mut sorted = listed.clone();
-    sorted.sort();
-    sent.sort();
-    assert_eq!(sorted, sent);
+    let mut listed = tables_of_fields();
+    for fields in &mut listed {
+        fields.sort();
+    }
+    assert_eq!(listed, sent);
 }
 
 #[test]

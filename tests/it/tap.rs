@@ -307,3 +307,19 @@ fn failed_writes_and_reads_give_no_event() {
     bench.reader.expect_silence();
     assert_eq!(bench.proxy.metric("restcast_publications_total"), 0.0);
 }
+
+#[test]
+fn a_reference_to_the_public_name_that_a_trusted_proxy_passes_on_is_ours() {
+    let ids = ["trusted_proxies = [\"127.0.0.1\"]", ""].map(|server| {
+        let location = "Location: https://shop.test/api/authors/9";
+        let origin =
+            Origin::fixed(format!("HTTP/1.1 201 Created\r\n{location}\r\nContent-Length: 0\r\n\r\n"));
+        let proxy =
+            Proxy::with_server(server, &format!("servers = [\"http://{}\"]", origin.address), &tables());
+        let mut reader = proxy.reader("/ws");
+        request(proxy.address, "POST", "/api/authors", &[("X-Forwarded-Host", "shop.test")], b"");
+        reader.next()["id"].clone()
+    });
+    // What anybody may claim is not passed on, so it says nothing.
+    assert_eq!(ids, [json!(9), Value::Null]);
+}

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::harness::*;
+use crate::message::{self, Kind, Message};
 
 /// One connection, of a client or of a backend.
 pub struct Wire(BufReader<TcpStream>);
@@ -132,57 +133,15 @@ pub fn waiting(answer: &'static str) -> (SocketAddr, Receiver<()>, Sender<()>) {
     (address, got, go_on)
 }
 
-/// An answer as it came, but for what belongs to the connection.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Exact {
-    pub line: String,
-    /// Sorted by name; fields of one name keep their order.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-/// Sends a request that says `Connection: close` and reads what comes until the end.
-pub fn exact(address: SocketAddr, request: &[u8]) -> Exact {
+/// Sends a request that says `Connection: close` and reads what comes until the end, without what belongs to
+/// the connection.
+pub fn exact(address: SocketAddr, request: &[u8]) -> Message {
     let mut stream = connect(address);
     stream.write_all(request).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
-    let split = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-    let (line, headers) = head_of(&bytes[..split]);
-    let chunked = headers.iter().any(|(name, value)| {
-        name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case("chunked")
-    });
-    let rest = &bytes[split..];
-    let body = if chunked { read_chunked(&mut &*rest) } else { rest.to_vec() };
-    Exact { line, headers: end_to_end(headers), body }
-}
-
-/// Bytes outside of ASCII are kept apart, one character each.
-fn head_of(bytes: &[u8]) -> (String, Vec<(String, String)>) {
-    let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
-    let mut lines = text.split("\r\n").filter(|line| !line.is_empty());
-    let line = lines.next().unwrap().to_owned();
-    let header = |line: &str| {
-        let (name, value) = line.split_once(':').unwrap();
-        (name.to_owned(), value.trim().to_owned())
-    };
-    (line, lines.map(header).collect())
-}
-
-/// Headers without those of one hop and those that a proxy adds.
-pub fn end_to_end(headers: Vec<(String, String)>) -> Vec<(String, String)> {
-    const HOP: [&str; 8] = [
-        "connection",
-        "keep-alive",
-        "transfer-encoding",
-        "date",
-        "x-forwarded-for",
-        "x-forwarded-proto",
-        "x-forwarded-host",
-        "host",
-    ];
-    let mut headers: Vec<_> =
-        headers.into_iter().filter(|(name, _)| !HOP.contains(&name.to_ascii_lowercase().as_str())).collect();
-    headers.sort_by_key(|(name, _)| name.to_ascii_lowercase());
-    headers
+    let kind = if request.starts_with(b"HEAD") { Kind::AnswerToHead } else { Kind::Answer };
+    let (answer, length) = message::parse(&bytes, kind, true).unwrap();
+    assert_eq!(length, bytes.len(), "more than an answer: {:?}", bytes[length..].escape_ascii().to_string());
+    answer.end_to_end()
 }

@@ -1,12 +1,15 @@
 //! The rows once more, by `restcast explain` in place of the running tap: as the command, and for the many
 //! rows of the product as the function behind it.
 
+use std::time::SystemTime;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use restcast::config::Config;
 use restcast::dialect;
 use restcast::event::{Audience, Position};
-use restcast::explain::{Ending, Exchange, verdict};
+use restcast::explain::{Ending, Scenario, verdict};
 use restcast::message::Publication;
+use uuid::Uuid;
 
 use crate::harness::{Folder, restcast};
 use crate::judge::{Event, Faults, TABLES};
@@ -27,16 +30,19 @@ struct Told {
 
 impl Explainer {
     pub fn new(sheet: &Sheet) -> Self {
-        let text = format!("[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{}\n{TABLES}", sheet.config);
+        let text = format!(
+            "[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{}\n{}\n{TABLES}",
+            sheet.upstream, sheet.config
+        );
         let config = Config::parse("rows", &text).unwrap_or_else(|error| panic!("{}: {error}", sheet.title));
         let folder = Folder::new();
         folder.write("proxy.toml", text);
         Self { config, folder }
     }
 
-    /// What the function says otherwise than the row.
+    /// What the function says otherwise than the row, whose exchange comes to its end.
     pub fn function(&self, row: &Row) -> Faults {
-        compare(row, "the function", |ending| self.call(row, ending))
+        compare(row, "the function", |_| self.call(row))
     }
 
     /// What the command says otherwise than the row.
@@ -44,23 +50,20 @@ impl Explainer {
         compare(row, "the command", |ending| self.run(row, ending))
     }
 
-    fn call(&self, row: &Row, ending: &str) -> Told {
+    fn call(&self, row: &Row) -> Told {
         let mut request = Request::builder().method(row.request.method.as_str()).uri(&row.request.target);
         request.headers_mut().unwrap().extend(fields(&request_headers(row)));
-        let exchange = Exchange {
+        let scenario = Scenario {
             request: request.body(()).unwrap().into_parts().0,
             status: status(row).parse().unwrap(),
             headers: fields(&row.answer.headers),
-            body: body(row, ending).to_vec(),
-            ending: match ending {
-                "cut" => Ending::Cut,
-                "lost" => Ending::Lost,
-                "unsent" => Ending::Unsent,
-                _ => Ending::Whole,
-            },
+            body: row.answer.body.clone(),
+            ending: Ending::Whole,
             overlapping: false,
         };
-        let Some(verdict) = verdict(&self.config, &exchange) else { return Told::default() };
+        let Some(verdict) = verdict(&self.config, &scenario, SystemTime::UNIX_EPOCH, Uuid::nil()) else {
+            return Told::default();
+        };
         let outcomes = vec![verdict.outcome.name().to_owned()];
         let event = verdict.event.filter(|event| event.audience == Audience::Everyone);
         let frame = event.and_then(|event| {

@@ -49,7 +49,6 @@ pub struct Event {
     operation: String,
     action: Option<String>,
     outcome: String,
-    #[serde(default)]
     overlapping: bool,
     items: Vec<Item>,
     http: Exchange,
@@ -94,11 +93,24 @@ impl Judge {
         }
         let extra = events.iter().map(|event| format!("an event of no row: {event:?}"));
         let counters = self.counters_fault(rows);
-        if rows.len() > 1 && counters.is_some() {
-            return rows.iter().flat_map(|row| self.batch(std::slice::from_ref(row))).collect();
+        let common: Faults = extra.chain(counters).collect();
+        if rows.len() > 1 && !common.is_empty() {
+            return self.alone(rows, &common);
         }
         if let Some(first) = faults.first_mut() {
-            first.extend(extra.chain(counters));
+            first.extend(common);
+        }
+        faults
+    }
+
+    /// Finds the row that made `common` wrong. What is right alone was wrong together, and that is a fault too.
+    fn alone(&mut self, rows: &[Row], common: &Faults) -> Vec<Faults> {
+        let mut faults: Vec<Faults> =
+            rows.iter().flat_map(|row| self.batch(std::slice::from_ref(row))).collect();
+        if faults.iter().all(Vec::is_empty)
+            && let Some(first) = faults.first_mut()
+        {
+            first.extend(common.iter().map(|fault| format!("wrong together with the next rows: {fault}")));
         }
         faults
     }
@@ -111,6 +123,7 @@ impl Judge {
         };
         match row.client {
             Client::Gone => Vec::new(),
+            Client::Cut => cut(row, &proxied),
             Client::Status(status) => last_status(status, &proxied),
             Client::Direct => match self.play(row, self.listener.local_addr().unwrap()) {
                 Ok(direct) => compare(&proxied, &direct),
@@ -245,6 +258,19 @@ fn compare(proxied: &Played, direct: &Played) -> Faults {
     faults
 }
 
+fn cut(row: &Row, proxied: &Played) -> Faults {
+    match proxied.answers.last() {
+        Some(answer)
+            if !answer.whole
+                && row.answer.status.starts_with(answer.status())
+                && row.answer.body.starts_with(&answer.body) =>
+        {
+            Vec::new()
+        }
+        other => vec![format!("expected an answer that is cut off, got {other:?}")],
+    }
+}
+
 fn last_status(status: u16, proxied: &Played) -> Faults {
     match proxied.answers.last() {
         Some(answer) if answer.status() == status.to_string() && answer.whole => Vec::new(),
@@ -253,6 +279,11 @@ fn last_status(status: u16, proxied: &Played) -> Faults {
 }
 
 fn compare_events(row: &Row, events: &[Event], faults: &mut Faults) {
+    let untold = ["refused", "unsent", "withheld"];
+    let expected = row.expected.outcomes.iter().filter(|outcome| !untold.contains(&outcome.as_str())).count();
+    if events.len() != expected {
+        faults.push(format!("{} events, expected {expected}", events.len()));
+    }
     let told: Vec<String> = events.iter().flat_map(Event::lines).collect();
     if told != row.expected.events {
         faults.push(format!("told {told:?}, expected {:?}", row.expected.events));

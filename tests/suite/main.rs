@@ -5,7 +5,6 @@
 //! events that it says, and move the counters.
 #![expect(
     unreachable_pub,
-    dead_code,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -20,13 +19,16 @@ mod coding;
 mod end;
 mod explain;
 #[path = "../it/harness.rs"]
-#[expect(unused_imports, reason = "shared with the black-box tests")]
+#[expect(unused_imports, dead_code, reason = "shared with the black-box tests")]
 mod harness;
 #[path = "../it/http.rs"]
+#[expect(dead_code, reason = "shared with the black-box tests")]
 mod http;
 mod judge;
+#[path = "../it/message.rs"]
 mod message;
 #[path = "../it/origin.rs"]
+#[expect(dead_code, reason = "shared with the black-box tests")]
 mod origin;
 mod play;
 mod product;
@@ -48,23 +50,55 @@ const BATCH: usize = 100;
 /// Proxies that share the product.
 const SHARES: usize = 2;
 
-fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let (mut filter, mut file) = (String::new(), None);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--report" => file = arguments.next(),
-            // What cargo's other test binaries take means nothing here.
-            option if option.starts_with('-') => {}
-            _ => filter = argument,
+/// What the command line asks for.
+#[derive(Debug, Default)]
+struct Options {
+    filter: String,
+    report: Option<String>,
+    /// Run by `tests/conformance` and not as one of cargo's test binaries, whose options and filters are meant
+    /// for others.
+    alone: bool,
+}
+
+impl Options {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self::default();
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--alone" => options.alone = true,
+                "--report" => options.report = Some(arguments.next().ok_or("--report wants a file")?),
+                option if option.starts_with('-') && options.alone => {
+                    return Err(format!("{option}: unknown"));
+                }
+                option if option.starts_with('-') => {}
+                _ => options.filter = argument,
+            }
         }
+        Ok(options)
     }
-    let groups = run(&filter);
+}
+
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => return fail(&error),
+    };
+    let groups = run(&options.filter);
+    if groups.is_empty() && options.alone {
+        return fail(&format!("no row and no table has {:?} in its name", options.filter));
+    }
     print!("{}", report::terminal(&groups));
-    if let Some(file) = file {
-        std::fs::write(&file, report::junit(&groups)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    if let Some(file) = options.report
+        && let Err(error) = std::fs::write(&file, report::junit(&groups))
+    {
+        return fail(&format!("{file}: {error}"));
     }
     if report::failed(&groups) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn fail(error: &str) -> ExitCode {
+    println!("conformance: {error}");
+    ExitCode::FAILURE
 }
 
 /// Judges every row whose name, or whose sheet's title, holds `filter`.

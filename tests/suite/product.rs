@@ -75,7 +75,6 @@ struct Body {
     over_cap: bool,
     /// What of it is the record; absent: all.
     record: Option<String>,
-    limit: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,15 +151,9 @@ impl Parts<'_> {
         }
         headers.extend(self.status.headers.iter().map(numbered));
         let has_body = matches!(self.method.name.as_str(), "POST" | "PUT" | "PATCH");
-        let Self { method, code, body, coding, .. } = self;
+        let Self { method, code, body, .. } = self;
         Some(Row {
-            name: format!(
-                "{number}: {} {} {code}, {}, {}",
-                method.name,
-                method.headers.join(" "),
-                body.name,
-                coding.name
-            ),
+            name: self.name(),
             request: Request {
                 method: method.name.clone(),
                 target: numbered(&method.path),
@@ -178,8 +171,14 @@ impl Parts<'_> {
             client: Client::Direct,
             expected: self.expected(),
             endings: vec!["whole".to_owned()],
-            limit: body.limit.clone().filter(|_| method.name != "HEAD"),
+            limit: None,
         })
+    }
+
+    fn name(&self) -> String {
+        let Self { method, code, body, coding, .. } = self;
+        let headers: String = method.headers.iter().map(|line| format!(" with {line}")).collect();
+        format!("{}{headers} {code}, {}, {}", method.name, body.name, coding.name)
     }
 
     fn expected(&self) -> Expected {

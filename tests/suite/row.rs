@@ -84,6 +84,8 @@ pub enum Client {
     Direct,
     /// It left; nobody knows what it would have got.
     Gone,
+    /// A part of the answer, and the end of the connection.
+    Cut,
     /// An answer with this status, which a direct connection could not give.
     Status(u16),
 }

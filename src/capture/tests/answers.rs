@@ -317,18 +317,14 @@ fn a_reference_may_name_any_host_that_the_backend_was_told() {
     let exchange = Exchange::parse("POST /api/authors -> 201 [Location: https://shop.test/api/authors/7]");
     for (host, forwarded, expected) in [
         ("api.test", "shop.test", "no_record create 7 -"),
-        ("api.test", "a.test, shop.test:443", "no_record create 7 -"),
+        ("api.test", "shop.test:443", "no_record create 7 -"),
         ("shop.test", "api.test", "no_record create 7 -"),
         ("api.test", "notshop.test", "no_record create - -"),
         ("api.test", "", "no_record create - -"),
     ] {
         let mut capture = exchange.capture(&routes);
-        let mut told = HeaderMap::new();
-        told.insert(header::HOST, HeaderValue::from_static("shop.test"));
-        capture.backend_hosts(&told);
-        told.insert(header::HOST, HeaderValue::from_static(host));
-        told.insert("x-forwarded-host", HeaderValue::from_static(forwarded));
-        capture.backend_hosts(&told);
+        capture.backend_hosts(["shop.test"].into_iter());
+        capture.backend_hosts([host, forwarded].into_iter());
         capture.response_head(exchange.status, &exchange.headers);
         assert_eq!(render(&finish(capture, true, &routes)), expected, "{host} {forwarded}");
     }

@@ -201,7 +201,7 @@ fn a_write_that_outlives_the_table_is_marked_and_a_short_one_is_not() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        failure_persistence: Some(Box::new(SourceParallel("../tests/regressions"))),
+        failure_persistence: Some(Box::new(SourceParallel("tests/regressions"))),
         ..ProptestConfig::default()
     })]
 

@@ -92,7 +92,7 @@ fn a_list_of_too_many_records_is_too_large() {
         exchange.limits.memory = Budget::new(100_000);
         let verdict = exchange.read(&library());
         assert_eq!(verdict.outcome.name(), expected, "{count}");
-        assert_eq!(verdict.event.unwrap().many, expected == "event");
+        assert!(verdict.event.unwrap().many, "{count}");
     }
 }
 

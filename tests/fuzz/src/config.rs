@@ -1,7 +1,6 @@
 //! Any text loads, or says what is wrong with it; and what loads can be used.
 
 use http::{HeaderMap, Method, Request, StatusCode};
-use restcast::capture::{Budget, Limits};
 use restcast::config::{Config, ConfigError};
 use restcast::dialect;
 
@@ -34,9 +33,7 @@ fn check_error(text: &str, error: &ConfigError) {
 fn check_use(config: &Config) {
     assert!(config.warnings().iter().all(|warning| !warning.is_empty()));
     assert!(config.endpoints.iter().all(|endpoint| dialect::find(endpoint.dialect).is_some()));
-    let tap = &config.tap;
-    let limits =
-        Limits { body: tap.body_limit, decoded: tap.decoded_limit, memory: Budget::new(tap.memory_limit) };
+    let limits = config.tap.limits();
     for route in config.routes.iter() {
         let segment =
             |segment: &str| if segment.starts_with('{') { "7".to_owned() } else { segment.to_owned() };

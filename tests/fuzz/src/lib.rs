@@ -79,7 +79,7 @@ fn limits(body: usize, decoded: usize) -> Limits {
 
 /// Plays an exchange; `None` where it is not tapped.
 fn play(request: &request::Parts, answer: &Answer<'_>, routes: &Routes, limits: &Limits) -> Option<Verdict> {
-    let matched = routes.classify(&request.method, request.uri.path()).filter(|matched| matched.tapped)?;
+    let matched = routes.of_request(request).filter(|matched| matched.tapped)?;
     let mut capture = Box::new(Capture::begin(matched, request, limits.clone()));
     capture.attempt();
     capture.request_sent();

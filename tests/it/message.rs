@@ -29,7 +29,7 @@ pub struct Progress {
 }
 
 /// Fields of one hop, and those that a proxy adds or changes.
-const NOT_COMPARED: [&str; 8] = [
+const NOT_COMPARED: [&str; 7] = [
     "connection",
     "keep-alive",
     "transfer-encoding",
@@ -37,7 +37,6 @@ const NOT_COMPARED: [&str; 8] = [
     "x-forwarded-for",
     "x-forwarded-proto",
     "x-forwarded-host",
-    "trailer",
 ];
 
 impl Message {
@@ -59,10 +58,7 @@ impl Message {
     /// What must be the same with and without a proxy: all but the fields of one hop. Fields are sorted by
     /// name; those of one name keep their order, which alone has a meaning (RFC 9110, section 5.3).
     pub fn end_to_end(&self) -> Self {
-        let mut message = self.clone();
-        message.headers.retain(|(name, _)| !NOT_COMPARED.contains(&name.to_ascii_lowercase().as_str()));
-        message.headers.sort_by_key(|(name, _)| name.to_ascii_lowercase());
-        message
+        Self { headers: end_to_end(self.headers.clone()), ..self.clone() }
     }
 }
 
@@ -78,6 +74,13 @@ impl fmt::Debug for Message {
         let body: String = self.body.escape_ascii().map(char::from).take(200).collect();
         write!(f, "{} [{}] {} bytes{end} {body}", self.line, fields.join("; "), self.body.len())
     }
+}
+
+/// See [`Message::end_to_end`].
+pub fn end_to_end(mut headers: Vec<(String, String)>) -> Vec<(String, String)> {
+    headers.retain(|(name, _)| !NOT_COMPARED.contains(&name.to_ascii_lowercase().as_str()));
+    headers.sort_by_key(|(name, _)| name.to_ascii_lowercase());
+    headers
 }
 
 /// Where a body ends.
