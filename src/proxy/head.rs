@@ -2,10 +2,14 @@
 
 use http::{Method, StatusCode, Version, header, request, response};
 
+use super::hop;
+
 /// An answer that is over with its head: pingora calls no body filter for it.
 pub(super) fn is_bodiless(method: &Method, response: &response::Parts) -> bool {
-    let mut lengths = response.headers.get_all(header::CONTENT_LENGTH).iter().peekable();
-    let empty = lengths.peek().is_some() && lengths.all(|length| length == "0");
+    // pingora has seen to it that all of them are the same number; `00` and `0, 0` are nothing as well.
+    let mut lengths = hop::tokens(&response.headers, &header::CONTENT_LENGTH).peekable();
+    let nothing = |length: &str| !length.is_empty() && length.bytes().all(|digit| digit == b'0');
+    let empty = lengths.peek().is_some() && lengths.all(nothing);
     let chunked = response.headers.contains_key(header::TRANSFER_ENCODING);
     *method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304) || (empty && !chunked)
 }

@@ -199,6 +199,15 @@ fn a_silent_answer_is_waited_for_without_end_only_where_it_streams() {
 }
 
 #[test]
+fn a_length_of_nothing_ends_an_answer_with_its_head_however_it_is_written() {
+    for length in ["0", "00", "0, 0", "0,00"] {
+        let mut response = ResponseHeader::build(200, None).unwrap();
+        response.append_header("Content-Length", length).unwrap();
+        assert!(is_bodiless(&http::Method::PUT, &response), "{length}");
+    }
+}
+
+#[test]
 fn only_an_answer_that_surely_has_no_body_is_over_with_its_head() {
     for (method, status, lines, expected) in [
         ("PUT", 204, "", true),
@@ -210,6 +219,7 @@ fn only_an_answer_that_surely_has_no_body_is_over_with_its_head() {
         ("PUT", 200, "", false),
         ("PUT", 200, "Content-Length: 5", false),
         ("PUT", 200, "Content-Length: 0 | Content-Length: 5", false),
+        ("PUT", 200, "Content-Length: 0, 5", false),
         ("PUT", 200, "Content-Length: 0 | Transfer-Encoding: chunked", false),
     ] {
         let mut response = ResponseHeader::build(status, None).unwrap();
