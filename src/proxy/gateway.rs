@@ -254,6 +254,8 @@ impl ProxyHttp for Gateway {
         // The version of a message is that of its sender (RFC 9112, section 2.3).
         response.set_version(Version::HTTP_11);
         if interim {
+            // The request's body may be waiting for this very answer, so it says nothing of the connection.
+            session.downstream_session.set_close_on_response_before_downstream_finish(false);
             return Ok(());
         }
         let bodiless = head::is_bodiless(&session.req_header().method, response);

@@ -51,6 +51,23 @@ fn a_connection_ends_with_the_answer_that_refuses_an_expectation() {
 }
 
 #[test]
+fn a_connection_outlives_a_request_whose_expectation_was_met() {
+    let origin = backend(|_, mut wire| {
+        while !wire.head().0.is_empty() {
+            wire.send("HTTP/1.1 100 Continue\r\n\r\n").take(4);
+            wire.send("HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let proxy = Proxy::start(origin);
+    let mut client = Wire::connect(proxy.address);
+    for _ in 0..3 {
+        assert_eq!(client.send(EXPECTING).head().0, "HTTP/1.1 100 Continue");
+        let answer = client.send("body").answer();
+        assert_eq!((answer.text().as_str(), answer.header("connection")), ("ok", Some("keep-alive")));
+    }
+}
+
+#[test]
 fn an_answer_that_takes_its_time_is_not_cut_because_it_refuses_an_expectation() {
     let (read, go_on) = channel::<()>();
     let go_on = Mutex::new(go_on);
