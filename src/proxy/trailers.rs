@@ -34,12 +34,13 @@ fn trailers(tail: &[u8]) -> Option<&[u8]> {
     let mut start = lines.len();
     loop {
         let line_end = lines.get(..start)?.strip_suffix(b"\r\n")?;
-        let line_start = memchr::memmem::rfind(line_end, b"\r\n").map_or(0, |at| at + 2);
+        // A line without an end before it was cut: whatever it looks like, there is more in front of it.
+        let line_start = memchr::memmem::rfind(line_end, b"\r\n")? + 2;
         let line = line_end.get(line_start..)?;
         if is_last_chunk(line) {
             return lines.get(start..).filter(|lines| !lines.is_empty());
         }
-        if line_start == 0 || !is_field(line) {
+        if !is_field(line) {
             return None;
         }
         start = line_start;
@@ -71,7 +72,7 @@ mod tests {
     fn trailers_are_what_follows_the_last_chunk() {
         check("2\r\nok\r\n0\r\nX-A: 1\r\nx-b:\r\n\r\n", Some("X-A: 1\r\nx-b:\r\n"));
         check("2\r\nok\r\n000;a=\"b:c\"\r\nX-A: 1\r\n\r\n", Some("X-A: 1\r\n"));
-        check("0\r\nX-A: 1\r\n\r\n", Some("X-A: 1\r\n"));
+        check("\r\n0\r\nX-A: 1\r\n\r\n", Some("X-A: 1\r\n"));
         check("5\r\n0\r\n\r\n\r\n0\r\nX-A: 0\r\n\r\n", Some("X-A: 0\r\n"));
     }
 
@@ -90,6 +91,8 @@ mod tests {
             // Cut: the last chunk was too long ago.
             "1\r\nX-B: 2\r\n\r\n",
             "X-B: 2\r\n\r\n",
+            // Cut: the end of a trailer's value that looks like the last chunk.
+            "0\r\nX-B: 2\r\n\r\n",
         ] {
             check(tail, None);
         }
