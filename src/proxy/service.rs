@@ -78,7 +78,9 @@ fn listeners(addresses: &[SocketAddr]) -> Listeners {
 
 /// The proxy, for a runtime of `threads`.
 pub fn proxy_service(gateway: Gateway, threads: usize, addresses: &[SocketAddr]) -> Listener {
-    let patience = gateway.upstreams.read_timeout();
+    // The upstream's own timeout comes first, also where it began anew after the client had left: a client
+    // that only closed its half is told of it.
+    let patience = gateway.upstreams.read_timeout().saturating_mul(2);
     let conf = Arc::new(ServerConf { threads, ..ServerConf::default() });
     let mut options = HttpServerOptions::default();
     // So that the refusal of CONNECT is ours, like the others; see `forward::refusal`.

@@ -133,6 +133,31 @@ fn a_writer_that_closes_its_half_gets_its_whole_answer() {
     assert_eq!(writer.answer().text(), format!("{}{}", parts[1], parts[2]));
 }
 
+#[test]
+fn a_writer_that_closes_its_half_hears_that_its_backend_stalls() {
+    let ((seen, got), (go_on, told)) = (channel(), channel::<()>());
+    let (seen, told) = (Mutex::new(seen), Mutex::new(told));
+    let origin = backend(move |_, mut wire| {
+        if wire.head().0.is_empty() {
+            return;
+        }
+        wire.take(2);
+        seen.lock().unwrap().send(()).unwrap();
+        told.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+        wire.send("HTTP/1.1 201 Crea").rest();
+    });
+    let upstream = format!("servers = [\"http://{origin}\"]\nread_timeout = \"300ms\"");
+    let proxy = Proxy::with_upstream(&upstream, &tables());
+    let mut writer = Wire::connect(proxy.address);
+    writer.send(POST).stream().shutdown(Shutdown::Write).unwrap();
+    got.recv_timeout(DEADLINE).unwrap();
+    // It is noticed by now, so the time that an exchange has without its writer runs.
+    proxy.get("/ws");
+    // The time that the backend has begins anew.
+    go_on.send(()).unwrap();
+    assert_eq!(writer.answer().status, 504);
+}
+
 /// A writer that takes event streams has no timeout of its own upstream.
 #[test]
 fn a_writer_that_leaves_an_endless_exchange_does_not_keep_it_up() {

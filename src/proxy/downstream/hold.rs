@@ -4,7 +4,7 @@
 //! write would have happened and nobody would hear of it. So once a captured request has been read to its
 //! end, the connection is *held*: a FIN or a reset becomes silence on reading, and writing goes nowhere.
 //! The exchange then ends by itself, within the upstream's timeouts; one that would never end, such as a
-//! stream of events, is left after so long a time as well.
+//! stream of events, is left after twice so long a time.
 
 use std::io;
 use std::pin::Pin;
