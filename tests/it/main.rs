@@ -38,6 +38,7 @@ mod rfc6455;
 #[path = "../transcripts/script.rs"]
 mod script;
 mod smoke;
+mod soak;
 mod streaming;
 mod tap;
 mod tools;
