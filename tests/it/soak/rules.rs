@@ -1,9 +1,9 @@
 //! Which writes must be told, and how. Where the ledger does not know enough, more than one ending is right:
 //! a reset takes along what the other side had not read yet, so nobody can say how far it got.
 
+use super::event::Look;
 use super::ledger::Seen;
 use super::plan::{Act, Body, Framing, How, Leave, Model, Part, Plan};
-use super::told::Look;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {

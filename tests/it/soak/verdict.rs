@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+use super::event::Entry;
 use super::ledger::Ledger;
 use super::plan::Model;
 use super::process::Counters;
 use super::rules::{Ending, endings, wrong_answer};
-use super::told::Entry;
+use super::{READERS, READERS_OF_ALL};
 
 /// How many writes ended in each way, at least and at most.
 #[derive(Debug, Default)]
@@ -78,8 +79,10 @@ pub fn count(counters: &Counters, tally: &Tally, told: usize, writes: u64) -> Ve
     hold("requests", counters.sum("restcast_requests_total", "{id}"), came);
     let withheld = counters.sum("restcast_captures_total", "\"withheld\"");
     let in_doubt = captures(counters, Model::Secret, "uncertain");
-    let published = told as u64 + withheld + in_doubt;
+    let hidden = withheld + in_doubt;
+    let published = told as u64 + hidden;
     hold("publications", counters.sum("restcast_publications_total", ""), published..=published);
+    hold("frames hidden", counters.drops("hidden"), hidden * READERS_OF_ALL..=hidden * READERS);
     for reason in ["queue_full", "reader_lags", "tap_failed", "hub_full"] {
         hold(reason, counters.drops(reason), 0..=0);
     }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::lives::Audience;
+use super::life::Audience;
 use super::process::{Counters, Holding};
 use crate::harness::eventually;
 
