@@ -111,6 +111,7 @@ fn answered(plan: &Plan) -> Ending {
         (303, _) if !plan.is_ours => Ending::Uncertain,
         (202 | 204 | 303, _) | (_, Body::Empty | Body::NotJson) => bare(plan),
         (_, Body::Record | Body::List) => Ending::Event,
+        _ if plan.method == "DELETE" => Ending::Event,
         (_, Body::Broken) => Ending::Undecodable,
         (_, Body::Large) => Ending::TooLarge,
     }
