@@ -99,6 +99,7 @@ impl Stage<'_> {
             | Step::OriginSendsHeadAndHalf
             | Step::OriginSendsRest
             | Step::OriginSendsAnswer => self.origin_sends(step).await,
+            Step::OriginSendsBytes => self.origin_sends_bytes(kind).await,
         }
     }
 
@@ -144,6 +145,15 @@ impl Stage<'_> {
         let origin = self.origin();
         origin.send(&bytes).await?;
         if closes { origin.shut_down() } else { Ok(()) }
+    }
+
+    /// Each byte arrives by itself: the proxy has read it before the next one is sent.
+    async fn origin_sends_bytes(&mut self, kind: Kind) -> Done {
+        for byte in self.row.answer.parts(kind).concat() {
+            self.origin().send(&[byte]).await?;
+            self.settle().await?;
+        }
+        if self.row.answer.closes() { self.origin().shut_down() } else { Ok(()) }
     }
 
     fn origin_leaves(&mut self, step: Step) {
