@@ -1,7 +1,7 @@
 //! Where the id is: path before `Content-Location` and `Location` before body, with the type of the body.
 //! And what references mean: the paths of our own records, or nothing.
 
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, Uri, header};
 use serde_json::value::RawValue;
 
 use super::json;
@@ -75,13 +75,13 @@ impl Identifier<'_> {
     /// A reference of the answer's head points at something of ours, of whatever model.
     pub(super) fn is_ours(&self, references: &References) -> bool {
         let mut paths = references.each().filter_map(|reference| local_path(reference, self.target));
-        paths.any(|path| self.routes.classify(&Method::GET, &path).is_some())
+        paths.any(|path| self.routes.of_reference(&path).is_some())
     }
 
     /// The id of the record of this model that a reference points at.
     fn referred(&self, reference: &str) -> Option<String> {
         let path = local_path(reference, self.target)?;
-        let found = self.routes.classify(&Method::PUT, &path)?;
+        let found = self.routes.of_reference(&path)?;
         (found.route.model.name == self.route().model.name).then_some(found.id).flatten()
     }
 

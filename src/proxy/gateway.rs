@@ -90,6 +90,16 @@ impl Gateway {
         }
     }
 
+    /// The final answer's head is here; 101 is final too.
+    fn answered(&self, response: &ResponseHeader, state: &mut RequestState) {
+        if let Some(sent) = state.sent {
+            self.metrics.upstream_answered(sent.elapsed());
+        }
+        if let Some(capture) = &mut state.capture {
+            capture.response_head(response.status, &response.headers);
+        }
+    }
+
     /// The answer is over, `whole` or not. The event leaves before the writer can have the end of its
     /// answer: so nothing that the writer does next overtakes it.
     fn finish(&self, state: &mut RequestState, whole: bool) {
@@ -249,6 +259,9 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         state: &mut RequestState,
     ) -> pingora::Result<()> {
+        if !head::is_interim(response) {
+            self.answered(response, state);
+        }
         let interim = response.status.is_informational();
         state.parting = !interim && early::end_with(&mut session.downstream_session, response);
         // The version of a message is that of its sender (RFC 9112, section 2.3).
@@ -272,12 +285,6 @@ impl ProxyHttp for Gateway {
             (response.headers.get(header::DATE), downstream(&session.downstream_session))
         {
             downstream.date(date);
-        }
-        if let Some(sent) = state.sent {
-            self.metrics.upstream_answered(sent.elapsed());
-        }
-        if let Some(capture) = &mut state.capture {
-            capture.response_head(response.status, &response.headers);
         }
         if bodiless {
             self.finish(state, true);

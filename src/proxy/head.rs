@@ -15,8 +15,7 @@ pub(super) fn is_bodiless(method: &Method, response: &response::Parts) -> bool {
 }
 
 pub(super) fn accepts_event_stream(request: &request::Parts) -> bool {
-    let accept = request.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+    hop::tokens(&request.headers, &header::ACCEPT).any(|range| range.starts_with("text/event-stream"))
 }
 
 /// Such a client knows neither chunks nor interim answers.

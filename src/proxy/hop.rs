@@ -29,6 +29,13 @@ pub(super) fn ends_connection(response: &response::Parts) -> bool {
     says("close") || (response.version < Version::HTTP_11 && !says("keep-alive"))
 }
 
+/// Whether a field belongs to the connection, or tells where a message ends.
+pub(super) fn frames_or_connects(name: &HeaderName) -> bool {
+    let fields =
+        [header::CONNECTION, header::TE, header::TRAILER, header::UPGRADE, KEEP_ALIVE, PROXY_CONNECTION];
+    fields.contains(name) || [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].contains(name)
+}
+
 /// Removes from a final answer what the backend says about its connection to us; pingora replaces
 /// `Connection` itself.
 pub(super) fn strip(response: &mut ResponseHeader) {

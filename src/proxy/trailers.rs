@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use http::{HeaderName, HeaderValue};
 
+use super::hop;
+
 /// Trailers that take more are left out.
 const LIMIT: usize = 4096;
 
@@ -15,6 +17,9 @@ pub(super) struct Tail(Mutex<Vec<u8>>);
 impl Tail {
     /// Keeps what was read.
     pub(super) fn push(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let mut tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = bytes.get(bytes.len().saturating_sub(LIMIT)..).unwrap_or_default();
         let surplus = (tail.len() + bytes.len()).saturating_sub(LIMIT);
@@ -22,9 +27,13 @@ impl Tail {
         tail.extend_from_slice(bytes);
     }
 
-    /// The lines behind the last chunk of the answer that has just ended, each with its end.
+    /// The lines behind the last chunk of the answer that has just ended, each with its end; but none that
+    /// would speak of a connection or of where a message ends (RFC 9110, section 6.5.1).
     pub(super) fn trailers(&self) -> Option<Vec<u8>> {
-        trailers(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).map(<[u8]>::to_vec)
+        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = trailers(&tail)?.split_inclusive(|byte| *byte == b'\n');
+        let kept: Vec<u8> = lines.filter(|line| may_be_trailer(line)).flatten().copied().collect();
+        (!kept.is_empty()).then_some(kept)
     }
 }
 
@@ -53,6 +62,11 @@ fn is_last_chunk(line: &[u8]) -> bool {
     !size.is_empty() && size.iter().all(|byte| *byte == b'0')
 }
 
+fn may_be_trailer(line: &[u8]) -> bool {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    HeaderName::from_bytes(name).is_ok_and(|name| !hop::frames_or_connects(&name))
+}
+
 fn is_field(line: &[u8]) -> bool {
     let Some(colon) = memchr::memchr(b':', line) else { return false };
     let (name, value) = line.split_at(colon);
@@ -74,6 +88,15 @@ mod tests {
         check("2\r\nok\r\n000;a=\"b:c\"\r\nX-A: 1\r\n\r\n", Some("X-A: 1\r\n"));
         check("\r\n0\r\nX-A: 1\r\n\r\n", Some("X-A: 1\r\n"));
         check("5\r\n0\r\n\r\n\r\n0\r\nX-A: 0\r\n\r\n", Some("X-A: 0\r\n"));
+    }
+
+    #[test]
+    fn a_trailer_that_speaks_of_the_connection_is_left_out() {
+        let tail = Tail::default();
+        tail.push(b"\r\n0\r\nX-A: 1\r\nContent-Length: 5\r\nconnection: close\r\nX-B: 2\r\n\r\n");
+        assert_eq!(tail.trailers().as_deref(), Some(&b"X-A: 1\r\nX-B: 2\r\n"[..]));
+        tail.push(b"0\r\nTransfer-Encoding: chunked\r\n\r\n");
+        assert_eq!(tail.trailers(), None);
     }
 
     #[test]

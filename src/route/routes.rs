@@ -145,6 +145,11 @@ impl Routes {
         places.min_by(|(one, _), (other, _)| one.rank.cmp(&other.rank))
     }
 
+    /// What a path names that an answer refers to: the route by which it would be written.
+    pub fn of_reference(&self, path: &str) -> Option<Matched> {
+        self.classify(&Method::PUT, path)
+    }
+
     /// In the order of the config.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.all.iter()
