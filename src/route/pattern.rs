@@ -194,7 +194,12 @@ impl Segment {
         if text.is_empty() {
             return Err("no empty segment (\"//\")".to_owned());
         }
-        path::decode(text).map(Cow::into_owned).ok_or_else(|| "UTF-8".to_owned())
+        let constant = path::decode(text).map(Cow::into_owned).ok_or_else(|| "UTF-8".to_owned())?;
+        // Backends take them for steps, so no path that holds one matches anything.
+        if constant == "." || constant == ".." {
+            return Err(format!("no segment \".\" or \"..\"; found \"{text}\""));
+        }
+        Ok(constant)
     }
 
     fn name(&self) -> Option<&str> {

@@ -147,6 +147,8 @@ fn bad_patterns_are_refused_with_what_would_be_right() {
         ("/a/x{id}", "whole segment"),
         ("/a/{}", "letters, digits"),
         ("/a//b", "empty segment"),
+        ("/a/../{id}", "no segment \".\""),
+        ("/a/%2e/{id}", "no segment \".\""),
         ("/a/{id}/b/{id}", "twice"),
         ("/a?b", "without \"?\""),
         ("/%FF", "UTF-8"),
