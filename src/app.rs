@@ -11,15 +11,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::{About, Admin, Site};
+use crate::auth::TokenError;
 use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Outcome, Overlaps};
-use crate::config::{BrokerKind, Config, EndpointConfig};
+use crate::config::{BrokerKind, Config, EndpointAuth, EndpointConfig};
 use crate::dialect;
 use crate::hub::Hub;
 use crate::message::{CloseReason, Encode};
 use crate::metrics::{Labels, Metrics};
 use crate::proxy::{
-    Endpoint, Gateway, InFlight, Listener, Live, Realtime, Sockets, Tap, Upstreams, proxy_service,
+    Admission, Endpoint, Gateway, InFlight, Listener, Live, Realtime, Sockets, Tap, Upstreams, proxy_service,
     site_service,
 };
 use crate::transport::Limits;
@@ -181,6 +182,8 @@ impl Parts {
                 routes,
                 limits,
                 overlaps: Arc::new(Overlaps::default()),
+                owners: Arc::default(),
+                identities: config.auth.is_some(),
                 publisher,
                 metrics: Arc::clone(&metrics),
             },
@@ -196,8 +199,14 @@ impl Parts {
 
 /// Each endpoint with its dialect's name; the last one is the live page's.
 fn endpoints(config: &Config) -> anyhow::Result<Vec<(&'static str, Endpoint)>> {
-    let live =
-        EndpointConfig { path: LIVE_PATH.to_owned(), dialect: LIVE_DIALECT, max_message: LIVE_MESSAGE_BYTES };
+    let live = EndpointConfig {
+        path: LIVE_PATH.to_owned(),
+        dialect: LIVE_DIALECT,
+        max_message: LIVE_MESSAGE_BYTES,
+        auth: EndpointAuth::None,
+        cookie: None,
+        origins: Vec::new(),
+    };
     let all = config.endpoints.iter().chain([&live]).enumerate();
     let endpoint = |(index, endpoint): (usize, &EndpointConfig)| {
         let (name, make) = dialect::find(endpoint.dialect).context("an unknown dialect")?;
@@ -206,9 +215,19 @@ fn endpoints(config: &Config) -> anyhow::Result<Vec<(&'static str, Endpoint)>> {
             ping_interval: config.hub.ping_interval,
             outbox: config.hub.outbox,
         };
-        Ok((name, Endpoint { path: endpoint.path.clone(), dialect: make(), index, limits }))
+        let admission = admission(config, endpoint);
+        Ok((name, Endpoint { path: endpoint.path.clone(), dialect: make(), index, limits, admission }))
     };
     all.map(endpoint).collect()
+}
+
+fn admission(config: &Config, endpoint: &EndpointConfig) -> Admission {
+    Admission {
+        issuers: config.auth.clone().filter(|_| endpoint.auth != EndpointAuth::None),
+        required: endpoint.auth == EndpointAuth::Required,
+        cookie: endpoint.cookie.clone(),
+        origins: endpoint.origins.clone(),
+    }
 }
 
 fn metrics(config: &Config, endpoints: &[(&'static str, Endpoint)]) -> Result<Metrics, prometheus::Error> {
@@ -216,6 +235,7 @@ fn metrics(config: &Config, endpoints: &[(&'static str, Endpoint)]) -> Result<Me
         routes: config.routes.iter().map(|route| route.path.clone()).collect(),
         dialects: endpoints.iter().map(|(name, _)| *name).collect(),
         outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
+        token_errors: TokenError::ALL.map(TokenError::name).to_vec(),
     })
 }
 

@@ -90,6 +90,8 @@ pub struct Item {
     pub record: Option<Json>,
     /// The record may hold only some of its fields.
     pub partial: bool,
+    /// Whom the answer says that it belongs to; only where the route's visibility asks.
+    pub owner: Option<Arc<str>>,
 }
 
 /// How much an item proves.
@@ -145,12 +147,21 @@ impl Outcome {
 }
 
 /// Who may get an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
     /// Every reader.
     Everyone,
     /// Readers that have proven who they are.
     Authenticated,
+    /// Readers with one of these roles.
+    Roles(Arc<[String]>),
+    /// Readers to whom the record belongs.
+    Owner {
+        /// The claim that is the owner's name.
+        claim: Arc<str>,
+        /// What it must be; `None` where it is not known: then nobody's.
+        owner: Option<Arc<str>>,
+    },
 }
 
 /// The HTTP exchange that an event comes from.
@@ -214,7 +225,7 @@ impl Event {
             operation: Operation::Update,
             action: None,
             many: false,
-            items: vec![Item { id: Json::parse(id), record, partial: false }],
+            items: vec![Item { id: Json::parse(id), record, partial: false, owner: None }],
             http: Exchange { method: Method::PUT, path: format!("/api/{model}s/{id}"), status: Some(200) },
             audience: Audience::Everyone,
             outcome: Outcome::Certain,

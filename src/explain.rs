@@ -1,11 +1,12 @@
 //! What an exchange would publish, without a backend and without readers: the tap's own code, fed by hand.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode, header, request};
 use uuid::Uuid;
 
-use crate::capture::{Capture, Verdict};
+use crate::capture::{Capture, Owners, Verdict};
 use crate::config::Config;
 use crate::proxy::{HostHeader, ServerAddress, X_FORWARDED_HOST};
 
@@ -53,8 +54,11 @@ pub fn verdict(config: &Config, scenario: &Scenario, time: SystemTime, id: Uuid)
         capture.response_chunk(&scenario.body);
     }
     let finished = Box::new(capture).finish(scenario.ending == Ending::Whole, time, id);
+    let route = Arc::clone(finished.route());
     let mut verdict = finished.read(&config.routes);
     verdict.mark_overlapping(|_, _| scenario.overlapping);
+    Arc::new(Owners::default()).begin().settle(&route, &mut verdict);
+    verdict.note_withheld(config.auth.is_some());
     Some(verdict)
 }
 

@@ -35,6 +35,7 @@
 //! | module | what | may use |
 //! |---|---|---|
 //! | [`event`], [`identity`], [`message`], [`route`] | words: data only | downwards in this list |
+//! | [`auth`] | from a token to an identity | identity |
 //! | [`capture`] | from an exchange to an event | event, route |
 //! | [`hub`] | topics, readers, delivery | event, identity, message |
 //! | [`dialect`] | wire protocols, one file each | event, message |
@@ -73,6 +74,7 @@
 
 pub mod api;
 pub mod app;
+pub mod auth;
 pub mod broker;
 pub mod capture;
 pub mod cli;

@@ -101,6 +101,8 @@ pub enum CloseReason {
     Lagging,
     /// Two PINGs stayed unanswered.
     Silent,
+    /// The token that said who the reader is has expired.
+    Expired,
 }
 
 impl CloseReason {
@@ -110,6 +112,7 @@ impl CloseReason {
             Self::GoingAway | Self::Silent => 1001,
             Self::Protocol => 1002,
             Self::NotUtf8 => 1007,
+            Self::Expired => 1008,
             Self::TooBig => 1009,
             Self::Overflow | Self::Lagging => 1013,
         }
@@ -125,6 +128,7 @@ impl CloseReason {
             Self::Overflow => "reader too slow",
             Self::Lagging => "events lost",
             Self::Silent => "no pong",
+            Self::Expired => "token expired",
         }
     }
 }

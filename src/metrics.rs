@@ -24,6 +24,8 @@ pub struct Labels {
     pub dialects: Vec<&'static str>,
     /// Outcomes of captures, in their order.
     pub outcomes: Vec<&'static str>,
+    /// Reasons to refuse a token, in their order.
+    pub token_errors: Vec<&'static str>,
 }
 
 /// See the module's documentation.
@@ -43,6 +45,7 @@ pub struct Metrics {
     queue_depth: IntGauge,
     delivery_latency: Histogram,
     origin_refusals: IntCounter,
+    token_refusals: Vec<IntCounter>,
 }
 
 /// `restcast_drops_total` by reason.
@@ -142,6 +145,7 @@ impl Metrics {
                 "From the end of a write's answer until its event was handed to every reader",
             )?,
             origin_refusals: auth.with_label_values(&["origin"]),
+            token_refusals: labels.token_errors.iter().map(|e| auth.with_label_values(&[*e])).collect(),
             registry,
         })
     }
@@ -173,14 +177,25 @@ impl Metrics {
 
     /// The first event of a route that nobody may see: someone should decide who may.
     pub fn withheld(&self, route: usize, path: &str) {
-        let first = self.warned.get(route).is_some_and(|warned| !warned.swap(true, Ordering::Relaxed));
-        if first {
+        if self.is_first(route) {
             tracing::warn!(
                 route = path,
-                "events of this route are withheld: the write carried credentials and no reader is \
-                 authenticated; add visibility = \"public\" to the route if everybody may see its records"
+                "events of this route are withheld: they are for authenticated readers (the write carried \
+                 credentials, or visibility says so), and nobody can be authenticated; add [auth.jwt], or \
+                 visibility = \"public\" to the route if everybody may see its records"
             );
         }
+    }
+
+    /// The first event of a route of which nobody knows whose record it is.
+    pub fn owner_unknown(&self, route: usize, path: &str, because: &str) {
+        if self.is_first(route) {
+            tracing::warn!(route = path, because, "events of this route are withheld from everybody");
+        }
+    }
+
+    fn is_first(&self, route: usize) -> bool {
+        self.warned.get(route).is_some_and(|warned| !warned.swap(true, Ordering::Relaxed))
     }
 
     /// URL and body named different ids.
@@ -243,6 +258,13 @@ impl Metrics {
     /// A connection was refused for its `Origin`.
     pub fn origin_refused(&self) {
         self.origin_refusals.inc();
+    }
+
+    /// A connection was refused for reason number `error`.
+    pub fn token_refused(&self, error: usize) {
+        if let Some(counter) = self.token_refusals.get(error) {
+            counter.inc();
+        }
     }
 
     /// The Prometheus text; `depth` is the tap's queue at this moment.

@@ -10,23 +10,26 @@ mod budget;
 mod identify;
 mod json;
 mod overlap;
+mod owner;
 mod read;
 mod reason;
 mod records;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode, header, request};
 use uuid::Uuid;
 
 use crate::event::Event;
-use crate::route::Matched;
+use crate::route::{Matched, Route};
 use body::Body;
 pub use budget::Budget;
 use identify::References;
 pub use overlap::{Begun, Interval, Overlaps};
+pub use owner::{Owners, Unsettled};
 pub use reason::Reason;
 
 /// How much of an answer is kept.
@@ -55,7 +58,7 @@ pub enum Outcome {
     Undecodable,
     /// An uncertain event: the backend had the request, and its answer was lost or proves nothing.
     Uncertain,
-    /// An event that only authenticated readers may have, while nobody can be authenticated.
+    /// An event that no reader may have: none can be authenticated, or nobody knows whose record it is.
     Withheld,
     /// No event: the backend refused the write.
     Refused,
@@ -239,6 +242,11 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// Its route.
+    pub fn route(&self) -> &Arc<Route> {
+        &self.capture.matched.route
+    }
+
     /// The number of its route.
     pub fn route_index(&self) -> usize {
         self.capture.matched.index

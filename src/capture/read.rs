@@ -23,7 +23,6 @@ impl Finished {
             return Verdict::without_event(Outcome::Refused, reading.reason);
         }
         let audience = capture.audience();
-        let withheld = audience == Audience::Authenticated;
         let uncertain = reading.outcome == Outcome::Uncertain;
         let route = &capture.matched.route;
         let accepted = status.is_some_and(|status| status.as_u16() == 202);
@@ -45,7 +44,7 @@ impl Finished {
             },
         };
         Verdict {
-            outcome: if withheld && !uncertain { Outcome::Withheld } else { reading.outcome },
+            outcome: reading.outcome,
             event: Some(event),
             id_conflict: reading.id_conflict,
             reason: reading.reason,
@@ -83,10 +82,13 @@ impl Capture {
     }
 
     fn audience(&self) -> Audience {
-        match self.matched.route.visibility {
+        match &self.matched.route.visibility {
             Visibility::Authenticated => Audience::Authenticated,
             Visibility::Auto if self.credentials => Audience::Authenticated,
             Visibility::Public | Visibility::Auto => Audience::Everyone,
+            Visibility::Roles(roles) => Audience::Roles(Arc::clone(roles)),
+            // Who that is is settled where the owners of earlier events are known.
+            Visibility::Owner { claim, .. } => Audience::Owner { claim: Arc::clone(claim), owner: None },
         }
     }
 

@@ -35,4 +35,6 @@ pub enum Reason {
     NoItem,
     /// No element of a list is a record.
     NoRecords,
+    /// Nothing says whose record it is.
+    NoOwner,
 }

@@ -3,13 +3,18 @@
 //! A record is a JSON object. What is none, or what nothing says the id of, is not shown as one: then the
 //! event says only that something changed.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::identify::Identifier;
 use super::{Outcome, Reason, json};
 use crate::event::{Item, Json, Operation};
-use crate::route::{Pointer, Route};
+use crate::route::{Pointer, Route, Visibility};
+
+/// A longer text is nobody's name.
+const MAX_OWNER_BYTES: usize = 256;
 
 /// What an answer says.
 #[derive(Debug)]
@@ -24,7 +29,7 @@ pub(super) struct Reading {
 impl Reading {
     /// Says only which record changed.
     pub(super) fn reference(id: Option<Json>, outcome: Outcome, reason: Reason) -> Self {
-        let item = Item { id, record: None, partial: false };
+        let item = Item { id, record: None, partial: false, owner: None };
         Self { outcome, many: false, items: vec![item], id_conflict: false, reason: Some(reason) }
     }
 
@@ -90,6 +95,7 @@ impl Records<'_> {
             partial: record.is_some() && (self.partial || !identity.in_record),
             id: identity.id.filter(|_| is_known || self.operation != Operation::Delete),
             record,
+            owner: object.and_then(|object| self.owner(object)),
         })
     }
 
@@ -105,15 +111,23 @@ impl Records<'_> {
             _ => None,
         };
         let record = object.filter(|_| reason.is_none()).and_then(|object| self.record(object));
+        let owner = object.and_then(|object| self.owner(object));
         let told = record.is_some() || self.operation == Operation::Delete;
         let partial = record.is_some() && (self.partial || !identity.in_record);
         Reading {
             outcome: if told { Outcome::Event } else { Outcome::NoRecord },
             many: false,
-            items: vec![Item { id: identity.id, record, partial }],
+            items: vec![Item { id: identity.id, record, partial, owner }],
             id_conflict: identity.conflict,
             reason: reason.filter(|_| !told),
         }
+    }
+
+    /// Whom a record says that it belongs to, also where `fields` keeps that from readers.
+    fn owner(&self, object: &RawValue) -> Option<Arc<str>> {
+        let Visibility::Owner { field, .. } = &self.route().visibility else { return None };
+        let text = Json::parse(json::find(object, field)?.get())?.scalar_text()?;
+        (1..=MAX_OWNER_BYTES).contains(&text.len()).then(|| Arc::from(text))
     }
 
     /// What readers get of a record: nothing once it is deleted, and only the allowed fields.

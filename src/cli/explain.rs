@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::ConfigFile;
 use super::reason::sentence;
-use crate::capture::Outcome;
+use crate::capture::{Outcome, Reason};
 use crate::config::Config;
 use crate::dialect;
 use crate::event::{Audience, Event, Position};
@@ -98,7 +98,11 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
         page.push(format!("  {} requests to this route give no events", matched.method));
         return Ok(lines(&page));
     };
-    page.push(format!("  outcome   {}", meaning(verdict.outcome)));
+    let outcome = match (verdict.outcome, verdict.reason) {
+        (Outcome::Withheld, Some(Reason::NoOwner)) => "withheld: nobody but operators gets it",
+        (outcome, _) => meaning(outcome),
+    };
+    page.push(format!("  outcome   {outcome}"));
     page.extend(verdict.reason.map(|reason| format!("  because   {}", sentence(reason, &matched.route))));
     if let Some(event) = verdict.event {
         describe(event, config, &mut page);
@@ -142,8 +146,8 @@ fn meaning(outcome: Outcome) -> &'static str {
         Outcome::Undecodable => "undecodable: published without a record; the answer is not readable JSON",
         Outcome::Uncertain => "uncertain: told as such; nothing proves that the write was done",
         Outcome::Withheld => {
-            "withheld: only for authenticated readers (the write carried credentials, or visibility says so); \
-             add visibility = \"public\" to the route if everybody may see it"
+            "withheld: only for authenticated readers (the write carried credentials, or visibility says so), \
+             and nobody can be one; add [auth.jwt], or visibility = \"public\" to the route if everybody may see it"
         }
         Outcome::Refused => "refused: nothing is published; the backend did not report success",
         Outcome::Unsent => "unsent: nothing is published; the request never reached the backend",
@@ -153,9 +157,12 @@ fn meaning(outcome: Outcome) -> &'static str {
 fn describe(event: Event, config: &Config, page: &mut Vec<String>) {
     let action = event.action.as_ref().map_or(String::new(), |action| format!(" ({action})"));
     page.push(format!("  operation {}{action}", event.operation.name()));
-    let readers = match event.audience {
-        Audience::Everyone => "everybody",
-        Audience::Authenticated => "authenticated readers",
+    let readers = match &event.audience {
+        Audience::Everyone => "everybody".to_owned(),
+        Audience::Authenticated => "authenticated readers".to_owned(),
+        Audience::Roles(roles) => format!("readers with one of the roles {}", roles.join(", ")),
+        Audience::Owner { claim, owner: Some(owner) } => format!("readers whose {claim} is {owner}"),
+        Audience::Owner { owner: None, .. } => "operators alone".to_owned(),
     };
     page.push(format!("  readers   {readers}"));
     let topics: Vec<String> = event.topics().iter().map(ToString::to_string).collect();

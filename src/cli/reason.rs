@@ -1,7 +1,7 @@
 //! Why an answer gave no record, or no certain event: for people, so it names the options that decided.
 
 use crate::capture::Reason;
-use crate::route::{Pointer, Route};
+use crate::route::{Pointer, Route, Visibility};
 
 /// One sentence without a full stop, about an answer to a request of `route`.
 pub(super) fn sentence(reason: Reason, route: &Route) -> String {
@@ -25,6 +25,7 @@ pub(super) fn sentence(reason: Reason, route: &Route) -> String {
             Some(_) => return format!("a 207 without a list at {} (list)", place(&route.list)),
             None => "a 207 may hold failures: item_status says where each element's status is",
         },
+        Reason::NoOwner => return no_owner(route),
         Reason::NoRecords => "no element of the list is a record",
         Reason::NoItem => {
             return format!(
@@ -51,4 +52,14 @@ fn no_id(route: &Route) -> String {
 fn success_when(route: &Route) -> String {
     let condition = route.success_when.as_ref();
     condition.map_or_else(String::new, |condition| format!("{} (success_when)", place(&condition.pointer)))
+}
+
+fn no_owner(route: &Route) -> String {
+    let Visibility::Owner { field, .. } = &route.visibility else {
+        return "its owner is not known".to_owned();
+    };
+    format!(
+        "whose it is is not known: the answer says nothing at {field} (visibility), or its records belong to \
+         several, and no earlier answer counts"
+    )
 }

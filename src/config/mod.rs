@@ -1,11 +1,14 @@
 //! `proxy.toml`: read once, at start. What loads is usable; what does not load says why, all of it at once.
 
 mod answers;
+mod auth;
+mod endpoints;
 mod reader;
 mod routes;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod visibility;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -14,6 +17,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
+use crate::auth::Issuers;
 use crate::capture::{Budget, Limits};
 use crate::hub::OutboxLimits;
 use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
@@ -24,7 +28,8 @@ use setting::{Bytes, Setting, word};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-const TABLES: [&str; 8] = ["server", "admin", "upstream", "tap", "hub", "route", "endpoint", "broker"];
+const TABLES: [&str; 9] =
+    ["server", "admin", "upstream", "tap", "hub", "route", "endpoint", "auth", "broker"];
 
 /// The whole file.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ pub struct Config {
     pub routes: Routes,
     /// `[[endpoint]]`
     pub endpoints: Vec<EndpointConfig>,
+    /// `[auth.jwt]`; `None`: nobody can prove who they are.
+    pub auth: Option<Issuers>,
     /// `[broker] kind`
     pub broker: BrokerKind,
 }
@@ -100,6 +107,23 @@ pub struct EndpointConfig {
     pub dialect: &'static str,
     /// Bytes of one client message.
     pub max_message: usize,
+    /// Whom it asks for a token.
+    pub auth: EndpointAuth,
+    /// The cookie that holds a token.
+    pub cookie: Option<String>,
+    /// Where pages may come from.
+    pub origins: Vec<String>,
+}
+
+/// `auth` of an `[[endpoint]]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndpointAuth {
+    /// Nobody; tokens are not looked at.
+    None,
+    /// Whoever has one.
+    Optional,
+    /// Everybody.
+    Required,
 }
 
 /// `[broker] kind`
@@ -155,7 +179,8 @@ impl Config {
             let line = error.span().map_or(0, |span| reader.line(span.start));
             reader.report(line, "", "", format!("not valid TOML: {}", error.message()));
         }
-        let config = Self::read(&reader, root.get_ref());
+        let folder = Path::new(path).parent().unwrap_or_else(|| Path::new(""));
+        let config = Self::read(&reader, root.get_ref(), folder);
         let problems = reader.into_problems();
         match config {
             Some(config) if problems.is_empty() => Ok(config),
@@ -164,7 +189,7 @@ impl Config {
     }
 
     /// `None` only with at least one problem reported.
-    fn read<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Option<Self> {
+    fn read<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>, folder: &Path) -> Option<Self> {
         reader.refuse_unknown(root, &TABLES);
         let admin = reader.section(root, "admin");
         let broker = reader.section(root, "broker");
@@ -177,7 +202,8 @@ impl Config {
             routes: Routes::new(routes::routes(reader, root))
                 .map_err(|message| reader.report(0, "route", "", message))
                 .ok()?,
-            endpoints: routes::endpoints(reader, root),
+            endpoints: endpoints::endpoints(reader, root),
+            auth: auth::issuers(reader, root, folder),
             broker: broker
                 .read("kind", |v| word(v, &[("memory", BrokerKind::Memory)]))
                 .unwrap_or(BrokerKind::Memory),
@@ -204,6 +230,10 @@ impl Config {
                 ));
             }
         }
+        warnings.extend(self.unproven());
+        warnings.extend(self.auth.iter().flat_map(Issuers::iter).filter(|issuer| issuer.is_guessable()).map(|_| {
+            "auth.jwt.secret is shorter than 32 bytes: who guesses it can be anybody (RFC 7518, section 3.2)".to_owned()
+        }));
         if !self.admin.ip().is_loopback() {
             warnings.push(format!(
                 "admin.listen = {} is not a loopback address: its live page shows every record to whoever reaches it",
@@ -213,13 +243,33 @@ impl Config {
         warnings
     }
 
+    /// Routes whose events nobody can get, since nobody can prove who they are.
+    fn unproven(&self) -> Vec<String> {
+        let asks = self.endpoints.iter().any(|endpoint| endpoint.auth != EndpointAuth::None);
+        if asks && self.auth.is_some() {
+            return Vec::new();
+        }
+        let missing = if self.auth.is_none() {
+            "there is no [auth.jwt]"
+        } else {
+            "no endpoint has auth = \"optional\" or \"required\""
+        };
+        let routes = self.routes.iter().filter(|route| route.visibility.needs_identity());
+        let warning = |path| {
+            format!(
+                "route {path} shows its events to readers that prove who they are, and {missing}: nobody gets them"
+            )
+        };
+        routes.map(|route| warning(&route.path)).collect()
+    }
+
     /// Every option there is, as (table, key).
     #[cfg(test)]
     fn options() -> Vec<(String, &'static str)> {
-        let text = "[[route]]\npath = \"/a/{id}\"\nmodel = \"a\"\n[[endpoint]]\n";
+        let text = "[[route]]\npath = \"/a/{id}\"\nmodel = \"a\"\n[[endpoint]]\n[auth.jwt]\n";
         let reader = Reader::new(text);
         let (root, _) = DeTable::parse_recoverable(text);
-        drop(Self::read(&reader, root.get_ref()));
+        drop(Self::read(&reader, root.get_ref(), Path::new("")));
         reader.asked()
     }
 }

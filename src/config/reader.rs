@@ -8,6 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::setting::Setting;
 
+/// The key whose value stays out of messages.
+const SECRET: &str = "secret";
 /// Longer values are cut in messages.
 const SHOWN_CHARS: usize = 60;
 
@@ -94,6 +96,35 @@ impl<'a> Reader<'a> {
         array.iter().enumerate().map(open).collect()
     }
 
+    /// The table `[outer.inner]`, or each `[[outer.inner]]`.
+    pub(super) fn nested(
+        &'a self,
+        root: &'a DeTable<'a>,
+        outer: &'static str,
+        inner: &'static str,
+        kind: &'static str,
+    ) -> Vec<Section<'a>> {
+        let Some(value) = root.get(outer) else { return Vec::new() };
+        let Some(table) = value.get_ref().as_table() else {
+            let line = self.line(value.span().start);
+            self.report(line, outer, &self.shown(value), format!("expected a table: [{kind}]"));
+            return Vec::new();
+        };
+        self.refuse_unknown(table, &[inner]);
+        let Some(value) = table.get(inner) else { return Vec::new() };
+        let tables = value.get_ref().as_array().filter(|list| list.iter().all(|v| v.get_ref().is_table()));
+        if let Some(tables) = tables {
+            let open = |(i, value)| self.open(format!("{kind}[{}]", i + 1), kind, Some(value));
+            return tables.iter().enumerate().map(open).collect();
+        }
+        if !value.get_ref().is_table() {
+            let line = self.line(value.span().start);
+            self.report(line, kind, "", format!("expected a table: [{kind}], or several: [[{kind}]]"));
+            return Vec::new();
+        }
+        vec![self.open(kind.to_owned(), kind, Some(value))]
+    }
+
     fn open(
         &'a self,
         name: String,
@@ -159,7 +190,7 @@ impl Section<'_> {
             Err(expected) => {
                 let line = self.reader.line(value.span().start);
                 let message = format!("expected {expected}");
-                self.reader.report(line, &self.key(key), &self.reader.shown(value), message);
+                self.reader.report(line, &self.key(key), &self.shown(key, value), message);
                 None
             }
         }
@@ -187,8 +218,20 @@ impl Section<'_> {
     pub(super) fn report(&self, key: &'static str, message: impl Into<String>) {
         let value = self.table.and_then(|table| table.get(key));
         let line = value.map_or(self.line, |value| self.reader.line(value.span().start));
-        let shown = value.map(|value| self.reader.shown(value)).unwrap_or_default();
+        let shown = value.map(|value| self.shown(key, value)).unwrap_or_default();
         self.reader.report(line, &self.key(key), &shown, message);
+    }
+
+    /// Whether the file says it, be it right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// A secret is not shown; where it is to be found is.
+    fn shown(&self, key: &str, value: &Spanned<DeValue<'_>>) -> String {
+        let text = value.get_ref().as_str().unwrap_or_default();
+        let is_place = text.starts_with("env:") || text.starts_with("file:");
+        if key == SECRET && !is_place { "…".to_owned() } else { self.reader.shown(value) }
     }
 
     fn key(&self, key: &str) -> String {

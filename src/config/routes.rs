@@ -1,4 +1,4 @@
-//! `[[route]]` and `[[endpoint]]`.
+//! `[[route]]`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,9 +7,8 @@ use http::Method;
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Section};
-use super::setting::{Bytes, Setting, word};
-use super::{EndpointConfig, KIB, answers};
-use crate::dialect;
+use super::setting::{Setting, word};
+use super::{answers, visibility};
 use crate::event::Operation;
 use crate::route::{IdType, Model, Pattern, Route, Visibility};
 
@@ -36,11 +35,6 @@ fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Opti
         ("delete", Some(Operation::Delete)),
     ];
     let id_types = [("auto", IdType::Auto), ("integer", IdType::Integer), ("string", IdType::String)];
-    let visibilities = [
-        ("auto", Visibility::Auto),
-        ("public", Visibility::Public),
-        ("authenticated", Visibility::Authenticated),
-    ];
     let model = model.map(|name| share(&section, models, &name));
     // Everything is read before anything is given up, so that every problem is found.
     let methods = section.read("methods", methods).unwrap_or_else(|| WRITES.to_vec());
@@ -49,8 +43,7 @@ fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Opti
     let id_type = section.read("id_type", |value| word(value, &id_types)).unwrap_or(IdType::Auto);
     let fields = section.get("fields", Vec::new());
     let publish_reads = section.get("publish_reads", false);
-    let visibility =
-        section.read("visibility", |value| word(value, &visibilities)).unwrap_or(Visibility::Auto);
+    let visibility = section.read("visibility", visibility::visibility).unwrap_or(Visibility::Auto);
     let method_override = answers::method_override(&section);
     let (mut pattern, path) = path.unzip();
     answers::key(&section, pattern.as_mut(), answers.id.parts.len());
@@ -104,31 +97,4 @@ fn methods(value: &DeValue<'_>) -> Result<Vec<Method>, String> {
     let methods: Option<Vec<Method>> = names.iter().map(find).collect();
     let expected = || "a list of POST, PUT, PATCH and DELETE (for GET see publish_reads)".to_owned();
     methods.filter(|methods| !methods.is_empty()).ok_or_else(expected)
-}
-
-/// Reads every endpoint.
-pub(super) fn endpoints<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Vec<EndpointConfig> {
-    let mut endpoints: Vec<EndpointConfig> = Vec::new();
-    for section in reader.sections(root, "endpoint") {
-        let path = section.require("path", "\"/ws\"", |value| {
-            let path = String::read(value)?;
-            let plain = path.starts_with('/') && !path.contains(['?', '#', '{', '}', ' ']);
-            if plain { Ok(path) } else { Err("a path such as \"/ws\", without parameters".to_owned()) }
-        });
-        let dialect = section.require("dialect", "\"flarchitect\"", dialect_name);
-        let Bytes(max_message) = section.get("max_message", Bytes(64 * KIB));
-        if let Some((path, dialect)) = path.zip(dialect) {
-            if endpoints.iter().any(|endpoint| endpoint.path == path) {
-                section.report("path", "another [[endpoint]] has this path already");
-            }
-            endpoints.push(EndpointConfig { path, dialect, max_message });
-        }
-        section.finish();
-    }
-    endpoints
-}
-
-fn dialect_name(value: &DeValue<'_>) -> Result<&'static str, String> {
-    let names: Vec<(&str, &'static str)> = dialect::DIALECTS.iter().map(|(name, _)| (*name, *name)).collect();
-    word(value, &names)
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::route::Scalar;
+use crate::route::{Pointer, Scalar, Visibility};
 
 const MINIMAL: &str = r#"
 [upstream]
@@ -39,6 +39,11 @@ fn the_shipped_file_shows_every_option_with_its_default() {
     let (root, errors) = DeTable::parse_recoverable(&all);
     assert!(errors.is_empty(), "{errors:?}");
     for (table, key) in Config::options() {
+        // A table that has no defaults would not be the same as none: it stays a comment.
+        if table == "auth.jwt" {
+            assert!(SHIPPED.contains(&format!("#   {key} = ")), "{key} is not in proxy.toml");
+            continue;
+        }
         let value = root.get_ref().get(table.as_str()).map(|value| match value.get_ref().as_array() {
             Some(array) => array[0].get_ref(),
             None => value.get_ref(),
@@ -244,8 +249,189 @@ fn a_line_break_in_a_name_or_value_broke_a_problem_in_two() {
         format!("{MINIMAL}\"a\\nb\" = 1\n[[route]]\npath = \"/{{a\\nb}}\"\nmodel = \"a\"\n[\"c\\rd\"]\n");
     assert_eq!(
         errors(&text),
-        r#"proxy.toml:10: endpoint[1].a b: unknown key; there are path, dialect, max_message
+        r#"proxy.toml:10: endpoint[1].a b: unknown key; there are path, dialect, max_message, auth, cookie, origins
 proxy.toml:12: route[2].path = "/{a\nb}": expected "{name}" of letters, digits and _; found "{a b}"
-proxy.toml:14: c d: unknown table; there are server, admin, upstream, tap, hub, route, endpoint, broker"#
+proxy.toml:14: c d: unknown table; there are server, admin, upstream, tap, hub, route, endpoint, auth, broker"#
     );
+}
+
+// === auth ===
+
+const HMAC: &str =
+    "[auth.jwt]\nalgorithms = [\"HS256\"]\nsecret = \"a secret of more than thirty-two bytes\"\n";
+
+fn auth(tables: &str) -> Config {
+    Config::parse("proxy.toml", &format!("{MINIMAL}{tables}")).unwrap()
+}
+
+#[test]
+fn the_shipped_table_of_tokens_loads() {
+    let table = SHIPPED
+        .lines()
+        .skip_while(|line| !line.starts_with("# [auth.jwt]"))
+        .take_while(|line| !line.is_empty());
+    let lines = table
+        .map(|line| line.trim_start_matches(['#', ' ']))
+        .filter(|line| !line.starts_with("public_key_file"));
+    let text = lines.collect::<Vec<_>>().join("\n").replace("env:RESTCAST_JWT_SECRET", "x");
+    let (shipped, minimal) = (auth(&text), auth(HMAC));
+    assert_eq!(format!("{:?}", shipped.auth), format!("{:?}", minimal.auth));
+}
+
+#[test]
+fn keys_come_from_files_beside_the_configuration_and_from_the_environment() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/proxy.toml");
+    for key in [
+        "algorithms = \"RS256\"\npublic_key_file = \"tests/tokens/rsa.pub.pem\"",
+        "algorithms = \"HS256\"\nsecret = \"file:LICENSE\"",
+        "algorithms = \"HS256\"\nsecret = \"env:PATH\"",
+    ] {
+        let config = Config::parse(root, &format!("{MINIMAL}[auth.jwt]\n{key}\n")).unwrap();
+        assert_eq!(config.auth.unwrap().iter().count(), 1);
+    }
+}
+
+#[test]
+fn several_issuers_are_a_list() {
+    let text = HMAC.replace("[auth.jwt]", "[[auth.jwt]]");
+    assert_eq!(auth(&format!("{text}{text}")).auth.unwrap().iter().count(), 2);
+}
+
+#[test]
+fn what_is_wrong_with_a_key_is_named_and_a_secret_is_not_shown() {
+    // (table, part of the problem)
+    let rows = [
+        ("[auth]\njwt = 5", "auth.jwt: expected a table"),
+        ("auth = 5", "expected a table: [auth.jwt]"),
+        ("[auth.jwks]", "unknown table"),
+        ("[auth.jwt]", "auth.jwt.algorithms: is missing"),
+        ("[auth.jwt]\nalgorithms = [\"none\"]", "expected a list of HS256"),
+        ("[auth.jwt]\nalgorithms = []", "expected a list of HS256"),
+        ("[auth.jwt]\nalgorithms = \"HS256\"", "auth.jwt.secret: is missing"),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\npublic_key_file = \"x.pem\"",
+            "leave one out",
+        ),
+        ("[auth.jwt]\nalgorithms = \"RS256\"\nsecret = \"hunter2\"", "expected public_key_file"),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = [\"hunter2\"]",
+            "auth.jwt.secret = …: expected a string",
+        ),
+        ("[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"\"", "a secret that is not empty"),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"env:RESTCAST_NO_SUCH\"",
+            "environment variable RESTCAST_NO_SUCH",
+        ),
+        ("[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"file:/no/such\"", "a readable file: /no/such"),
+        ("[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"file:/\"", "not a file"),
+        ("[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"file:/dev/zero\"", "not a file"),
+        (
+            "[auth.jwt]\nalgorithms = \"RS256\"\npublic_key_file = \"Cargo.toml\"",
+            "a PEM file with an RSA public key",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\nsecre = \"hunter2\"",
+            "did you mean secret?",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\nuser_claim = \"\"",
+            "the name of a claim",
+        ),
+        (
+            "[[auth.jwt]]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\nleeway = 5",
+            "auth.jwt[1].leeway = 5: expected a duration",
+        ),
+    ];
+    for (table, part) in rows {
+        // A key without a table has to stand before all tables.
+        let text = if table.starts_with("auth") {
+            format!("{table}\n{MINIMAL}")
+        } else {
+            format!("{MINIMAL}{table}\n")
+        };
+        let errors = errors(&text);
+        assert!(errors.contains(part), "{table}\n{errors}");
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+    assert!(!format!("{:?}", auth(&HMAC.replace("a secret", "hunter2"))).contains("hunter2"));
+}
+
+#[test]
+fn visibilities_are_words_or_tables() {
+    let visibility = |text: &str| {
+        let text = MINIMAL.replace("model = \"author\"", &format!("model = \"author\"\nvisibility = {text}"));
+        Config::parse("proxy.toml", &text)
+            .map(|config| config.routes.iter().next().unwrap().visibility.clone())
+    };
+    let roles = visibility(r#"{ roles = ["admin", "editor"] }"#).unwrap();
+    assert_eq!(roles, Visibility::Roles(["admin".to_owned(), "editor".to_owned()].into()));
+    for (field, pointer) in [("owner_id", "/owner_id"), ("/owner/id", "/owner/id"), ("a/b~c", "/a~1b~0c")] {
+        let owner = visibility(&format!(r#"{{ claim = "sub", field = "{field}" }}"#)).unwrap();
+        assert_eq!(owner, Visibility::Owner { claim: "sub".into(), field: Pointer::parse(pointer).unwrap() });
+    }
+    for wrong in [
+        "\"everybody\"",
+        "{}",
+        "{ roles = [] }",
+        "{ roles = [\"\"] }",
+        "{ roles = 5 }",
+        "{ claim = \"sub\" }",
+        "{ claim = \"sub\", field = \"\" }",
+        "{ claim = \"\", field = \"a\" }",
+        "{ claim = \"sub\", field = \"/~2\" }",
+        "{ roles = [\"a\"], claim = \"sub\", field = \"a\" }",
+        "{ role = [\"admin\"] }",
+        "5",
+    ] {
+        let error = visibility(wrong).unwrap_err().to_string();
+        assert!(error.contains("route[1].visibility = "), "{wrong}: {error}");
+    }
+}
+
+// === endpoints that ask for tokens ===
+
+fn warnings(tables: &str) -> String {
+    auth(tables).warnings().join("\n")
+}
+
+#[test]
+fn what_asks_for_identities_where_there_are_none_is_named() {
+    let text = |visibility: &str, more: &str| {
+        MINIMAL.replace("model = \"author\"", &format!("model = \"author\"\nvisibility = {visibility}"))
+            + more
+    };
+    let warnings = |text: &str| Config::parse("proxy.toml", text).unwrap().warnings().join("\n");
+    for visibility in ["\"authenticated\"", "{ roles = [\"a\"] }", "{ claim = \"sub\", field = \"a\" }"] {
+        let without = warnings(&text(visibility, ""));
+        assert!(without.contains("/api/authors/{id}") && without.contains("no [auth.jwt]"), "{without}");
+        let unasked = warnings(&text(visibility, HMAC));
+        assert!(unasked.contains("no endpoint has auth"), "{unasked}");
+        assert_eq!(warnings(&text(visibility, &format!("auth = \"optional\"\n{HMAC}"))), "");
+    }
+    for visibility in ["\"auto\"", "\"public\""] {
+        assert_eq!(warnings(&text(visibility, "")), "");
+    }
+}
+
+#[test]
+fn a_short_secret_is_named_and_not_shown() {
+    let warnings = warnings(&HMAC.replace("a secret of more than thirty-two bytes", "hunter2"));
+    assert!(warnings.contains("32 bytes") && !warnings.contains("hunter2"), "{warnings}");
+}
+
+#[test]
+fn endpoints_say_what_would_be_right() {
+    let rows = [
+        ("auth = \"optional\"", "needs an [auth.jwt]"),
+        ("auth = \"always\"", "expected one of \"none\", \"optional\", \"required\""),
+        ("cookie = \"session\"", "needs auth = "),
+        ("cookie = \"a b\"", "the name of a cookie"),
+        ("origins = [\"app.example\"]", "https://app.example.com"),
+        ("origins = [\"https://app.example/\"]", "without a path"),
+        ("origins = [\"*\"]", "https://app.example.com"),
+    ];
+    for (line, part) in rows {
+        let errors = errors(&format!("{MINIMAL}{line}\n"));
+        assert!(errors.contains("endpoint[1].") && errors.contains(part), "{line}: {errors}");
+    }
 }

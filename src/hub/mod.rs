@@ -164,7 +164,7 @@ impl Hub {
         if reader.seen.fetch_max(position, Ordering::Relaxed) >= position {
             return;
         }
-        if !reader.identity.may_read(publication.event.audience) {
+        if !reader.identity.may_read(&publication.event.audience) {
             delivery.hidden += 1;
             return;
         }

@@ -28,7 +28,6 @@ use super::request::RequestState;
 use super::respond::Refusal;
 use super::tap::Tap;
 use super::upstream::Upstreams;
-use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::route::Routes;
 
@@ -62,9 +61,7 @@ impl Gateway {
             return Ok(false);
         };
         let refusal = if realtime::is_upgrade(head) {
-            let accepted =
-                self.realtime.accept(&mut session.downstream_session, endpoint, Identity::Anonymous);
-            match accepted.await {
+            match self.realtime.admit(&mut session.downstream_session, endpoint).await {
                 Ok(()) => return Ok(true),
                 Err(refusal) => refusal,
             }

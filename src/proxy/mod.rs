@@ -1,6 +1,7 @@
 //! The only folder that knows pingora: it translates its callbacks into calls on plain
 //! types, and plain types into its answers.
 
+mod admission;
 mod connector;
 mod downstream;
 mod early;
@@ -22,6 +23,7 @@ mod tests;
 mod trailers;
 mod upstream;
 
+pub use admission::Admission;
 pub use forward::{TrustedProxies, X_FORWARDED_HOST, told_hosts};
 pub use gateway::Gateway;
 pub use in_flight::InFlight;

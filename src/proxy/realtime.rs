@@ -1,12 +1,15 @@
 //! Endpoints: WebSocket handshakes on the proxy's own port, and that of the live page on the admin port.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header, request};
 use pingora::protocols::http::ServerSession;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::admission::Admission;
 use super::hop;
 use super::respond::Refusal;
 use super::takeover;
@@ -28,6 +31,8 @@ pub struct Endpoint {
     pub index: usize,
     /// What it allows a connection.
     pub limits: Limits,
+    /// Whom it lets in.
+    pub admission: Admission,
 }
 
 /// Accepts connections for the hub.
@@ -44,10 +49,11 @@ const UNAVAILABLE: Bytes = Bytes::from_static(
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 );
 
-fn switching_protocols(key: &str) -> Bytes {
+fn switching_protocols(key: &str, protocol: Option<&str>) -> Bytes {
+    let protocol = protocol.map_or_else(String::new, |name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
     Bytes::from(format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {key}\r\n\r\n"
+         Sec-WebSocket-Accept: {key}\r\n{protocol}\r\n"
     ))
 }
 
@@ -89,6 +95,13 @@ pub(super) fn upgrade_required(message: &'static str) -> Refusal {
         .with(header::SEC_WEBSOCKET_VERSION, "13")
 }
 
+/// When a reader's token expires, on the clock of tasks; `None`: never, as far as that clock goes.
+#[expect(clippy::disallowed_methods, reason = "tokens expire")]
+fn expiry(identity: &Identity) -> Option<Instant> {
+    let left = identity.expires()?.duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now().checked_add(left)
+}
+
 /// A connection in the gauges, until it ends in whatever way.
 pub(super) struct Counted {
     metrics: Arc<Metrics>,
@@ -110,6 +123,18 @@ impl Drop for Counted {
 }
 
 impl Realtime {
+    /// The same for a client that says itself who it is.
+    #[expect(clippy::disallowed_methods, reason = "tokens expire")]
+    pub(super) async fn admit(
+        &self,
+        session: &mut ServerSession,
+        endpoint: &Endpoint,
+    ) -> Result<(), Refusal> {
+        let head: &request::Parts = session.req_header();
+        let identity = endpoint.admission.admit(head, SystemTime::now(), &self.metrics)?;
+        self.accept(session, endpoint, identity).await
+    }
+
     /// Answers a handshake; if it is a good one the connection is the hub's from here on.
     pub(super) async fn accept(
         &self,
@@ -119,10 +144,12 @@ impl Realtime {
     ) -> Result<(), Refusal> {
         let head: &request::Parts = session.req_header();
         let key = accept_key(head)?;
+        let greeting = switching_protocols(&key, endpoint.admission.protocol(head));
+        let until = expiry(&identity);
         let mut turn = Turn::default();
         let conversation = endpoint.dialect.open(head, &mut turn);
         let Some(taken) = takeover::take(session).await else { return Ok(()) };
-        let socket = WebSocket::new(taken.stream, taken.early, switching_protocols(&key), endpoint.limits);
+        let socket = WebSocket::new(taken.stream, taken.early, greeting, endpoint.limits);
         let mut subscriber = match self.hub.attach(socket.lane(), endpoint.index, identity) {
             Ok(subscriber) => subscriber,
             Err(AttachError::Full | AttachError::Closing) => {
@@ -141,7 +168,7 @@ impl Realtime {
         let counted = Counted::new(Arc::clone(&self.metrics), endpoint.index, subscriber.topics());
         let connection = async move {
             let _counted = counted;
-            socket.run(conversation, subscriber).await;
+            socket.run(conversation, subscriber, until).await;
         };
         #[expect(
             clippy::disallowed_methods,

@@ -7,10 +7,10 @@ use http::request;
 use uuid::Uuid;
 
 use crate::broker::Publisher;
-use crate::capture::{Begun, Capture, Limits, Outcome, Overlaps, Verdict};
+use crate::capture::{Begun, Capture, Limits, Outcome, Overlaps, Owners, Reason, Verdict};
 use crate::event::Event;
 use crate::metrics::Metrics;
-use crate::route::{Matched, Routes};
+use crate::route::{Matched, Routes, Visibility};
 
 /// What a capture needs from begin to end.
 #[derive(Debug, Clone)]
@@ -21,6 +21,10 @@ pub struct Tap {
     pub limits: Limits,
     /// Finds writes that were under way at the same time.
     pub overlaps: Arc<Overlaps>,
+    /// Knows whose records are.
+    pub owners: Arc<Owners>,
+    /// Readers can prove who they are.
+    pub identities: bool,
     /// Where events go.
     pub publisher: Publisher,
     /// Where captures are counted.
@@ -43,14 +47,21 @@ impl Tap {
             return;
         }
         let interval = begun.map(|begun| self.overlaps.end(begun));
+        let owner = matches!(finished.route().visibility, Visibility::Owner { .. });
+        let owner = owner.then(|| self.owners.begin());
+        let identities = self.identities;
         let routes = Arc::clone(&self.routes);
         let metrics = Arc::clone(&self.metrics);
         self.publisher.publish(Box::new(move || {
-            let route = finished.route_index();
+            let (route, rule) = (finished.route_index(), Arc::clone(finished.route()));
             let mut verdict = finished.read(&routes);
             if let Some(interval) = interval {
                 interval.settle(&mut verdict);
             }
+            if let Some(owner) = owner {
+                owner.settle(&rule, &mut verdict);
+            }
+            verdict.note_withheld(identities);
             count(&metrics, &routes, route, verdict)
         }));
     }
@@ -65,7 +76,12 @@ fn count(metrics: &Metrics, routes: &Routes, route: usize, verdict: Verdict) -> 
     if verdict.outcome == Outcome::Withheld
         && let Some(rule) = routes.iter().nth(route)
     {
-        metrics.withheld(route, &rule.path);
+        match verdict.reason {
+            Some(reason @ Reason::NoOwner) => {
+                metrics.owner_unknown(route, &rule.path, &reason.sentence(rule));
+            }
+            _ => metrics.withheld(route, &rule.path),
+        }
     }
     verdict.event
 }

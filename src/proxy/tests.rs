@@ -247,7 +247,8 @@ fn refused_writes_take_no_place_in_the_queue() {
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let (begun, started) = std::sync::mpsc::channel();
     let overlaps = Arc::new(Overlaps::default());
-    let tap = Tap { routes, limits, overlaps, publisher, metrics };
+    let owners = Arc::default();
+    let tap = Tap { routes, limits, overlaps, owners, identities: false, publisher, metrics };
     tap.publisher.publish(Box::new(move || {
         begun.send(()).unwrap();
         wait.recv_timeout(Duration::from_secs(10)).unwrap();

@@ -34,7 +34,7 @@ pub struct Model {
 }
 
 /// Who may read a route's events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Visibility {
     /// Authenticated readers if the write carried credentials, else everybody.
     Auto,
@@ -42,6 +42,22 @@ pub enum Visibility {
     Public,
     /// Authenticated readers.
     Authenticated,
+    /// Readers with one of these roles.
+    Roles(Arc<[String]>),
+    /// Readers to whom the record belongs.
+    Owner {
+        /// The claim that is the owner's name.
+        claim: Arc<str>,
+        /// Where the record says it.
+        field: Pointer,
+    },
+}
+
+impl Visibility {
+    /// Whether it shows events to readers only that have proven who they are.
+    pub fn needs_identity(&self) -> bool {
+        !matches!(self, Self::Auto | Self::Public)
+    }
 }
 
 /// One `[[route]]`.

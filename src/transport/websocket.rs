@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::ReadBuf;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{
     Error, Message as Received,
     protocol::{Role, WebSocketConfig, WebSocketContext},
@@ -75,8 +75,13 @@ impl<S: Stream> WebSocket<S> {
         drop(poll_fn(|context| self.link.poll_shutdown(context)).await);
     }
 
-    /// Runs until the connection is closed.
-    pub async fn run(self, conversation: Box<dyn Conversation>, subscriber: Subscriber) {
+    /// Runs until the connection is closed; `until`: when the reader's token expires.
+    pub async fn run(
+        self,
+        conversation: Box<dyn Conversation>,
+        subscriber: Subscriber,
+        until: Option<Instant>,
+    ) {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -85,7 +90,8 @@ impl<S: Stream> WebSocket<S> {
             .max_frame_size(Some(self.limits.max_message.max(CONTROL_BYTES)));
         let mut connection = Connection {
             codec: WebSocketContext::from_partially_read(self.early, Role::Server, Some(config)),
-            timer: Box::pin(tokio::time::sleep(self.limits.ping_interval)),
+            timer: Box::pin(sleep_until(next_look(self.limits.ping_interval, until))),
+            until,
             link: self.link,
             limits: self.limits,
             conversation,
@@ -115,6 +121,8 @@ struct Connection<S> {
     subscriber: Subscriber,
     timer: Pin<Box<Sleep>>,
     limits: Limits,
+    /// When the reader is nobody any more.
+    until: Option<Instant>,
     stage: Stage,
     heard: bool,
     missed: u8,
@@ -235,6 +243,12 @@ impl<S: Stream> Connection<S> {
         if self.stage != Stage::Open {
             return Poll::Ready(());
         }
+        if self.until.is_some_and(|until| until <= Instant::now()) {
+            self.link.close(CloseReason::Expired);
+            self.enter(Stage::Closing);
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let alive = std::mem::take(&mut self.heard) | self.link.take_progress();
         self.missed = if alive { 0 } else { self.missed + 1 };
         if self.missed >= MAX_MISSED {
@@ -242,11 +256,17 @@ impl<S: Stream> Connection<S> {
             self.enter(Stage::Ending);
         } else {
             self.link.send_if_idle(&Frame::ping());
-            self.timer.as_mut().reset(Instant::now() + self.limits.ping_interval);
+            self.timer.as_mut().reset(next_look(self.limits.ping_interval, self.until));
         }
         context.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// When to send the next PING, or to close. One PING less than an interval before the end does no harm.
+fn next_look(ping_interval: Duration, until: Option<Instant>) -> Instant {
+    let ping = Instant::now() + ping_interval;
+    until.map_or(ping, |until| until.min(ping))
 }
 
 /// What an error of the codec means for the peer; `None` where there is no peer left to tell.

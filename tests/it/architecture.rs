@@ -11,6 +11,7 @@ const MODULES: &[(&str, &str)] = &[
     ("identity", "event"),
     ("message", "event"),
     ("route", "event"),
+    ("auth", "identity"),
     ("capture", "event route"),
     ("hub", "event identity message"),
     ("dialect", "event message"),
@@ -19,24 +20,24 @@ const MODULES: &[(&str, &str)] = &[
     ("transport", "dialect hub message"),
     ("api", "broker metrics"),
     ("demo", "api"),
-    ("proxy", "event identity message route capture hub dialect metrics broker transport api"),
-    ("config", "event route capture hub dialect proxy"),
+    ("proxy", "event identity message route auth capture hub dialect metrics broker transport api"),
+    ("config", "event route auth capture hub dialect proxy"),
     ("explain", "capture proxy config"),
     (
         "app",
-        "event identity message route capture hub dialect metrics broker transport api demo proxy config",
+        "event identity message route auth capture hub dialect metrics broker transport api demo proxy config",
     ),
     (
         "cli",
-        "explain event identity message route capture hub dialect metrics broker transport api demo proxy config app",
+        "explain event identity message route auth capture hub dialect metrics broker transport api demo proxy config app",
     ),
     ("lib", ""),
     ("main", ""),
 ];
 
 /// Synchronous code without I/O, clock and task: time and ids come in as arguments.
-const LOGIC: [&str; 10] =
-    ["event", "identity", "message", "route", "capture", "hub", "dialect", "metrics", "api", "demo"];
+const LOGIC: [&str; 11] =
+    ["event", "identity", "message", "route", "auth", "capture", "hub", "dialect", "metrics", "api", "demo"];
 const NOT_IN_LOGIC: [&str; 7] =
     ["tokio::net", "tokio::spawn", "tokio::time", "std::thread", ".await", "Instant::now", "SystemTime::now"];
 const MAX_LINES: usize = 400;

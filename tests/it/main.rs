@@ -45,5 +45,6 @@ mod tools;
 mod trailers;
 mod transcripts;
 mod upstreams;
+mod visibility;
 mod wire;
 mod writers;

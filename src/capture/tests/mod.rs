@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod ids;
 mod overlaps;
+mod owners;
 mod properties;
 mod records;
 mod stages;

@@ -163,11 +163,15 @@ fn who_may_read_depends_on_the_route_and_on_credentials() {
         (Visibility::Authenticated, none, Audience::Authenticated, Outcome::Withheld),
         (Visibility::Authenticated, cookie, Audience::Authenticated, Outcome::Withheld),
     ] {
-        let routes = authors(|route| route.visibility = visibility)();
+        let shown = format!("{visibility:?}{headers}");
+        let routes = authors(|route| route.visibility = visibility.clone())();
         let exchange = Exchange::parse(&format!(r#"PUT /api/authors/7{headers} -> 200 {{"id":7}}"#));
-        let verdict = exchange.read(&routes);
-        assert_eq!(verdict.event.unwrap().audience, audience, "{visibility:?}{headers}");
-        assert_eq!(verdict.outcome, outcome, "{visibility:?}{headers}");
+        let mut verdict = exchange.read(&routes);
+        verdict.note_withheld(true);
+        assert_eq!(verdict.outcome, Outcome::Event, "{shown}");
+        verdict.note_withheld(false);
+        assert_eq!(verdict.event.unwrap().audience, audience, "{shown}");
+        assert_eq!(verdict.outcome, outcome, "{shown}");
     }
 }
 
@@ -176,7 +180,8 @@ fn a_withheld_doubt_is_counted_as_doubt() {
     let routes = library();
     let mut capture = Exchange::parse("PUT /api/authors/7 [Cookie: a=b] -> 200").capture(&routes);
     capture.request_sent();
-    let verdict = finish(capture, false, &routes);
+    let mut verdict = finish(capture, false, &routes);
+    verdict.note_withheld(false);
     assert_eq!(verdict.outcome, Outcome::Uncertain);
     assert_eq!(verdict.event.unwrap().audience, Audience::Authenticated);
 }

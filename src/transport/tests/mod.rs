@@ -62,7 +62,7 @@ fn serve<S: Stream>(stream: S, hub: &Arc<Hub>, limits: Limits) -> JoinSet<()> {
     let mut subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
     subscriber.handle(Command::Subscribe(Topic::all()));
     let mut tasks = JoinSet::new();
-    tasks.spawn(socket.run(echo(), subscriber));
+    tasks.spawn(socket.run(echo(), subscriber, None));
     tasks
 }
 

@@ -144,7 +144,7 @@ async fn frames_that_come_with_the_request_are_read() {
     let socket = WebSocket::new(theirs, early, Bytes::from(GREETING), LIMITS);
     let subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
     let mut connection = JoinSet::new();
-    connection.spawn(socket.run(echo(), subscriber));
+    connection.spawn(socket.run(echo(), subscriber, None));
     let mut client = Client { stream, connection };
     client.stream.write_all(&late).await.unwrap();
     client.bytes(GREETING.len()).await.unwrap();
@@ -165,7 +165,7 @@ async fn the_greeting_comes_before_events_and_before_a_close() {
         }
         publish(&hub, "two");
         let mut connection = JoinSet::new();
-        connection.spawn(socket.run(echo(), subscriber));
+        connection.spawn(socket.run(echo(), subscriber, None));
         let mut client = Client { stream, connection };
         assert_eq!(client.bytes(GREETING.len()).await.unwrap(), GREETING.as_bytes());
         client.expect(if close.is_some() { &[] } else { &["text one"] }).await;
@@ -215,7 +215,7 @@ async fn nothing_is_sent_to_a_client_whose_connection_has_ended() {
     let lane = socket.lane();
     let subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
     stream.shutdown().await.unwrap();
-    socket.run(echo(), subscriber).await;
+    socket.run(echo(), subscriber, None).await;
     // The hub may be on its way to this reader.
     assert_eq!(lane.send(&Frame::text("late")), crate::hub::Sent::Gone);
     drop(lane);

@@ -51,7 +51,7 @@ pub fn run(data: &[u8]) {
         super::check_event(&event);
         for audience in [Audience::Everyone, Audience::Authenticated] {
             reader.0.lock().unwrap().clear();
-            let sent = hub.deliver(Event { audience, ..event.clone() }, || {});
+            let sent = hub.deliver(Event { audience: audience.clone(), ..event.clone() }, || {});
             let got = reader.0.lock().unwrap().len();
             assert!(got <= 1 && sent.delivered == [got as u64], "{name}: {sent:?}");
             assert!(got == 0 || audience == Audience::Everyone, "{name}: it is nobody");
@@ -75,7 +75,7 @@ fn event(messages: &[u8]) -> Event {
         operation: Operation::Update,
         action: Some(Arc::from(word())),
         many: false,
-        items: vec![Item { id: Some(id), record: Json::parse(word()), partial: false }],
+        items: vec![Item { id: Some(id), record: Json::parse(word()), partial: false, owner: None }],
         audience: Audience::Everyone,
         outcome: Outcome::Certain,
         overlapping: false,

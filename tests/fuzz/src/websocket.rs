@@ -82,7 +82,8 @@ async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
     let mut turn = Turn::default();
     let conversation = dialect.open(&Request::new(()).into_parts().0, &mut turn);
     turn.commands.into_iter().for_each(|command| subscriber.handle(command));
-    let both = async { tokio::join!(socket.run(conversation, subscriber), talk(client, later, settings)).1 };
+    let both =
+        async { tokio::join!(socket.run(conversation, subscriber, None), talk(client, later, settings)).1 };
     let got = tokio::time::timeout(FOREVER, both).await.expect("the connection never ends");
     assert_eq!(hub.connections(), 0);
     got

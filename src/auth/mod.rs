@@ -1,0 +1,218 @@
+//! From the text of a token to an identity. Pure: keys are there already, and the time comes in as an
+//! argument. Which keys there are is said by [`Issuer`]; one whose keys change while the process runs is a
+//! kind of [`Key`] more.
+//!
+//! `jsonwebtoken` checks the signature, with the algorithms that the configuration pins; the claims are
+//! checked here, since it would ask the clock itself.
+
+mod error;
+mod key;
+mod ring;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::crypto::verify;
+use jsonwebtoken::{Header, encode};
+use serde_json::{Map, Value};
+
+use crate::identity::{Identity, User, find};
+pub use error::TokenError;
+pub use jsonwebtoken::Algorithm;
+pub use key::{Key, Secret};
+
+/// A longer text is no token.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// One `[auth.jwt]`: whose tokens are believed, and what their claims are called.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// What tokens may be signed with; the first one signs.
+    pub algorithms: Vec<Algorithm>,
+    /// What they are checked with.
+    pub key: Key,
+    /// What `iss` must be; `None`: anything.
+    pub issuer: Option<String>,
+    /// What `aud` must hold one of; empty: tokens that are meant for nobody in particular.
+    pub audience: Vec<String>,
+    /// How far clocks may differ.
+    pub leeway: Duration,
+    /// The claim that is the user's id.
+    pub user_claim: String,
+    /// The claim that is the user's address.
+    pub email_claim: String,
+    /// The claim that lists the user's roles.
+    pub roles_claim: String,
+}
+
+/// Every issuer.
+#[derive(Debug, Clone)]
+pub struct Issuers(Arc<[Issuer]>);
+
+impl Issuers {
+    /// Takes them; of several that could have issued a token the first one whose key fits counts.
+    pub fn new(issuers: Vec<Issuer>) -> Self {
+        ring::install();
+        Self(issuers.into())
+    }
+
+    /// In the order of the config.
+    pub fn iter(&self) -> impl Iterator<Item = &Issuer> {
+        self.0.iter()
+    }
+
+    /// Who bears this token.
+    ///
+    /// # Errors
+    /// Why it proves nothing.
+    pub fn identify(&self, token: &str, now: SystemTime) -> Result<Identity, TokenError> {
+        let token = Token::parse(token)?;
+        let issuer = token.claims.get("iss").and_then(Value::as_str);
+        let named = |known: &&Issuer| known.issuer.as_deref().is_none_or(|name| Some(name) == issuer);
+        let mut error = TokenError::Issuer;
+        for known in self.0.iter().filter(named) {
+            match known.identify(&token, now) {
+                // Another key of the same issuer may fit.
+                Err(next @ (TokenError::Algorithm | TokenError::Signature)) => error = next,
+                decided => return decided,
+            }
+        }
+        Err(error)
+    }
+}
+
+/// A token taken apart. Nothing of it is proven.
+struct Token<'a> {
+    /// `None`: none that there is, such as `none`.
+    algorithm: Option<Algorithm>,
+    claims: Map<String, Value>,
+    /// What is signed.
+    message: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Token<'a> {
+    fn parse(token: &'a str) -> Result<Self, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Malformed);
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, claims) = message.split_once('.').ok_or(TokenError::Malformed)?;
+        let (header, claims) = json(header).zip(json(claims)).ok_or(TokenError::Malformed)?;
+        // `crit` lists extensions without which it means something else (RFC 7515, section 4.1.11).
+        if header.contains_key("crit") {
+            return Err(TokenError::Malformed);
+        }
+        let algorithm = header.get("alg").and_then(Value::as_str).and_then(|name| name.parse().ok());
+        Ok(Self { algorithm, claims, message, signature })
+    }
+}
+
+fn json(part: &str) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+impl Issuer {
+    fn identify(&self, token: &Token<'_>, now: SystemTime) -> Result<Identity, TokenError> {
+        let algorithm = token.algorithm.filter(|algorithm| self.algorithms.contains(algorithm));
+        let algorithm = algorithm.ok_or(TokenError::Algorithm)?;
+        // An error is a key of another kind, or a signature that is no base64.
+        let is_signed = verify(token.signature, token.message.as_bytes(), &self.key.decoding(), algorithm);
+        if !is_signed.unwrap_or(false) {
+            return Err(TokenError::Signature);
+        }
+        let claims = token.claims.clone();
+        self.check_names(&claims)?;
+        let expires = self.check_time(&claims, now)?;
+        let id = find(&claims, &self.user_claim).and_then(name).ok_or(TokenError::NoUser)?;
+        let email = find(&claims, &self.email_claim).and_then(Value::as_str).map(ToOwned::to_owned);
+        let roles = find(&claims, &self.roles_claim).map(roles).unwrap_or_default();
+        Ok(Identity::User(Arc::new(User { id, email, roles, claims, expires })))
+    }
+
+    fn check_names(&self, claims: &Map<String, Value>) -> Result<(), TokenError> {
+        let is_issuer = |name: &String| claims.get("iss").and_then(Value::as_str) == Some(name);
+        if !self.issuer.as_ref().is_none_or(is_issuer) {
+            return Err(TokenError::Issuer);
+        }
+        let audience = claims.get("aud").map(texts).unwrap_or_default();
+        // A token for somebody else must not pass where nobody said who is meant (RFC 7519, section 4.1.3).
+        let meant = match (self.audience.is_empty(), claims.get("aud")) {
+            (true, None | Some(Value::Null)) => true,
+            (true, Some(_)) => false,
+            (false, _) => self.audience.iter().any(|name| audience.contains(&name.as_str())),
+        };
+        if meant { Ok(()) } else { Err(TokenError::Audience) }
+    }
+
+    /// Until when the token counts.
+    fn check_time(
+        &self,
+        claims: &Map<String, Value>,
+        now: SystemTime,
+    ) -> Result<Option<SystemTime>, TokenError> {
+        let expires = claims.get("exp").and_then(seconds).ok_or(TokenError::NoExpiry)?;
+        let until = SystemTime::UNIX_EPOCH.checked_add(expires.saturating_add(self.leeway));
+        if until.is_some_and(|until| until <= now) {
+            return Err(TokenError::Expired);
+        }
+        let since = match claims.get("nbf") {
+            None | Some(Value::Null) => Duration::ZERO,
+            Some(value) => seconds(value).ok_or(TokenError::NotYetValid)?,
+        };
+        let since = SystemTime::UNIX_EPOCH.checked_add(since.saturating_sub(self.leeway));
+        if since.is_none_or(|since| since > now) {
+            return Err(TokenError::NotYetValid);
+        }
+        Ok(until)
+    }
+
+    /// Its secret is shorter than the shortest hash (RFC 7518, section 3.2).
+    pub fn is_guessable(&self) -> bool {
+        matches!(&self.key, Key::Shared(secret) if secret.length() < 32)
+    }
+
+    /// Signs claims; `None` without a shared secret.
+    pub fn sign(&self, claims: &Map<String, Value>) -> Option<String> {
+        let Key::Shared(secret) = &self.key else { return None };
+        encode(&Header::new(*self.algorithms.first()?), claims, &secret.signing()).ok()
+    }
+}
+
+/// Seconds since 1970; with a fraction, as some issuers give them.
+fn seconds(value: &Value) -> Option<Duration> {
+    Duration::try_from_secs_f64(value.as_f64()?).ok()
+}
+
+/// A text or a whole number.
+fn name(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        Value::String(_)
+        | Value::Number(_)
+        | Value::Null
+        | Value::Bool(_)
+        | Value::Array(_)
+        | Value::Object(_) => None,
+    }
+}
+
+/// One text, or the texts of a list.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+        Value::Number(_) | Value::Null | Value::Bool(_) | Value::Object(_) => Vec::new(),
+    }
+}
+
+/// A text with spaces between them, or a list.
+fn roles(value: &Value) -> Vec<String> {
+    let split = |text: &str| text.split_whitespace().map(ToOwned::to_owned).collect();
+    value.as_str().map_or_else(|| texts(value).into_iter().map(ToOwned::to_owned).collect(), split)
+}

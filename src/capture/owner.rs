@@ -1,0 +1,160 @@
+//! Whom the records belong to that an event is about, where a route shows them to their owners alone.
+//!
+//! An answer that holds the record says it. One that does not, such as that to a DELETE, leaves what an
+//! earlier answer said: a bounded table remembers it for each record. What it has forgotten, or what is in
+//! doubt, is nobody's: such an event is withheld from every reader but operators.
+//!
+//! A write that moves a record from one owner to another is told to the new one. The old one hears nothing:
+//! to tell it that the record is gone would be an event of its own.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Outcome, Reason, Verdict};
+use crate::event::{self, Audience, Event, Item, Json, Operation};
+use crate::route::{Pointer, Route, Visibility};
+
+/// Records in half of the table: with names of 256 bytes all of it is twenty megabytes, usually a few.
+const MAX_RECORDS: usize = 32_768;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Owners(Mutex<Known>);
+
+/// A write of which the owner is not settled yet. One that is dropped before it is may have moved any
+/// record, so everything is forgotten.
+#[derive(Debug)]
+pub struct Unsettled {
+    owners: Arc<Owners>,
+    settled: bool,
+}
+
+impl Default for Owners {
+    fn default() -> Self {
+        Self::new(MAX_RECORDS)
+    }
+}
+
+impl Owners {
+    /// Remembers `max_records` at least, and twice as many at most.
+    pub(super) fn new(max_records: usize) -> Self {
+        Self(Mutex::new(Known { max_records, ..Known::default() }))
+    }
+
+    /// A write has ended.
+    pub fn begin(self: &Arc<Self>) -> Unsettled {
+        Unsettled { owners: Arc::clone(self), settled: false }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // Each change is one insert or remove, so a panic leaves whole tables behind.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Unsettled {
+    /// Says whom an event of `route` belongs to. To be called in the order of the events, after what
+    /// overlaps was marked.
+    pub fn settle(mut self, route: &Route, verdict: &mut Verdict) {
+        if let (Visibility::Owner { claim, field }, Some(event)) = (&route.visibility, &mut verdict.event) {
+            let mut known = self.owners.lock();
+            let mut owners = event.items.iter().map(|item| known.settle(field, event, item));
+            let first = owners.next().flatten();
+            // One of several owners must not see the others' records.
+            let owner = owners.fold(first, |one, other| if one == other { one } else { None });
+            event.audience = Audience::Owner { claim: Arc::clone(claim), owner };
+        }
+        self.settled = true;
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.owners.lock().clear();
+        }
+    }
+}
+
+impl Verdict {
+    /// Notes where nobody but operators can get the event. `identities`: readers can prove who they are.
+    pub fn note_withheld(&mut self, identities: bool) {
+        let is_nobodys = match self.event.as_ref().map(|event| &event.audience) {
+            None | Some(Audience::Everyone) => return,
+            Some(Audience::Owner { owner: None, .. }) => true,
+            Some(Audience::Authenticated | Audience::Roles(_) | Audience::Owner { .. }) => false,
+        };
+        if is_nobodys {
+            self.reason = Some(Reason::NoOwner);
+        }
+        if (is_nobodys || !identities) && self.outcome != Outcome::Uncertain {
+            self.outcome = Outcome::Withheld;
+        }
+    }
+}
+
+/// The last known owner of each record, as far back as it is remembered. A record is known by a hash of its
+/// model, id and the field that says the owner, with keys that nobody outside knows.
+#[derive(Debug, Default)]
+struct Known {
+    hasher: RandomState,
+    max_records: usize,
+    young: HashMap<u64, Arc<str>>,
+    old: HashMap<u64, Arc<str>>,
+}
+
+impl Known {
+    fn settle(&mut self, field: &Pointer, event: &Event, item: &Item) -> Option<Arc<str>> {
+        let id = item.id.as_ref().and_then(Json::scalar_text);
+        let key = id.map(|id| self.hasher.hash_one((&*event.model, id, field.to_string())));
+        let last = key.and_then(|key| self.find(key));
+        let said = match (&item.owner, &item.record) {
+            (Some(owner), _) => Some(Arc::clone(owner)),
+            (None, None) => last.clone(),
+            // The record is shown and does not say whose it is.
+            (None, Some(_)) => None,
+        };
+        // Of two writes at the same time nobody knows which holds: only what both say is believed.
+        let is_moved = event.overlapping && item.record.is_none() && said != last;
+        let owner = said.filter(|_| !is_moved);
+        if let Some(key) = key {
+            self.note(key, event, owner.clone());
+        }
+        owner
+    }
+
+    fn note(&mut self, key: u64, event: &Event, owner: Option<Arc<str>>) {
+        let is_gone = event.operation == Operation::Delete && event.outcome == event::Outcome::Certain;
+        match owner {
+            Some(owner) if !is_gone => {
+                // A read may be older than the last write.
+                if event.operation != Operation::Read {
+                    self.insert(key, owner);
+                }
+            }
+            _ => self.remove(key),
+        }
+    }
+
+    fn find(&self, key: u64) -> Option<Arc<str>> {
+        self.young.get(&key).or_else(|| self.old.get(&key)).cloned()
+    }
+
+    fn insert(&mut self, key: u64, owner: Arc<str>) {
+        if self.young.len() >= self.max_records && !self.young.contains_key(&key) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, owner);
+    }
+
+    fn remove(&mut self, key: u64) {
+        self.young.remove(&key);
+        self.old.remove(&key);
+    }
+
+    fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+}
