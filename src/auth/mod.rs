@@ -176,6 +176,11 @@ impl Issuer {
         matches!(&self.key, Key::Shared(secret) if secret.length() < 32)
     }
 
+    /// Its key makes tokens too.
+    pub fn can_sign(&self) -> bool {
+        matches!(self.key, Key::Shared(_))
+    }
+
     /// Signs claims; `None` without a shared secret.
     pub fn sign(&self, claims: &Map<String, Value>) -> Option<String> {
         let Key::Shared(secret) = &self.key else { return None };

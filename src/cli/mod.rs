@@ -4,6 +4,7 @@ mod demo;
 mod explain;
 mod reason;
 mod tail;
+mod token;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ enum Command {
     Explain(explain::Options),
     /// Subscribe and print events, one line each, reconnecting.
     Tail(tail::Options),
+    /// Make a token for development, or say whether one is accepted and why not.
+    Token(token::Options),
 }
 
 /// Runs the command; what goes wrong is said on standard error.
@@ -65,6 +68,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(file) => check(&file.config),
         Command::Explain(options) => explain::run(&options),
         Command::Tail(options) => tail::run(&options),
+        Command::Token(options) => token::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -332,3 +332,94 @@ fn a_reader_of_the_demo_sees_its_books() {
     let event = reader.next();
     assert_eq!((&event["model"], &event["payload"]["title"]), (&json!("book"), &json!("Notes")));
 }
+
+// === token ===
+
+const JWT: &str =
+    "[auth.jwt]\nalgorithms = [\"HS384\", \"HS256\"]\nsecret = \"a secret of more than thirty-two bytes\"\n";
+
+/// Runs `restcast token` with these tables.
+fn token(tables: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = Folder::new();
+    let path = folder.write("proxy.toml", config("") + tables);
+    run(restcast().arg("token").args(arguments).arg("--config").arg(path))
+}
+
+#[test]
+fn a_token_that_was_made_is_accepted_as_the_user_that_it_is_for() {
+    let named = format!(
+        "{JWT}issuer = \"https://issuer.example\"\naudience = [\"api\"]\nuser_claim = \"user.id\"\nroles_claim = \"https://a.b/roles\"\n"
+    );
+    for tables in [JWT, &named] {
+        let wanted = [
+            "--sub",
+            "alice",
+            "--role",
+            "admin",
+            "--role",
+            "dev",
+            "--claim",
+            "email=a@b",
+            "--expires",
+            "90s",
+        ];
+        let (code, made, err) = token(tables, &wanted);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert_eq!(made.trim().split('.').count(), 3);
+        let (code, out, err) = token(tables, &["--check", made.trim()]);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        assert!(
+            out.starts_with("accepted\n  user    alice\n  email   a@b\n  roles   admin, dev\n  counts  1"),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn a_token_that_is_refused_says_why() {
+    let (_, made, _) = token(JWT, &["--sub", "alice"]);
+    let other = JWT.replace("a secret", "another secret");
+    let audience = format!("{JWT}audience = [\"api\"]\n");
+    for (tables, text, why) in [
+        (&other, made.trim(), "signature is wrong"),
+        (&audience, made.trim(), "audience"),
+        (&audience, "hunter2", "not a token"),
+    ] {
+        let (code, out, err) = token(tables, &["--check", text]);
+        assert_eq!((code, out.as_str()), (Some(1), ""));
+        assert!(err.contains("refused: ") && err.contains(why) && !err.contains(text), "{err}");
+    }
+}
+
+#[test]
+fn what_cannot_make_a_token_says_why() {
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tokens/rsa.pub.pem");
+    let public = format!("[auth.jwt]\nalgorithms = [\"RS256\"]\npublic_key_file = \"{key}\"\n");
+    let alice = ["--sub", "alice"];
+    for (tables, arguments, why) in [
+        ("", &alice[..], "there is no [auth.jwt]"),
+        (&public, &alice, "no [auth.jwt] has a secret"),
+        (JWT, &["--sub", ""], "the token names no user"),
+        (JWT, &["--sub", "alice", "--claim", "exp=5"], "the token has expired"),
+        (JWT, &["--sub", "alice", "--claim", "x"], "expected NAME=VALUE"),
+        (JWT, &["--sub", "alice", "--expires", "1"], "expected a duration"),
+        (JWT, &["--sub", "alice", "--expires", "99999999999999999d"], "expected a duration"),
+        (JWT, &[], "--sub"),
+        (JWT, &["--sub", "alice", "--check", "x"], "cannot be used with"),
+    ] {
+        let (code, out, err) = token(tables, arguments);
+        assert_ne!((code, out.is_empty()), (Some(0), false), "{arguments:?}");
+        assert!(err.contains(why), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_token_can_be_checked_without_standing_in_a_list_of_processes() {
+    let (_, made, _) = token(JWT, &["--sub", "alice"]);
+    let folder = Folder::new();
+    let path = folder.write("proxy.toml", config("") + JWT);
+    let input = std::fs::File::open(folder.write("token", made)).unwrap();
+    let (code, out, _) = run(restcast().args(["token", "--check", "-", "--config"]).arg(path).stdin(input));
+    assert_eq!(code, Some(0));
+    assert!(out.starts_with("accepted\n  user    alice\n  counts  "), "{out}");
+}

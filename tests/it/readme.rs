@@ -49,7 +49,7 @@ fn every_command_of_the_readme_is_run_by_a_test() {
         "cargo run --release -- demo",
         "tests/run",
     ];
-    let here = ["restcast check", "restcast explain", "restcast serve", "restcast tail"];
+    let here = ["restcast check", "restcast explain", "restcast serve", "restcast tail", "restcast token"];
     for command in commands() {
         let known =
             elsewhere.contains(&command.as_str()) || here.iter().any(|known| command.starts_with(known));
@@ -97,6 +97,31 @@ fn tables_of_fields() -> Vec<Vec<String>> {
     tables.map(|table| table.lines().skip(1).map_while(field).collect()).collect()
 }
 
+/// What stands as code at the begin of each line of the table that begins so.
+fn first_column(head: &str) -> Vec<String> {
+    let text = readme();
+    let table = text.lines().skip_while(|line| !line.starts_with(head)).take_while(|line| !line.is_empty());
+    table.filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned())).collect()
+}
+
+#[test]
+fn every_visibility_of_the_readme_loads_and_is_tested() {
+    let examples = first_column("| `visibility =` |");
+    let matrix = include_str!("visibility.rs").replace('\\', "");
+    for example in examples.iter().skip(1) {
+        let folder = Folder::new();
+        let route = AUTHOR_ROUTE.to_owned() + &format!("visibility = {example}\n");
+        let tables = format!("[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{route}{WS_ENDPOINT}");
+        let path = folder.write("proxy.toml", tables);
+        let output = restcast().arg("check").arg("--config").arg(path).output().unwrap();
+        assert!(output.status.success(), "{example}: {output:?}");
+        // The matrix lists one role more.
+        let name = example.trim_end_matches("\"] }");
+        assert!(matrix.contains(name), "{example} is not in the leak matrix");
+    }
+    assert_eq!(examples.len(), 6);
+}
+
 #[test]
 fn the_tables_of_fields_are_the_messages() {
     let origin = Origin::json(201, r#"{"id":42,"name":"Ada"}"#);
@@ -128,4 +153,25 @@ fn every_file_that_the_readme_links_to_is_there() {
     for file in files {
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{file} is not there");
     }
+}
+
+#[test]
+fn the_tables_about_tokens_make_and_check_them() {
+    let tables = blocks("toml").concat() + &blocks("toml auth").concat();
+    assert!(tables.contains("[auth.jwt]"), "{tables}");
+    let folder = Folder::new();
+    let config = folder.write("proxy.toml", tables);
+    let run = |arguments: &[&str]| {
+        let secret = ("RESTCAST_JWT_SECRET", "a secret of more than thirty-two bytes");
+        let output = restcast().args(arguments).current_dir(folder.path()).envs([secret]).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(config.is_file() && !run(&["check"]).contains("warning"));
+    let mut token = String::new();
+    for command in commands().iter().filter(|command| command.starts_with("restcast token")) {
+        let command = command.replace("TOKEN", token.trim());
+        token = run(&command.split(' ').skip(1).collect::<Vec<_>>());
+    }
+    assert!(token.starts_with("accepted\n  user    alice\n  roles   admin\n"), "{token}");
 }
