@@ -188,9 +188,9 @@ impl Metrics {
     }
 
     /// The first event of a route of which nobody knows whose record it is.
-    pub fn owner_unknown(&self, route: usize, path: &str, because: &str) {
+    pub fn owner_unknown(&self, route: usize, path: &str) {
         if self.is_first(route) {
-            tracing::warn!(route = path, because, "events of this route are withheld from everybody");
+            tracing::warn!(route = path, "nothing says whose record was written: such events are withheld; see restcast explain");
         }
     }
 

@@ -77,9 +77,7 @@ fn count(metrics: &Metrics, routes: &Routes, route: usize, verdict: Verdict) -> 
         && let Some(rule) = routes.iter().nth(route)
     {
         match verdict.reason {
-            Some(reason @ Reason::NoOwner) => {
-                metrics.owner_unknown(route, &rule.path, &reason.sentence(rule));
-            }
+            Some(Reason::NoOwner) => metrics.owner_unknown(route, &rule.path),
             _ => metrics.withheld(route, &rule.path),
         }
     }
