@@ -149,3 +149,41 @@ async fn a_socket_that_breaks_on_a_direct_write_ends_the_connection() {
     connection.join_next().await.unwrap().unwrap();
     assert_eq!(hub.connections(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_whose_token_expires_is_closed_then_and_pinged_before() {
+    for (pings, size, waits) in [(0, 4096, ""), (2, 4096, ""), (0, 64, "x")] {
+        let hub = hub();
+        let start = Instant::now();
+        let until = start + PING_INTERVAL * pings + PING_INTERVAL / 2;
+        let (stream, theirs) = tokio::io::duplex(size);
+        let mut client = Client { stream, connection: serve_until(theirs, &hub, LIMITS, Some(until)) };
+        client.bytes(GREETING.len()).await.unwrap();
+        for _ in 0..pings {
+            client.expect(&["ping"]).await;
+            client.send(0x8A, b"").await;
+        }
+        // One that reads nothing is told too, behind what has begun to leave.
+        if !waits.is_empty() {
+            publish(&hub, &waits.repeat(400));
+            tokio::time::sleep_until(until + CLOSE_TIMEOUT / 2).await;
+            client.next().await;
+        }
+        client.expect(&["close 1008 token expired"]).await;
+        assert!(start.elapsed() >= until - start);
+        client.ended().await;
+        assert!(start.elapsed() <= PING_INTERVAL * (pings + 1) + CLOSE_TIMEOUT);
+        assert_eq!(hub.connections(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_has_expired_already_closes_at_once() {
+    let hub = hub();
+    let (stream, theirs) = tokio::io::duplex(4096);
+    let start = Instant::now();
+    let mut client = Client { stream, connection: serve_until(theirs, &hub, LIMITS, Some(start)) };
+    client.bytes(GREETING.len()).await.unwrap();
+    client.expect(&["close 1008 token expired"]).await;
+    assert!(start.elapsed() < PING_INTERVAL);
+}

@@ -58,11 +58,21 @@ fn echo() -> Box<dyn Conversation> {
 
 /// Starts a connection that reads every event and echoes messages.
 fn serve<S: Stream>(stream: S, hub: &Arc<Hub>, limits: Limits) -> JoinSet<()> {
+    serve_until(stream, hub, limits, None)
+}
+
+/// The same for a reader whose token expires.
+fn serve_until<S: Stream>(
+    stream: S,
+    hub: &Arc<Hub>,
+    limits: Limits,
+    until: Option<tokio::time::Instant>,
+) -> JoinSet<()> {
     let socket = WebSocket::new(stream, Vec::new(), Bytes::from(GREETING), limits);
     let mut subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
     subscriber.handle(Command::Subscribe(Topic::all()));
     let mut tasks = JoinSet::new();
-    tasks.spawn(socket.run(echo(), subscriber, None));
+    tasks.spawn(socket.run(echo(), subscriber, until));
     tasks
 }
 

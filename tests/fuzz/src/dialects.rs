@@ -49,7 +49,8 @@ pub fn run(data: &[u8]) {
         }
         let event = event(messages);
         super::check_event(&event);
-        for audience in [Audience::Everyone, Audience::Authenticated] {
+        let owned = Audience::Owner { claim: Arc::from("sub"), owner: Some(Arc::from("")) };
+        for audience in [Audience::Everyone, Audience::Authenticated, Audience::Roles(Arc::new([])), owned] {
             reader.0.lock().unwrap().clear();
             let sent = hub.deliver(Event { audience: audience.clone(), ..event.clone() }, || {});
             let got = reader.0.lock().unwrap().len();
