@@ -190,7 +190,10 @@ impl Metrics {
     /// The first event of a route of which nobody knows whose record it is.
     pub fn owner_unknown(&self, route: usize, path: &str) {
         if self.is_first(route) {
-            tracing::warn!(route = path, "nothing says whose record was written: such events are withheld; see restcast explain");
+            tracing::warn!(
+                route = path,
+                "nothing says whose record was written: such events are withheld; see restcast explain"
+            );
         }
     }
 
