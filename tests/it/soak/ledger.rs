@@ -1,5 +1,6 @@
 //! What was done with each write, as its writer and the backend know it.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use crate::harness::DEADLINE;
 /// `upstream.read_timeout`.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What became of a write so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     begun: Instant,
@@ -22,6 +24,16 @@ pub struct Seen {
     pub late: bool,
     /// What the writer was answered.
     pub status: Option<u16>,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { heads, wholes, late, status, .. } = self;
+        write!(
+            f,
+            "the backend got its head {heads} times and all of it {wholes} times, late: {late}, answered {status:?}"
+        )
+    }
 }
 
 /// See the module's documentation.
@@ -57,6 +69,11 @@ impl Ledger {
     /// How many writes there are.
     pub fn len(&self) -> u64 {
         self.seen.lock().unwrap().len() as u64
+    }
+
+    /// How many of them the backend heard of.
+    pub fn heard(&self) -> u64 {
+        self.seen.lock().unwrap().iter().filter(|(_, seen)| seen.heads > 0).count() as u64
     }
 
     pub fn seen(&self, number: u64) -> Seen {

@@ -68,7 +68,7 @@ impl<'a> Life<'a> {
         Self { audience, socket, reading, stretch }
     }
 
-    /// The next frame, with its text; `None`: the connection is over.
+    /// The text of the next frame.
     pub async fn next(&mut self) -> Result<String, End> {
         loop {
             match self.socket.next().await {
@@ -105,11 +105,16 @@ impl<'a> Life<'a> {
         loop {
             // Two frames of one moment can be the same, so to have the last one is not all.
             let has_it = last.is_none_or(|last| self.stretch.frames.contains(&last));
-            if has_it && told.holds(self.reading, &self.stretch).is_ok() {
+            let held = told.holds(self.reading, &self.stretch);
+            if has_it && held.is_ok() {
                 return Ok(());
             }
             let seed = self.audience.ledger.seed;
-            assert!(Instant::now() < end, "seed {seed}: {:?} never gets what others have", self.reading);
+            assert!(
+                Instant::now() < end,
+                "seed {seed}: {:?} has not what others have: {held:?}",
+                self.reading
+            );
             let read = self.read_until(Instant::now() + Duration::from_millis(20)).await;
             read.inspect_err(|_| self.stretch.until = 0)?;
         }

@@ -58,7 +58,7 @@ impl Plan {
     fn text(&self) -> String {
         let Self { number, id, .. } = self;
         let id = id.unwrap_or(*number);
-        let name = "x".repeat((number % 97) as usize * 4);
+        let name = "x".repeat((number % 97) as usize * 32);
         match self.body {
             Body::Record => format!(r#"{{"id":{id},"write":{number},"name":"{name}"}}"#),
             Body::List => format!(r#"[{{"id":"{number}-a","name":"{name}"}},{{"id":"{number}-b"}}]"#),

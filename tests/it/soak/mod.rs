@@ -53,7 +53,7 @@ const TABLES: &str = r#"
 [tap]
 body_limit = "16KiB"
 decoded_limit = "32KiB"
-memory_limit = "1MiB"
+memory_limit = "512KiB"
 queue_limit = 4096
 
 [hub]

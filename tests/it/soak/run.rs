@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -89,10 +90,13 @@ impl Soak {
     }
 
     pub fn join(&mut self, what: &str, pick: fn(&mut Self) -> &mut JoinSet<()>) {
-        eventually(what, || {
+        // Longer than they wait themselves, since they know better what for.
+        let end = Instant::now() + 3 * DEADLINE;
+        while !pick(self).is_empty() {
+            assert!(Instant::now() < end, "waited in vain: {what}");
+            std::thread::park_timeout(Duration::from_millis(20));
             self.look();
-            pick(self).is_empty().then_some(())
-        });
+        }
     }
 
     pub fn counters(&self) -> Counters {
@@ -108,13 +112,13 @@ impl Soak {
         self.stop.send_replace(true);
         self.join("the writers end", |soak| &mut soak.writers);
         self.join("readers leave", |soak| &mut soak.others);
-        // What a writer left behind ends with the backend's timeout at the latest.
-        let mut before = 0;
+        // Those that the backend heard of are known. The others end at once, or with a timeout.
+        let (known, mut before) = (self.ledger.heard(), 0);
         eventually("all captures have ended", || {
             let captures = self.counters().captures();
             let is_quiet = std::mem::replace(&mut before, captures) == captures;
             std::thread::park_timeout(TIMEOUT * 3 / 2);
-            is_quiet.then_some(())
+            (is_quiet && captures >= known).then_some(())
         });
         let fence = self.ledger.len() as u32;
         let write = writers::write(self.proxy.address, None, &self.ledger, true);

@@ -50,9 +50,10 @@ pub fn judge(ledger: &Ledger, told: &[Entry]) -> (Vec<String>, Tally) {
         let endings = endings(&plan, seen, entry.map(|entry| entry.look));
         let elsewhere = entry.zip(plan.id).is_some_and(|(entry, id)| !entry.is_about(plan.model, id));
         let about = elsewhere.then(|| "the event is about another record".to_owned());
-        let ended = endings.is_empty().then(|| format!("it must not be told as {entry:?}"));
+        let ended =
+            endings.is_empty().then(|| format!("it must not be told as {:?}", entry.map(|entry| entry.look)));
         for fault in [about, ended, wrong_answer(&plan, seen)].into_iter().flatten() {
-            faults.push(format!("{fault}: {plan:?}, {seen:?}"));
+            faults.push(format!("write {number}: {fault}: {plan:?}, {seen}"));
         }
         tally.add(plan.model, &endings);
     }
