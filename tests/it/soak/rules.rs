@@ -86,7 +86,8 @@ fn by_ledger(plan: &Plan, seen: Seen) -> Vec<Ending> {
         Act::Stalls(part) => died(plan, part, None),
     };
     if seen.late {
-        endings.extend([Ending::Uncertain, bare(plan), Ending::Undecodable]);
+        endings.extend([Ending::Uncertain, bare(plan), without_record(plan, Ending::Undecodable)]);
+        endings.dedup();
     }
     endings
 }
@@ -111,15 +112,18 @@ fn answered(plan: &Plan) -> Ending {
         (303, _) if !plan.is_ours => Ending::Uncertain,
         (202 | 204 | 303, _) | (_, Body::Empty | Body::NotJson) => bare(plan),
         (_, Body::Record | Body::List) => Ending::Event,
-        _ if plan.method == "DELETE" => Ending::Event,
-        (_, Body::Broken) => Ending::Undecodable,
-        (_, Body::Large) => Ending::TooLarge,
+        (_, Body::Broken) => without_record(plan, Ending::Undecodable),
+        (_, Body::Large) => without_record(plan, Ending::TooLarge),
     }
 }
 
-/// A deletion needs no record.
 fn bare(plan: &Plan) -> Ending {
-    if plan.method == "DELETE" { Ending::Event } else { Ending::NoRecord }
+    without_record(plan, Ending::NoRecord)
+}
+
+/// A deletion needs no record, whatever its answer holds.
+fn without_record(plan: &Plan, otherwise: Ending) -> Ending {
+    if plan.method == "DELETE" { Ending::Event } else { otherwise }
 }
 
 /// An answer was sent up to here, and then nothing or, by `how`, the end.
@@ -127,7 +131,9 @@ fn died(plan: &Plan, part: Part, how: Option<How>) -> Vec<Ending> {
     match (part, how) {
         (Part::Nothing | Part::HalfHead, _) => vec![Ending::Uncertain],
         (_, Some(How::Resets)) => vec![bare(plan), Ending::Uncertain],
-        (Part::HalfBody, Some(How::Closes)) if plan.framing == Framing::Close => vec![Ending::Undecodable],
+        (Part::HalfBody, Some(How::Closes)) if plan.framing == Framing::Close => {
+            vec![without_record(plan, Ending::Undecodable)]
+        }
         (Part::Head | Part::HalfBody | Part::All, _) => vec![bare(plan)],
     }
 }
