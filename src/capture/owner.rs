@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Outcome, Reason, Verdict};
@@ -20,7 +21,11 @@ const MAX_RECORDS: usize = 32_768;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub struct Owners(Mutex<Known>);
+pub struct Owners {
+    known: Mutex<Known>,
+    /// A write was dropped before it was settled.
+    lost: AtomicBool,
+}
 
 /// A write of which the owner is not settled yet. One that is dropped before it is may have moved any
 /// record, so everything is forgotten.
@@ -39,7 +44,8 @@ impl Default for Owners {
 impl Owners {
     /// Remembers `max_records` at least, and twice as many at most.
     pub(super) fn new(max_records: usize) -> Self {
-        Self(Mutex::new(Known { max_records, ..Known::default() }))
+        let known = Mutex::new(Known { max_records, ..Known::default() });
+        Self { known, lost: AtomicBool::new(false) }
     }
 
     /// A write has ended.
@@ -49,7 +55,7 @@ impl Owners {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         // Each change is one insert or remove, so a panic leaves whole tables behind.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,6 +65,9 @@ impl Unsettled {
     pub fn settle(mut self, route: &Route, verdict: &mut Verdict) {
         if let (Visibility::Owner { claim, field }, Some(event)) = (&route.visibility, &mut verdict.event) {
             let mut known = self.owners.lock();
+            if self.owners.lost.swap(false, Ordering::SeqCst) {
+                known.clear();
+            }
             let mut owners = event.items.iter().map(|item| known.settle(field, event, item));
             let first = owners.next().flatten();
             // One of several owners must not see the others' records.
@@ -72,7 +81,8 @@ impl Unsettled {
 impl Drop for Unsettled {
     fn drop(&mut self) {
         if !self.settled {
-            self.owners.lock().clear();
+            // Not under the lock: this is the task of a request that found the queue full.
+            self.owners.lost.store(true, Ordering::SeqCst);
         }
     }
 }
