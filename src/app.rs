@@ -16,14 +16,14 @@ use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Outcome, Overlaps};
 use crate::config::{BrokerKind, Config, EndpointAuth, EndpointConfig};
 use crate::dialect;
-use crate::hub::Hub;
+use crate::hub::{Desk, Hub};
 use crate::message::{CloseReason, Encode};
 use crate::metrics::{Labels, Metrics};
 use crate::proxy::{
-    Admission, Endpoint, Gateway, InFlight, Listener, Live, Realtime, Sockets, Tap, Upstreams, proxy_service,
-    site_service,
+    Admission, Backstage, Endpoint, Gateway, InFlight, Listener, Live, Realtime, Sockets, Tap, Upstreams,
+    proxy_service, site_service,
 };
-use crate::transport::Limits;
+use crate::transport::{Expiry, Limits};
 
 /// How long a name server may hold up the start.
 const FIRST_CHECK: Duration = Duration::from_secs(1);
@@ -145,10 +145,9 @@ impl Parts {
         sidecar: Option<Sidecar>,
         sockets: Sockets,
     ) -> anyhow::Result<Self> {
-        let mut endpoints = endpoints(&config)?;
-        let metrics = Arc::new(metrics(&config, &endpoints)?);
-        let encoders = endpoints.iter().map(|(_, e)| Arc::clone(&e.dialect) as Arc<dyn Encode>).collect();
-        let hub = Arc::new(Hub::new(encoders, config.hub.max_connections));
+        let listed = with_live(&config)?;
+        let metrics = Arc::new(metrics(&config, &listed)?);
+        let hub = Arc::new(Hub::new(listed.iter().map(desk).collect(), config.hub.max_connections));
         let broker: Arc<dyn Broker> = match config.broker {
             BrokerKind::Memory => Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics))),
         };
@@ -159,7 +158,16 @@ impl Parts {
         let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
         let in_flight = InFlight::default();
 
-        let (_, live) = endpoints.pop().context("the live page has an endpoint")?;
+        let backstage = |endpoint| Backstage {
+            endpoint,
+            issuers: config.auth.clone(),
+            publisher: publisher.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let made = listed.iter().enumerate();
+        let made = made.map(|(index, listed)| endpoint(&config, listed, backstage(index)));
+        let mut endpoints: Vec<Endpoint> = made.collect();
+        let live = endpoints.pop().context("the live page has an endpoint")?;
         let live = Live { endpoint: live, realtime: realtime.clone() };
         let about = about(&config, sidecar.is_some());
         let ready = Arc::clone(&upstreams);
@@ -176,7 +184,7 @@ impl Parts {
         let limits = config.tap.limits();
         let gateway = Gateway {
             routes: Arc::clone(&routes),
-            endpoints: endpoints.into_iter().map(|(_, endpoint)| endpoint).collect(),
+            endpoints,
             realtime,
             tap: Tap {
                 routes,
@@ -197,43 +205,57 @@ impl Parts {
     }
 }
 
-/// Each endpoint with its dialect's name; the last one is the live page's.
-fn endpoints(config: &Config) -> anyhow::Result<Vec<(&'static str, Endpoint)>> {
+/// Every endpoint; the last one is the live page's.
+fn with_live(config: &Config) -> anyhow::Result<Vec<EndpointConfig>> {
+    let (dialect_name, make) = dialect::find(LIVE_DIALECT).context("the live page has a dialect")?;
     let live = EndpointConfig {
         path: LIVE_PATH.to_owned(),
-        dialect: LIVE_DIALECT,
+        dialect_name,
+        dialect: make(&dialect::Defaults),
         max_message: LIVE_MESSAGE_BYTES,
         auth: EndpointAuth::None,
-        cookie: None,
+        expiry: Expiry::Close,
+        cookies: Vec::new(),
         origins: Vec::new(),
     };
-    let all = config.endpoints.iter().chain([&live]).enumerate();
-    let endpoint = |(index, endpoint): (usize, &EndpointConfig)| {
-        let (name, make) = dialect::find(endpoint.dialect).context("an unknown dialect")?;
-        let limits = Limits {
-            max_message: endpoint.max_message,
-            ping_interval: config.hub.ping_interval,
-            outbox: config.hub.outbox,
-        };
-        let admission = admission(config, endpoint);
-        Ok((name, Endpoint { path: endpoint.path.clone(), dialect: make(), index, limits, admission }))
+    Ok(config.endpoints.iter().cloned().chain([live]).collect())
+}
+
+fn desk(endpoint: &EndpointConfig) -> Desk {
+    let encode = Arc::clone(&endpoint.dialect) as Arc<dyn Encode>;
+    Desk { path: Arc::from(endpoint.path.as_str()), app: endpoint.dialect.app(), encode }
+}
+
+fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) -> Endpoint {
+    let limits = Limits {
+        max_message: endpoint.max_message,
+        ping_interval: config.hub.ping_interval,
+        outbox: config.hub.outbox,
+        expiry: endpoint.expiry,
     };
-    all.map(endpoint).collect()
+    Endpoint {
+        path: endpoint.path.clone(),
+        dialect: Arc::clone(&endpoint.dialect),
+        index: backstage.endpoint,
+        limits,
+        admission: admission(config, endpoint),
+        backstage: Arc::new(backstage),
+    }
 }
 
 fn admission(config: &Config, endpoint: &EndpointConfig) -> Admission {
     Admission {
         issuers: config.auth.clone().filter(|_| endpoint.auth != EndpointAuth::None),
         required: endpoint.auth == EndpointAuth::Required,
-        cookie: endpoint.cookie.clone(),
+        cookies: endpoint.cookies.clone(),
         origins: endpoint.origins.clone(),
     }
 }
 
-fn metrics(config: &Config, endpoints: &[(&'static str, Endpoint)]) -> Result<Metrics, prometheus::Error> {
+fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, prometheus::Error> {
     Metrics::new(&Labels {
         routes: config.routes.iter().map(|route| route.path.clone()).collect(),
-        dialects: endpoints.iter().map(|(name, _)| *name).collect(),
+        dialects: endpoints.iter().map(|endpoint| endpoint.dialect_name).collect(),
         outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
         token_errors: TokenError::ALL.map(TokenError::name).to_vec(),
     })
@@ -243,7 +265,7 @@ fn about(config: &Config, demo: bool) -> About {
     let proxy = config.server.listen.first().filter(|_| demo);
     About {
         demo: proxy.map(|address| format!("http://{address}")),
-        endpoints: config.endpoints.iter().map(|e| (e.path.clone(), e.dialect)).collect(),
+        endpoints: config.endpoints.iter().map(|e| (e.path.clone(), e.dialect_name)).collect(),
         routes: config.routes.iter().map(|r| (r.path.clone(), r.model.name.to_string())).collect(),
     }
 }

@@ -67,6 +67,8 @@ pub enum Operation {
     Delete,
     /// Nothing changed: a GET on a route with `publish_reads`.
     Read,
+    /// Something of its own, named by the event's action: a user that came, or what a program announced.
+    Custom,
 }
 
 impl Operation {
@@ -77,12 +79,13 @@ impl Operation {
             Self::Update => "update",
             Self::Delete => "delete",
             Self::Read => "read",
+            Self::Custom => "custom",
         }
     }
 }
 
 /// One record of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Item {
     /// Its id with its JSON type; `None` where neither path, headers nor body told it.
     pub id: Option<Json>,
@@ -90,7 +93,7 @@ pub struct Item {
     pub record: Option<Json>,
     /// The record may hold only some of its fields.
     pub partial: bool,
-    /// Whom the answer says that it belongs to; only where the route's visibility asks.
+    /// Whom it belongs to, where the route's visibility asks; `None` where that is not known: then nobody's.
     pub owner: Option<Arc<str>>,
 }
 
@@ -155,13 +158,30 @@ pub enum Audience {
     Authenticated,
     /// Readers with one of these roles.
     Roles(Arc<[String]>),
-    /// Readers to whom the record belongs.
-    Owner {
-        /// The claim that is the owner's name.
-        claim: Arc<str>,
-        /// What it must be; `None` where it is not known: then nobody's.
-        owner: Option<Arc<str>>,
-    },
+    /// Readers to whom a record belongs, record by record: those whose claim of that name is its owner.
+    Owner(Arc<str>),
+}
+
+/// What an event comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A write that passed the proxy.
+    Tap,
+    /// A program that said so on the admin port.
+    PublishApi,
+    /// A reader that came or left.
+    Presence,
+}
+
+impl Origin {
+    /// Lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tap => "tap",
+            Self::PublishApi => "publish_api",
+            Self::Presence => "presence",
+        }
+    }
 }
 
 /// The HTTP exchange that an event comes from.
@@ -180,20 +200,22 @@ pub struct Exchange {
 pub struct Event {
     /// Unique; sorts by time (UUID version 7).
     pub id: Uuid,
-    /// When the answer ended.
+    /// When the answer ended, or when it was said.
     pub time: SystemTime,
+    /// What it comes from.
+    pub origin: Origin,
     /// The route's model.
     pub model: Arc<str>,
     /// What happened.
     pub operation: Operation,
-    /// The route's own verb, such as `cancel`.
+    /// The route's own verb, such as `cancel`; the name of a custom event.
     pub action: Option<Arc<str>>,
     /// The answer was a list: any number of items. Otherwise there is exactly one.
     pub many: bool,
     /// The records written.
     pub items: Vec<Item>,
-    /// The exchange it was read from.
-    pub http: Exchange,
+    /// The exchange it was read from, if it comes from one.
+    pub http: Option<Exchange>,
     /// Who may get it.
     pub audience: Audience,
     /// Whether the backend confirmed it.
@@ -221,12 +243,17 @@ impl Event {
         Self {
             id: Uuid::nil(),
             time: SystemTime::UNIX_EPOCH,
+            origin: Origin::Tap,
             model: Arc::from(model),
             operation: Operation::Update,
             action: None,
             many: false,
             items: vec![Item { id: Json::parse(id), record, partial: false, owner: None }],
-            http: Exchange { method: Method::PUT, path: format!("/api/{model}s/{id}"), status: Some(200) },
+            http: Some(Exchange {
+                method: Method::PUT,
+                path: format!("/api/{model}s/{id}"),
+                status: Some(200),
+            }),
             audience: Audience::Everyone,
             outcome: Outcome::Certain,
             overlapping: false,

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use crate::event::Audience;
+use crate::event::{Audience, Event, Item};
 
 /// Who a reader is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,31 @@ pub enum Identity {
     User(Arc<User>),
     /// Whoever can reach the admin port: may see everything.
     Operator,
+}
+
+/// What a client has shown to say who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// Nothing.
+    Missing,
+    /// Something that proves it.
+    Valid(Identity),
+    /// A token whose time is over.
+    Expired,
+    /// Something that proves nothing.
+    Invalid,
+    /// What could prove it cannot be asked at present.
+    Unchecked,
+}
+
+impl Credential {
+    /// Who the client is as far as it has proven it.
+    pub fn identity(&self) -> Identity {
+        match self {
+            Self::Valid(identity) => identity.clone(),
+            Self::Missing | Self::Expired | Self::Invalid | Self::Unchecked => Identity::Anonymous,
+        }
+    }
 }
 
 /// What a token says of its bearer.
@@ -42,15 +67,34 @@ impl fmt::Debug for User {
 }
 
 impl Identity {
-    /// Whether events for `audience` may be shown to it. Allocates nothing.
-    pub fn may_read(&self, audience: &Audience) -> bool {
+    /// Whether `item` of an event for `audience` may be shown to it. Allocates nothing.
+    pub fn may_read(&self, audience: &Audience, item: &Item) -> bool {
         match (audience, self) {
             (Audience::Everyone, _) | (_, Self::Operator) | (Audience::Authenticated, Self::User(_)) => true,
             (Audience::Roles(roles), Self::User(user)) => user.roles.iter().any(|role| roles.contains(role)),
-            (Audience::Owner { claim, owner: Some(owner) }, Self::User(user)) => {
-                find(&user.claims, claim).is_some_and(|value| is_text(value, owner))
+            (Audience::Owner(claim), Self::User(user)) => {
+                let claim = find(&user.claims, claim);
+                claim.zip(item.owner.as_deref()).is_some_and(|(claim, owner)| is_text(claim, owner))
             }
-            (Audience::Owner { owner: None, .. }, Self::User(_)) | (_, Self::Anonymous) => false,
+            (_, Self::Anonymous) => false,
+        }
+    }
+
+    /// Whether the whole event may be shown to it: each of its items. One without items holds nothing of
+    /// anybody's, and still says that something was written; whose is not known.
+    pub fn may_read_all(&self, event: &Event) -> bool {
+        match (&event.audience, event.items.as_slice()) {
+            (Audience::Owner(_), []) => *self == Self::Operator,
+            (audience, []) => self.may_read(audience, &Item::default()),
+            (audience, items) => items.iter().all(|item| self.may_read(audience, item)),
+        }
+    }
+
+    /// The user's id, if it is one.
+    pub fn user(&self) -> Option<&User> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Anonymous | Self::Operator => None,
         }
     }
 
@@ -109,32 +153,56 @@ mod tests {
         Identity::User(Arc::new(User { id: "u".to_owned(), email: None, roles, claims, expires: None }))
     }
 
-    fn owned(claim: &str, owner: Option<&str>) -> Audience {
-        Audience::Owner { claim: Arc::from(claim), owner: owner.map(Arc::from) }
+    fn owned(owner: Option<&str>) -> Item {
+        Item { owner: owner.map(Arc::from), ..Item::default() }
     }
 
     #[test]
     fn only_operators_and_whom_an_audience_names_may_read() {
         let roles = |names: &[&str]| Audience::Roles(names.iter().map(|&name| name.to_owned()).collect());
+        let by = |claim: &str| Audience::Owner(Arc::from(claim));
         let alice = user(&json!({"sub": "alice"}));
-        // (audience, anonymous, alice)
+        // (audience, owner, anonymous, alice)
         let rows = [
-            (Audience::Everyone, true, true),
-            (Audience::Authenticated, false, true),
-            (roles(&["admin", "editor"]), false, true),
-            (roles(&["admin"]), false, false),
-            (roles(&["edit"]), false, false),
-            (roles(&[]), false, false),
-            (owned("sub", Some("alice")), false, true),
-            (owned("sub", Some("alic")), false, false),
-            (owned("sub", Some("alice2")), false, false),
-            (owned("sub", None), false, false),
-            (owned("org", Some("alice")), false, false),
+            (Audience::Everyone, None, true, true),
+            (Audience::Authenticated, None, false, true),
+            (roles(&["admin", "editor"]), None, false, true),
+            (roles(&["admin"]), None, false, false),
+            (roles(&["edit"]), None, false, false),
+            (roles(&[]), None, false, false),
+            (by("sub"), Some("alice"), false, true),
+            (by("sub"), Some("alic"), false, false),
+            (by("sub"), Some("alice2"), false, false),
+            (by("sub"), None, false, false),
+            (by("org"), Some("alice"), false, false),
         ];
-        for (audience, anonymous, for_alice) in rows {
-            assert_eq!(Identity::Anonymous.may_read(&audience), anonymous, "{audience:?}");
-            assert_eq!(alice.may_read(&audience), for_alice, "{audience:?}");
-            assert!(Identity::Operator.may_read(&audience), "{audience:?}");
+        for (audience, owner, anonymous, for_alice) in rows {
+            let item = owned(owner);
+            assert_eq!(Identity::Anonymous.may_read(&audience, &item), anonymous, "{audience:?} {owner:?}");
+            assert_eq!(alice.may_read(&audience, &item), for_alice, "{audience:?} {owner:?}");
+            assert!(Identity::Operator.may_read(&audience, &item), "{audience:?} {owner:?}");
+        }
+    }
+
+    #[test]
+    fn a_whole_event_is_for_those_who_may_read_each_of_its_items() {
+        let alice = user(&json!({"sub": "alice"}));
+        let mut event = Event::sample("note", "1");
+        // (owners, public, owned)
+        let rows: [(&[Option<&str>], bool, bool); 5] = [
+            (&[Some("alice")], true, true),
+            (&[Some("alice"), Some("alice")], true, true),
+            (&[Some("alice"), Some("bob")], true, false),
+            (&[Some("alice"), None], true, false),
+            (&[], true, false),
+        ];
+        for (owners, public, by_owner) in rows {
+            event.items = owners.iter().map(|owner| owned(*owner)).collect();
+            event.audience = Audience::Everyone;
+            assert_eq!(alice.may_read_all(&event), public, "{owners:?}");
+            event.audience = Audience::Owner(Arc::from("sub"));
+            assert_eq!(alice.may_read_all(&event), by_owner, "{owners:?}");
+            assert!(Identity::Operator.may_read_all(&event), "{owners:?}");
         }
     }
 
@@ -166,7 +234,8 @@ mod tests {
         ];
         let reader = user(&claims);
         for (claim, owner, may) in rows {
-            assert_eq!(reader.may_read(&owned(claim, Some(owner))), may, "{claim} {owner}");
+            let audience = Audience::Owner(Arc::from(claim));
+            assert_eq!(reader.may_read(&audience, &owned(Some(owner))), may, "{claim} {owner}");
         }
     }
 

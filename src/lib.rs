@@ -38,14 +38,14 @@
 //! | [`auth`] | from a token to an identity | identity |
 //! | [`capture`] | from an exchange to an event | event, route |
 //! | [`hub`] | topics, readers, delivery | event, identity, message |
-//! | [`dialect`] | wire protocols, one file each | event, message |
+//! | [`dialect`] | wire protocols, one file each | event, identity, message |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
-//! | [`transport`] | frames to and from a byte stream | dialect, hub, message |
+//! | [`transport`] | frames to and from a byte stream | dialect, hub, identity, message |
 //! | [`api`] | what the admin port answers | broker, metrics |
 //! | [`demo`] | what the sample backend answers | api |
 //! | [`proxy`] | the only folder that knows pingora | all above |
-//! | [`config`] | `proxy.toml` | the parts' own config types |
+//! | [`config`] | `proxy.toml` | the parts' own config types, and what builds dialects |
 //! | [`explain`] | the tap's verdict without a proxy | capture, config, proxy |
 //! | [`app`], [`cli`] | putting it together | everything |
 //!

@@ -1,10 +1,14 @@
 //! What clients and hub say to each other, independent of dialect and transport.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use uuid::Uuid;
 
-use crate::event::{Event, Position, Topic};
+use crate::event::{Audience, Event, Item, Json, Position, Topic};
+use crate::identity::{Credential, Identity};
 
 /// One message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +107,22 @@ pub enum CloseReason {
     Silent,
     /// The token that said who the reader is has expired.
     Expired,
+    /// A token is needed, and there was none that names a user.
+    Unauthenticated,
+    /// The token proves nothing.
+    InvalidToken,
+    /// What could check the token cannot be asked.
+    Unchecked,
+    /// The dialect's own sign of life stayed away.
+    Heartbeat,
+    /// The client goes on sending more than it may.
+    RateLimit,
+    /// The user has as many connections as one may have.
+    TooMany,
+    /// Somebody on the admin port ended it.
+    Ended,
+    /// What a webhook asked for: a code that applications may choose (3000 to 4999), or 1000.
+    Application(u16),
 }
 
 impl CloseReason {
@@ -112,9 +132,17 @@ impl CloseReason {
             Self::GoingAway | Self::Silent => 1001,
             Self::Protocol => 1002,
             Self::NotUtf8 => 1007,
-            Self::Expired => 1008,
+            Self::Expired
+            | Self::Unauthenticated
+            | Self::InvalidToken
+            | Self::Heartbeat
+            | Self::RateLimit
+            | Self::TooMany
+            | Self::Ended => 1008,
             Self::TooBig => 1009,
+            Self::Unchecked => 1011,
             Self::Overflow | Self::Lagging => 1013,
+            Self::Application(code) => code,
         }
     }
 
@@ -128,9 +156,26 @@ impl CloseReason {
             Self::Overflow => "reader too slow",
             Self::Lagging => "events lost",
             Self::Silent => "no pong",
-            Self::Expired => "token expired",
+            Self::Expired => "Token expired",
+            Self::Unauthenticated => "Authentication required",
+            Self::InvalidToken => "Invalid token",
+            Self::Unchecked => "Internal server error during authentication",
+            Self::Heartbeat => "Heartbeat timeout",
+            Self::RateLimit => "Rate limit exceeded",
+            Self::TooMany => "Too many connections",
+            Self::Ended => "Ended by an operator",
+            Self::Application(_) => "",
         }
     }
+}
+
+/// The present, on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// For people and other machines.
+    pub time: SystemTime,
+    /// For intervals: how long the connection has been open. Never goes back.
+    pub age: Duration,
 }
 
 /// What a client asks of the hub.
@@ -138,15 +183,78 @@ impl CloseReason {
 pub enum Command {
     /// Events of this topic from now on. Repeating it changes nothing.
     Subscribe(Topic),
+    /// No more events of this topic. Nothing happens where it was not subscribed to.
+    Unsubscribe(Topic),
+    /// The client is this from now on.
+    Identify(Identity),
 }
 
-/// What a dialect wants done after it read a message: commands first, then frames to the client.
+/// What a conversation needs to know from elsewhere before it can go on. Until the answer is there, no
+/// further message of the client is read: answers come in the order of the questions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Who bears this token?
+    Identify(String),
+}
+
+/// The answer to a [`Call`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Returned {
+    /// Who bears the token.
+    Credential(Credential),
+}
+
+/// An event that a conversation causes; it goes the way of all others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// In whose topics it appears.
+    pub model: Arc<str>,
+    /// What it is called.
+    pub action: Arc<str>,
+    /// What it is about.
+    pub item: Item,
+    /// Who may get it.
+    pub audience: Audience,
+}
+
+/// What a dialect wants done after it read a message. In this order: commands, frames to the client, what
+/// others are to get, the call, the end.
 #[derive(Debug, Default)]
 pub struct Turn {
     /// For the hub.
     pub commands: Vec<Command>,
     /// For this client.
     pub frames: Vec<Frame>,
+    /// For whoever subscribed to it.
+    pub announcements: Vec<Announcement>,
+    /// For connections by their address.
+    pub pushes: Vec<Push>,
+    /// To be answered before the next message is read.
+    pub call: Option<Call>,
+    /// Ends the connection after all of this.
+    pub close: Option<CloseReason>,
+}
+
+/// Which connections are meant: those for which all that is said holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The application of their endpoint.
+    pub app: Option<Arc<str>>,
+    /// The path of their endpoint.
+    pub endpoint: Option<Arc<str>>,
+    /// Their user's id.
+    pub user: Option<Arc<str>>,
+    /// This one alone.
+    pub connection: Option<Uuid>,
+}
+
+/// A message to connections by their address, past all topics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// Who gets it.
+    pub to: Target,
+    /// A JSON object, which each dialect dresses as its own messages.
+    pub message: Json,
 }
 
 /// An event at its position.
@@ -154,12 +262,41 @@ pub struct Turn {
 pub struct Publication {
     /// Where it stands.
     pub position: Position,
+    /// When the hub got it.
+    pub time: SystemTime,
     /// What was written.
     pub event: Event,
 }
 
-/// Renders publications in one dialect. The frame is shared by all readers of that dialect.
+/// What an event is in one dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rendering {
+    /// The dialect has no words for it.
+    Nothing,
+    /// One frame for all of its items: only for readers that may see each of them.
+    Whole(Frame),
+    /// One frame for each item, in their order; `None` for one that the dialect has no words for.
+    Each(Vec<Option<Frame>>),
+}
+
+impl Rendering {
+    /// All that is said, in its order.
+    pub fn into_frames(self) -> Vec<Frame> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Whole(frame) => vec![frame],
+            Self::Each(frames) => frames.into_iter().flatten().collect(),
+        }
+    }
+}
+
+/// Renders in one dialect, as one endpoint speaks it. Frames are shared by all its readers.
 pub trait Encode: Send + Sync + fmt::Debug {
-    /// The frame, or `None` where the dialect has no words for such an event.
-    fn encode(&self, publication: &Publication) -> Option<Frame>;
+    /// An event.
+    fn encode(&self, publication: &Publication) -> Rendering;
+
+    /// A message that was pushed at `time`; as it is, unless the dialect dresses its messages.
+    fn push(&self, push: &Push, _time: SystemTime) -> Option<Frame> {
+        Some(Frame::text(push.message.as_str()))
+    }
 }

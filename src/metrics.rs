@@ -246,16 +246,19 @@ impl Metrics {
         tracing::error!("the tap could not read an answer; its event is lost");
     }
 
-    /// A realtime connection was opened on endpoint number `dialect`, with that many subscriptions.
-    pub fn connection_opened(&self, dialect: usize, subscriptions: usize) {
-        add(&self.connections, dialect, 1);
-        add(&self.subscriptions, dialect, i64::try_from(subscriptions).unwrap_or(0));
+    /// A realtime connection was opened on endpoint number `endpoint`.
+    pub fn connection_opened(&self, endpoint: usize) {
+        add(&self.connections, endpoint, 1);
     }
 
     /// The same connection is gone.
-    pub fn connection_closed(&self, dialect: usize, subscriptions: usize) {
-        add(&self.connections, dialect, -1);
-        add(&self.subscriptions, dialect, -i64::try_from(subscriptions).unwrap_or(0));
+    pub fn connection_closed(&self, endpoint: usize) {
+        add(&self.connections, endpoint, -1);
+    }
+
+    /// The connections of an endpoint have so many subscriptions more, or fewer.
+    pub fn subscriptions(&self, endpoint: usize, difference: i64) {
+        add(&self.subscriptions, endpoint, difference);
     }
 
     /// A connection was refused for its `Origin`.

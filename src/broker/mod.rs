@@ -16,19 +16,42 @@ use std::{fmt, io, thread};
 
 use crate::event::Event;
 use crate::hub::Hub;
-use crate::message::CloseReason;
+use crate::message::{CloseReason, Push};
 use crate::metrics::Metrics;
 pub use memory::Memory;
 use queue::Queue;
 
-/// Carries events to every process, this one included.
+/// What is carried to every hub.
+#[derive(Debug, Clone)]
+pub enum Parcel {
+    /// For whoever subscribed to its topics.
+    Event(Event),
+    /// For connections by their address.
+    Push(Push),
+}
+
+/// Carries parcels to every process, this one included.
 pub trait Broker: Send + Sync + fmt::Debug {
-    /// Sends `event` on its way. Called by one thread, in order.
-    fn publish(&self, event: Event);
+    /// Sends a parcel on its way; returns how many readers of this process it reached. Called by one thread,
+    /// in order.
+    fn publish(&self, parcel: Parcel) -> u64;
 }
 
 /// Makes the event of a finished write; what it costs is paid on the worker.
 pub type Job = Box<dyn FnOnce() -> Option<Event> + Send>;
+
+/// Told how many readers of this process a parcel reached.
+pub type Receipt = Box<dyn FnOnce(u64) + Send>;
+
+/// The queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too much waits to be published")]
+pub struct QueueFull;
+
+enum Work {
+    Job(Job),
+    Parcel(Parcel, Receipt),
+}
 
 /// The proxy's end of the queue. The worker ends when the last clone is gone and the queue is empty.
 #[derive(Debug, Clone)]
@@ -40,7 +63,7 @@ pub struct Publisher {
 #[derive(Debug)]
 struct End(Arc<Jobs>);
 
-struct Jobs(Queue<Job>);
+struct Jobs(Queue<Work>);
 
 impl fmt::Debug for Jobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,9 +96,24 @@ impl Publisher {
 
     /// Hands over a job; never waits.
     pub fn publish(&self, job: Job) {
-        if !self.end.0.0.push(job) {
+        if !self.end.0.0.push(Work::Job(job)) {
             self.metrics.event_lost();
         }
+    }
+
+    /// Hands over what somebody would miss: where there is no room, every reader is told that it lags.
+    pub fn hand_over(&self, parcel: Parcel) {
+        if !self.end.0.0.push(Work::Parcel(parcel, Box::new(drop))) {
+            self.metrics.event_lost();
+        }
+    }
+
+    /// Hands over what is ready; never waits.
+    ///
+    /// # Errors
+    /// There is no room, and nobody has missed anything: whoever sent it knows.
+    pub fn send(&self, parcel: Parcel, receipt: Receipt) -> Result<(), QueueFull> {
+        if self.end.0.0.offer(Work::Parcel(parcel, receipt)) { Ok(()) } else { Err(QueueFull) }
     }
 
     /// Jobs that wait.
@@ -108,11 +146,14 @@ impl Worker {
 
     /// Does one job. A panic is a bug of ours, and costs its own event and nothing else: what it leaves
     /// behind is whole, since a job owns what it reads.
-    fn work(&self, job: Job) -> Option<Failed> {
-        let done = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(event) = job() {
-                self.broker.publish(event);
+    fn work(&self, work: Work) -> Option<Failed> {
+        let done = catch_unwind(AssertUnwindSafe(|| match work {
+            Work::Job(job) => {
+                if let Some(event) = job() {
+                    self.broker.publish(Parcel::Event(event));
+                }
             }
+            Work::Parcel(parcel, receipt) => receipt(self.broker.publish(parcel)),
         }));
         done.is_err().then(|| {
             self.metrics.tap_failed();

@@ -37,9 +37,18 @@ impl<T> Queue<T> {
 
     /// Adds an item; `false`, without it, where `capacity` wait already. Never waits.
     pub(super) fn push(&self, item: T) -> bool {
+        self.add(item, 1)
+    }
+
+    /// The same for an item that nobody misses where there is no room: it does not count as refused.
+    pub(super) fn offer(&self, item: T) -> bool {
+        self.add(item, 0)
+    }
+
+    fn add(&self, item: T, missed: u64) -> bool {
         let mut state = self.lock();
         if state.items.len() >= self.capacity {
-            state.refused += 1;
+            state.refused += missed;
             return false;
         }
         state.items.push(item);

@@ -3,9 +3,10 @@ use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
 use super::*;
-use crate::hub::{Lane, Sent, Subscriber};
+use crate::event::Json;
+use crate::hub::{Desk, Lane, Profile, Sent, Subscriber};
 use crate::identity::Identity;
-use crate::message::{Encode, Frame, Publication};
+use crate::message::{Encode, Frame, Publication, Push, Rendering, Target};
 use crate::metrics::Labels;
 
 /// No test waits that long unless it fails.
@@ -16,9 +17,14 @@ const DEADLINE: Duration = Duration::from_secs(10);
 struct Told(Mutex<std_mpsc::Sender<String>>);
 
 impl Broker for Told {
-    fn publish(&self, event: Event) {
-        assert_ne!(&*event.model, "cursed", "a bug in the broker");
-        self.0.lock().unwrap().send(event.model.to_string()).unwrap();
+    fn publish(&self, parcel: Parcel) -> u64 {
+        let said = match parcel {
+            Parcel::Event(event) => event.model.to_string(),
+            Parcel::Push(push) => push.message.as_str().to_owned(),
+        };
+        assert_ne!(said, "cursed", "a bug in the broker");
+        self.0.lock().unwrap().send(said).unwrap();
+        7
     }
 }
 
@@ -40,8 +46,8 @@ impl Lane for Closed {
 struct Mute;
 
 impl Encode for Mute {
-    fn encode(&self, _: &Publication) -> Option<Frame> {
-        None
+    fn encode(&self, _: &Publication) -> Rendering {
+        Rendering::Nothing
     }
 }
 
@@ -55,12 +61,15 @@ struct Setup {
 }
 
 fn setup(capacity: usize) -> Setup {
-    let hub = Arc::new(Hub::new(vec![Arc::new(Mute)], 10));
+    let hub =
+        Arc::new(Hub::new(vec![Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Mute) }], 10));
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
     let (told, events) = std_mpsc::channel();
     let reader = Arc::new(Closed::default());
     let lane = Arc::clone(&reader) as Arc<dyn Lane>;
-    let subscriber = hub.attach(lane, 0, Identity::Anonymous).unwrap();
+    let (id, since) = (uuid::Uuid::nil(), std::time::SystemTime::UNIX_EPOCH);
+    let profile = Profile { id, endpoint: 0, identity: Identity::Anonymous, since, address: None };
+    let subscriber = hub.attach(lane, profile).unwrap();
     let broker = Arc::new(Told(Mutex::new(told)));
     let (publisher, thread) = Publisher::start(capacity, broker, hub, Arc::clone(&metrics)).unwrap();
     Setup { publisher, thread, events, reader, metrics, _subscriber: subscriber }
@@ -130,6 +139,22 @@ fn a_full_queue_loses_events_and_tells_every_reader_once() {
     assert_eq!(closed, [CloseReason::Lagging]);
     assert_eq!(closed[0].code(), 1013);
     assert_eq!(drops, r#"{reason="queue_full"} 2; {reason="reader_lags"} 1"#);
+}
+
+#[test]
+fn parcels_stand_in_line_with_jobs_and_tell_whom_they_reached() {
+    let setup = setup(2);
+    let go = setup.block();
+    let parcel = || Parcel::Push(Push { to: Target::default(), message: Json::parse("1").unwrap() });
+    let (told, reached) = std_mpsc::channel();
+    setup.publish("a");
+    setup.publisher.send(parcel(), Box::new(move |readers| told.send(readers).unwrap())).unwrap();
+    let refused = setup.publisher.send(parcel(), Box::new(|_| panic!("it had no room")));
+    assert_eq!(refused, Err(QueueFull));
+    go.send(()).unwrap();
+    assert_eq!([setup.next(), setup.next()], ["a", "1"]);
+    assert_eq!(reached.recv_timeout(DEADLINE).unwrap(), 7);
+    assert_eq!(setup.end(), (vec![], String::new()), "who sent it knows, so no reader is closed");
 }
 
 #[test]

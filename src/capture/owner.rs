@@ -68,11 +68,11 @@ impl Unsettled {
             if self.owners.lost.swap(false, Ordering::SeqCst) {
                 known.clear();
             }
-            let mut owners = event.items.iter().map(|item| known.settle(field, event, item));
-            let first = owners.next().flatten();
-            // One of several owners must not see the others' records.
-            let owner = owners.fold(first, |one, other| if one == other { one } else { None });
-            event.audience = Audience::Owner { claim: Arc::clone(claim), owner };
+            let owners: Vec<_> = event.items.iter().map(|item| known.settle(field, event, item)).collect();
+            for (item, owner) in event.items.iter_mut().zip(owners) {
+                item.owner = owner;
+            }
+            event.audience = Audience::Owner(Arc::clone(claim));
         }
         self.settled = true;
     }
@@ -90,10 +90,11 @@ impl Drop for Unsettled {
 impl Verdict {
     /// Notes where nobody but operators can get the event. `identities`: readers can prove who they are.
     pub fn note_withheld(&mut self, identities: bool) {
-        let is_nobodys = match self.event.as_ref().map(|event| &event.audience) {
-            None | Some(Audience::Everyone) => return,
-            Some(Audience::Owner { owner: None, .. }) => true,
-            Some(Audience::Authenticated | Audience::Roles(_) | Audience::Owner { .. }) => false,
+        let Some(event) = &self.event else { return };
+        let is_nobodys = match &event.audience {
+            Audience::Everyone => return,
+            Audience::Owner(_) => event.items.iter().all(|item| item.owner.is_none()),
+            Audience::Authenticated | Audience::Roles(_) => false,
         };
         if is_nobodys {
             self.reason = Some(Reason::NoOwner);

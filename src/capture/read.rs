@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::records::Reading;
 use super::{Answer, Capture, Finished, Outcome, Reason, Stage, Verdict};
-use crate::event::{self, Audience, Event, Exchange, Operation};
+use crate::event::{self, Audience, Event, Exchange, Operation, Origin};
 use crate::route::{Routes, Visibility};
 
 impl Finished {
@@ -29,6 +29,7 @@ impl Finished {
         let event = Event {
             id,
             time,
+            origin: Origin::Tap,
             model: Arc::clone(&route.model.name),
             operation: capture.operation(),
             action: if accepted { Some(Arc::from("accepted")) } else { route.action.clone() },
@@ -37,11 +38,11 @@ impl Finished {
             audience,
             outcome: if uncertain { event::Outcome::Uncertain } else { event::Outcome::Certain },
             overlapping: false,
-            http: Exchange {
+            http: Some(Exchange {
                 method: capture.matched.method.clone(),
                 path: capture.path.clone(),
                 status: status.map(|status| status.as_u16()),
-            },
+            }),
         };
         Verdict {
             outcome: reading.outcome,
@@ -75,7 +76,7 @@ impl Capture {
         let status = answer.status;
         match self.operation() {
             Operation::Read => status.as_u16() == 200 && whole,
-            Operation::Create | Operation::Update | Operation::Delete => {
+            Operation::Create | Operation::Update | Operation::Delete | Operation::Custom => {
                 status.is_success() || status.as_u16() == 303
             }
         }
@@ -88,7 +89,7 @@ impl Capture {
             Visibility::Public | Visibility::Auto => Audience::Everyone,
             Visibility::Roles(roles) => Audience::Roles(Arc::clone(roles)),
             // Who that is is settled where the owners of earlier events are known.
-            Visibility::Owner { claim, .. } => Audience::Owner { claim: Arc::clone(claim), owner: None },
+            Visibility::Owner { claim, .. } => Audience::Owner(Arc::clone(claim)),
         }
     }
 

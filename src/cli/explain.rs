@@ -13,7 +13,6 @@ use super::ConfigFile;
 use super::reason::sentence;
 use crate::capture::{Outcome, Reason};
 use crate::config::Config;
-use crate::dialect;
 use crate::event::{Audience, Event, Position};
 use crate::explain::{Ending, Scenario, verdict};
 use crate::message::Publication;
@@ -161,18 +160,29 @@ fn describe(event: Event, config: &Config, page: &mut Vec<String>) {
         Audience::Everyone => "everybody".to_owned(),
         Audience::Authenticated => "authenticated readers".to_owned(),
         Audience::Roles(roles) => format!("readers with one of the roles {}", roles.join(", ")),
-        Audience::Owner { claim, owner: Some(owner) } => format!("readers whose {claim} is {owner}"),
-        Audience::Owner { owner: None, .. } => "operators alone".to_owned(),
+        Audience::Owner(claim) => owners(claim, &event),
     };
     page.push(format!("  readers   {readers}"));
     let topics: Vec<String> = event.topics().iter().map(ToString::to_string).collect();
     page.push(format!("  topics    {}", topics.join(", ")));
-    let publication = Publication { position: Position(0), event };
+    let publication = Publication { position: Position(0), time: event.time, event };
     for endpoint in &config.endpoints {
-        let frame = dialect::find(endpoint.dialect).and_then(|(_, make)| make().encode(&publication));
-        let Some(frame) = frame else { continue };
-        let text = String::from_utf8_lossy(&frame.payload()).into_owned();
-        page.push(format!("  {} gets {text}", endpoint.path));
+        for frame in endpoint.dialect.encode(&publication).into_frames() {
+            let text = String::from_utf8_lossy(&frame.payload()).into_owned();
+            page.push(format!("  {} gets {text}", endpoint.path));
+        }
+    }
+}
+
+/// Whoever a record of the event belongs to.
+fn owners(claim: &str, event: &Event) -> String {
+    let mut owners: Vec<&str> = event.items.iter().filter_map(|item| item.owner.as_deref()).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    match owners.as_slice() {
+        [] => "operators alone".to_owned(),
+        [owner] => format!("readers whose {claim} is {owner}"),
+        _ => format!("readers whose {claim} is one of {}, each their own records", owners.join(", ")),
     }
 }
 

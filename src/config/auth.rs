@@ -70,7 +70,7 @@ fn algorithms(value: &DeValue<'_>) -> Result<Vec<Algorithm>, String> {
 }
 
 /// `env:NAME`, `file:PATH`, or the secret itself.
-fn secret(value: &DeValue<'_>, folder: &Path) -> Result<Vec<u8>, String> {
+pub(super) fn secret(value: &DeValue<'_>, folder: &Path) -> Result<Vec<u8>, String> {
     let text = String::read(value)?;
     if let Some(name) = text.strip_prefix("env:") {
         let found = std::env::var(name).ok().filter(|value| !value.is_empty());

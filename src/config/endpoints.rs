@@ -1,12 +1,16 @@
 //! `[[endpoint]]`.
 
+use std::path::Path;
+use std::time::Duration;
+
 use http::Uri;
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Section};
 use super::setting::{Bytes, Setting, word};
-use super::{EndpointAuth, EndpointConfig, KIB};
-use crate::dialect;
+use super::{EndpointAuth, EndpointConfig, KIB, auth};
+use crate::dialect::{self, Options};
+use crate::transport::Expiry;
 
 const AUTH: [(&str, EndpointAuth); 3] = [
     ("none", EndpointAuth::None),
@@ -14,12 +18,18 @@ const AUTH: [(&str, EndpointAuth); 3] = [
     ("required", EndpointAuth::Required),
 ];
 
+const EXPIRY: [(&str, Expiry); 2] = [("close", Expiry::Close), ("demote", Expiry::Demote)];
+
 /// Reads every endpoint.
-pub(super) fn endpoints<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Vec<EndpointConfig> {
+pub(super) fn endpoints<'a>(
+    reader: &'a Reader<'a>,
+    root: &'a DeTable<'a>,
+    folder: &Path,
+) -> Vec<EndpointConfig> {
     let mut endpoints: Vec<EndpointConfig> = Vec::new();
     let has_issuers = root.get("auth").and_then(|auth| auth.get_ref().as_table()?.get("jwt")).is_some();
     for section in reader.sections(root, "endpoint") {
-        let endpoint = endpoint(&section, has_issuers);
+        let endpoint = endpoint(&section, folder, has_issuers);
         if endpoint.as_ref().is_some_and(|new| endpoints.iter().any(|old| old.path == new.path)) {
             section.report("path", "another [[endpoint]] has this path already");
         }
@@ -29,24 +39,70 @@ pub(super) fn endpoints<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Ve
     endpoints
 }
 
-fn endpoint(section: &Section<'_>, has_issuers: bool) -> Option<EndpointConfig> {
+fn endpoint(section: &Section<'_>, folder: &Path, has_issuers: bool) -> Option<EndpointConfig> {
     let path = section.require("path", "\"/ws\"", |value| {
         let path = String::read(value)?;
         let plain = path.starts_with('/') && !path.contains(['?', '#', '{', '}', ' ']);
         if plain { Ok(path) } else { Err("a path such as \"/ws\", without parameters".to_owned()) }
     });
     let dialect = section.require("dialect", "\"flarchitect\"", dialect_name);
+    let dialect = dialect.and_then(dialect::find).map(|(name, make)| (name, make(&Own { section, folder })));
+    let (dialect_name, dialect) = dialect.unzip();
     let Bytes(max_message) = section.get("max_message", Bytes(64 * KIB));
     let auth = section.read("auth", |value| word(value, &AUTH)).unwrap_or(EndpointAuth::None);
-    let cookie = section.read("cookie", cookie).filter(|name| !name.is_empty());
+    let expiry = section.read("on_expiry", |value| word(value, &EXPIRY)).unwrap_or(Expiry::Close);
+    let cookies = section.read("cookie", cookies);
     let origins = section.read("origins", origins).unwrap_or_default();
     if auth != EndpointAuth::None && !has_issuers {
         section.report("auth", "needs an [auth.jwt] that says whose tokens are believed");
     }
-    if auth == EndpointAuth::None && cookie.is_some() {
+    if auth == EndpointAuth::Required && expiry == Expiry::Demote {
+        section
+            .report("on_expiry", "\"demote\" makes a reader anonymous, and auth = \"required\" takes none");
+    }
+    if auth == EndpointAuth::None && cookies.as_ref().is_some_and(|names| !names.is_empty()) {
         section.report("cookie", "needs auth = \"optional\" or \"required\": without, no token is looked at");
     }
-    Some(EndpointConfig { path: path?, dialect: dialect?, max_message, auth, cookie, origins })
+    let (dialect_name, dialect) = (dialect_name?, dialect?);
+    let usual = || dialect.cookies().iter().map(|name| (*name).to_owned()).collect();
+    let cookies = cookies.unwrap_or_else(usual);
+    Some(EndpointConfig { path: path?, dialect_name, dialect, max_message, auth, expiry, cookies, origins })
+}
+
+/// What a dialect asks of its endpoint's table.
+struct Own<'a> {
+    section: &'a Section<'a>,
+    folder: &'a Path,
+}
+
+impl Options for Own<'_> {
+    fn text(&self, key: &'static str, default: &str) -> String {
+        self.section.get(key, default.to_owned())
+    }
+
+    fn texts(&self, key: &'static str) -> Vec<String> {
+        self.section.get(key, Vec::new())
+    }
+
+    fn flag(&self, key: &'static str, default: bool) -> bool {
+        self.section.get(key, default)
+    }
+
+    fn number(&self, key: &'static str, default: usize) -> usize {
+        self.section.get(key, default)
+    }
+
+    fn duration(&self, key: &'static str, default: Duration) -> Duration {
+        self.section.get(key, default)
+    }
+
+    fn secret(&self, key: &'static str) -> Option<Vec<u8>> {
+        self.section.read(key, |value| auth::secret(value, self.folder))
+    }
+
+    fn report(&self, key: &'static str, message: String) {
+        self.section.report(key, message);
+    }
 }
 
 fn dialect_name(value: &DeValue<'_>) -> Result<&'static str, String> {
@@ -54,10 +110,13 @@ fn dialect_name(value: &DeValue<'_>) -> Result<&'static str, String> {
     word(value, &names)
 }
 
-fn cookie(value: &DeValue<'_>) -> Result<String, String> {
-    let name = String::read(value)?;
-    let plain = name.bytes().all(|byte| byte.is_ascii_graphic() && !b"=;,\"".contains(&byte));
-    if plain { Ok(name) } else { Err("the name of a cookie".to_owned()) }
+/// Names; an empty one is none.
+fn cookies(value: &DeValue<'_>) -> Result<Vec<String>, String> {
+    let names = Vec::<String>::read(value)?.into_iter().filter(|name| !name.is_empty());
+    let is_plain =
+        |name: &String| name.bytes().all(|byte| byte.is_ascii_graphic() && !b"=;,\"".contains(&byte));
+    let names: Vec<String> = names.collect();
+    if names.iter().all(is_plain) { Ok(names) } else { Err("the name of a cookie".to_owned()) }
 }
 
 /// Scheme, host and, where it is not the usual one, port: as browsers send it.

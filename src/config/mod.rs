@@ -12,6 +12,7 @@ mod visibility;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -19,9 +20,11 @@ use toml::de::{DeTable, DeValue};
 
 use crate::auth::Issuers;
 use crate::capture::{Budget, Limits};
+use crate::dialect::Dialect;
 use crate::hub::OutboxLimits;
 use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
 use crate::route::Routes;
+use crate::transport::Expiry;
 pub use reader::Problem;
 use reader::{Reader, Section};
 use setting::{Bytes, Setting, word};
@@ -104,13 +107,17 @@ pub struct EndpointConfig {
     /// Exact request path.
     pub path: String,
     /// A name of [`dialect::DIALECTS`](crate::dialect::DIALECTS).
-    pub dialect: &'static str,
+    pub dialect_name: &'static str,
+    /// The same with its options.
+    pub dialect: Arc<dyn Dialect>,
     /// Bytes of one client message.
     pub max_message: usize,
     /// Whom it asks for a token.
     pub auth: EndpointAuth,
-    /// The cookie that holds a token.
-    pub cookie: Option<String>,
+    /// What becomes of a connection whose token expires.
+    pub expiry: Expiry,
+    /// The cookies that may hold a token.
+    pub cookies: Vec<String>,
     /// Where pages may come from.
     pub origins: Vec<String>,
 }
@@ -202,7 +209,7 @@ impl Config {
             routes: Routes::new(routes::routes(reader, root))
                 .map_err(|message| reader.report(0, "route", "", message))
                 .ok()?,
-            endpoints: endpoints::endpoints(reader, root),
+            endpoints: endpoints::endpoints(reader, root, folder),
             auth: auth::issuers(reader, root, folder),
             broker: broker
                 .read("kind", |v| word(v, &[("memory", BrokerKind::Memory)]))

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::setting::Setting;
 
-/// The key whose value stays out of messages.
+/// Keys with this in their name hold what stays out of messages.
 const SECRET: &str = "secret";
 /// Longer values are cut in messages.
 const SHOWN_CHARS: usize = 60;
@@ -231,7 +231,7 @@ impl Section<'_> {
     fn shown(&self, key: &str, value: &Spanned<DeValue<'_>>) -> String {
         let text = value.get_ref().as_str().unwrap_or_default();
         let is_place = text.starts_with("env:") || text.starts_with("file:");
-        if key == SECRET && !is_place { "…".to_owned() } else { self.reader.shown(value) }
+        if key.contains(SECRET) && !is_place { "…".to_owned() } else { self.reader.shown(value) }
     }
 
     fn key(&self, key: &str) -> String {

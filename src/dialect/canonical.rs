@@ -3,32 +3,31 @@
 
 use std::time::UNIX_EPOCH;
 
-use http::request;
 use serde_json::Value;
 
 use super::listener::Listener;
-use super::{Conversation, Dialect};
-use crate::event::{Item, Json};
-use crate::message::{Encode, Frame, Publication, Turn};
+use super::{Conversation, Dialect, Opening};
+use crate::event::{Exchange, Item, Json};
+use crate::message::{Encode, Frame, Publication, Rendering, Turn};
 
 #[derive(Debug)]
 pub(super) struct Canonical;
 
 impl Dialect for Canonical {
-    fn open(&self, request: &request::Parts, turn: &mut Turn) -> Box<dyn Conversation> {
-        Listener::open(request, turn)
+    fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation> {
+        Listener::open(opening.request, turn)
     }
 }
 
 impl Encode for Canonical {
-    fn encode(&self, publication: &Publication) -> Option<Frame> {
+    fn encode(&self, publication: &Publication) -> Rendering {
         let event = &publication.event;
         let millis = event.time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let items: Vec<String> = event.items.iter().map(item).collect();
-        let status = event.http.status.map_or_else(|| "null".to_owned(), |status| status.to_string());
-        Some(Frame::text(&format!(
-            r#"{{"event":"{}","time":{millis},"model":{},"operation":"{}","action":{},"outcome":"{}","overlapping":{},"many":{},"items":[{}],"http":{{"method":"{}","path":{},"status":{status}}}}}"#,
+        Rendering::Whole(Frame::text(&format!(
+            r#"{{"event":"{}","time":{millis},"origin":"{}","model":{},"operation":"{}","action":{},"outcome":"{}","overlapping":{},"many":{},"items":[{}],"http":{}}}"#,
             event.id,
+            event.origin.name(),
             Value::from(&*event.model),
             event.operation.name(),
             event.action.as_deref().map_or(Value::Null, Value::from),
@@ -36,10 +35,15 @@ impl Encode for Canonical {
             event.overlapping,
             event.many,
             items.join(","),
-            event.http.method,
-            Value::from(event.http.path.as_str()),
+            event.http.as_ref().map_or_else(|| "null".to_owned(), http),
         )))
     }
+}
+
+fn http(exchange: &Exchange) -> String {
+    let status = exchange.status.map_or_else(|| "null".to_owned(), |status| status.to_string());
+    let path = Value::from(exchange.path.as_str());
+    format!(r#"{{"method":"{}","path":{path},"status":{status}}}"#, exchange.method)
 }
 
 fn item(item: &Item) -> String {

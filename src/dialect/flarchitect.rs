@@ -3,40 +3,51 @@
 
 use std::time::UNIX_EPOCH;
 
-use http::request;
 use serde_json::Value;
 
 use super::listener::Listener;
-use super::{Conversation, Dialect};
+use super::{Conversation, Dialect, Opening};
 use crate::event::{Event, Item, Json, Operation, Outcome};
-use crate::message::{Encode, Frame, Publication, Turn};
+use crate::message::{Encode, Frame, Publication, Rendering, Turn};
 
 #[derive(Debug)]
 pub(super) struct Flarchitect;
 
 impl Dialect for Flarchitect {
-    fn open(&self, request: &request::Parts, turn: &mut Turn) -> Box<dyn Conversation> {
-        Listener::open(request, turn)
+    fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation> {
+        Listener::open(opening.request, turn)
     }
 }
 
 impl Encode for Flarchitect {
-    /// The dialect has no word for doubt, so an uncertain event is not told.
-    fn encode(&self, publication: &Publication) -> Option<Frame> {
+    /// The dialect has no word for doubt, and none for what is not written, so that is not told.
+    fn encode(&self, publication: &Publication) -> Rendering {
         let event = &publication.event;
-        if event.outcome == Outcome::Uncertain {
-            return None;
-        }
+        let (Outcome::Certain, Some(method)) = (event.outcome, method(event)) else {
+            return Rendering::Nothing;
+        };
         let millis = event.time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Some(Frame::text(&format!(
+        Rendering::Whole(Frame::text(&format!(
             r#"{{"ts":{millis},"model":{},"method":"{}","id":{},"many":{},"payload":{}}}"#,
             Value::from(event.model.to_lowercase()),
-            event.http.method,
+            method,
             id(event),
             event.many,
             payload(event),
         )))
     }
+}
+
+/// The request's method, or the one that the operation would have had.
+fn method(event: &Event) -> Option<&str> {
+    Some(match (&event.http, event.operation) {
+        (Some(exchange), _) => exchange.method.as_str(),
+        (None, Operation::Create) => "POST",
+        (None, Operation::Update) => "PATCH",
+        (None, Operation::Delete) => "DELETE",
+        (None, Operation::Read) => "GET",
+        (None, Operation::Custom) => return None,
+    })
 }
 
 fn id(event: &Event) -> &str {

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Conversation;
 use crate::event::Topic;
-use crate::message::{Command, Message, Turn};
+use crate::message::{Command, Message, Now, Turn};
 
 /// A longer topic is no model and no record: its reader gets nothing, and it costs nothing.
 const MAX_TOPIC_BYTES: usize = 512;
@@ -35,5 +35,5 @@ fn topic(query: &str) -> String {
 
 impl Conversation for Listener {
     /// Nothing is defined for clients to send: read and forgotten.
-    fn receive(&mut self, _: Message, _: &mut Turn) {}
+    fn receive(&mut self, _: Message, _: Now, _: &mut Turn) {}
 }

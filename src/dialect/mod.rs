@@ -4,6 +4,7 @@ mod canonical;
 mod echo;
 mod flarchitect;
 mod listener;
+mod options;
 #[cfg(test)]
 #[path = "../../tests/transcripts/script.rs"]
 mod script;
@@ -14,32 +15,91 @@ mod transcript_tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request;
+use uuid::Uuid;
 
-use crate::message::{Encode, Message, Turn};
+use crate::identity::Credential;
+use crate::message::{Encode, Message, Now, Returned, Turn};
+pub use options::{Defaults, Options};
 
 /// A wire protocol as one endpoint speaks it; shared by the endpoint's connections.
 pub trait Dialect: Encode {
-    /// Starts one connection. `request` is the head of its handshake; what is to be done and said at
-    /// once goes into `turn`.
-    fn open(&self, request: &request::Parts, turn: &mut Turn) -> Box<dyn Conversation>;
+    /// Starts one connection. What is to be done and said at once goes into `turn`.
+    fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation>;
+
+    /// How those are turned away who may not come in.
+    fn manner(&self) -> Manner {
+        Manner::Answer
+    }
+
+    /// The application whose messages this endpoint's connections get.
+    fn app(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    /// Cookies that hold a token where the config names none.
+    fn cookies(&self) -> &'static [&'static str] {
+        &[]
+    }
+}
+
+/// How a dialect turns clients away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// With an HTTP status, in place of the upgrade.
+    Answer,
+    /// It accepts everybody and says what is wrong in its own words.
+    Accept,
+}
+
+/// What is known of a connection when it starts.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The head of its handshake.
+    pub request: &'a request::Parts,
+    /// Its id.
+    pub connection: Uuid,
+    /// Who the client is. With [`Manner::Answer`] never one that its endpoint refuses.
+    pub credential: &'a Credential,
+    /// Its endpoint lets nobody in without a credential.
+    pub required: bool,
+    /// Its age is zero.
+    pub now: Now,
 }
 
 /// The state of one connection. No I/O and no clock.
 pub trait Conversation: Send + fmt::Debug {
     /// Reads one message of the client.
-    fn receive(&mut self, message: Message, turn: &mut Turn);
+    fn receive(&mut self, message: Message, now: Now, turn: &mut Turn);
+
+    /// Goes on where it had asked for something.
+    fn returned(&mut self, _returned: Returned, _now: Now, _turn: &mut Turn) {}
+
+    /// The age of the connection at which to [wake](Self::wake) it. Asked after each call.
+    fn alarm(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The time of the [alarm](Self::alarm) has come.
+    fn wake(&mut self, _now: Now, _turn: &mut Turn) {}
+
+    /// The token has expired: a word to the client before it is closed, or nobody in particular from now on.
+    fn expired(&mut self, _now: Now, _turn: &mut Turn) {}
+
+    /// The connection has ended. Frames reach nobody any more; announcements do.
+    fn ended(&mut self, _now: Now, _turn: &mut Turn) {}
 }
 
-/// Makes a dialect.
-pub type Constructor = fn() -> Arc<dyn Dialect>;
+/// Makes a dialect from the options of an endpoint.
+pub type Constructor = fn(&dyn Options) -> Arc<dyn Dialect>;
 
 /// Every dialect, by the name it has in the config.
 pub const DIALECTS: &[(&str, Constructor)] = &[
-    ("flarchitect", || Arc::new(flarchitect::Flarchitect)),
-    ("canonical", || Arc::new(canonical::Canonical)),
-    ("echo", || Arc::new(echo::Echo)),
+    ("flarchitect", |_| Arc::new(flarchitect::Flarchitect)),
+    ("canonical", |_| Arc::new(canonical::Canonical)),
+    ("echo", |_| Arc::new(echo::Echo)),
 ];
 
 /// The dialect of that name.

@@ -4,19 +4,29 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Method, Request};
+use uuid::Uuid;
 
 use super::*;
 use crate::event::{Audience, Event, Item, Json, Operation, Outcome, Position};
 use crate::message::{Command, Frame, Publication};
 
+const NOW: Now = Now { time: UNIX_EPOCH, age: Duration::ZERO };
+
 fn make(name: &str) -> Arc<dyn Dialect> {
-    find(name).unwrap().1()
+    find(name).unwrap().1(&Defaults)
 }
 
 fn open(dialect: &str, uri: &str) -> (Box<dyn Conversation>, Turn) {
     let head = Request::builder().uri(uri).body(()).unwrap().into_parts().0;
     let mut turn = Turn::default();
-    let conversation = make(dialect).open(&head, &mut turn);
+    let opening = Opening {
+        request: &head,
+        connection: Uuid::nil(),
+        credential: &Credential::Missing,
+        required: false,
+        now: NOW,
+    };
+    let conversation = make(dialect).open(&opening, &mut turn);
     (conversation, turn)
 }
 
@@ -24,12 +34,16 @@ fn open(dialect: &str, uri: &str) -> (Box<dyn Conversation>, Turn) {
 fn subscribed(dialect: &str, uri: &str) -> String {
     let (_, turn) = open(dialect, uri);
     assert_eq!(turn.frames, []);
-    let topics = turn.commands.iter().map(|Command::Subscribe(topic)| topic.to_string());
+    let topics = turn.commands.iter().map(|command| match command {
+        Command::Subscribe(topic) => topic.to_string(),
+        other @ (Command::Unsubscribe(_) | Command::Identify(_)) => panic!("{other:?}"),
+    });
     topics.collect::<Vec<_>>().join(" & ")
 }
 
 fn encode(dialect: &str, event: Event) -> Option<String> {
-    let frame = make(dialect).encode(&Publication { position: Position(1), event })?;
+    let publication = Publication { position: Position(1), time: UNIX_EPOCH, event };
+    let frame = make(dialect).encode(&publication).into_frames().pop()?;
     assert_eq!(frame.websocket()[0], 0x81, "a whole text message");
     Some(String::from_utf8(frame.payload().to_vec()).unwrap())
 }
@@ -42,7 +56,7 @@ fn item(id: &str, record: &str) -> Item {
 fn event(method: &str, many: bool, items: Vec<Item>) -> Event {
     let mut event = Event::sample("Author", "1");
     event.time = UNIX_EPOCH + Duration::from_micros(1_712_345_678_901_999);
-    event.http.method = method.parse().unwrap();
+    event.http.as_mut().unwrap().method = method.parse().unwrap();
     event.many = many;
     event.items = items;
     event
@@ -219,7 +233,7 @@ fn flarchitect_ignores_what_clients_say() {
         Message::Binary(Bytes::from_static(b"\0\xff")),
     ] {
         let mut turn = Turn::default();
-        conversation.receive(message, &mut turn);
+        conversation.receive(message, NOW, &mut turn);
         assert_eq!((turn.commands, turn.frames), (vec![], vec![]));
     }
 }
@@ -234,7 +248,7 @@ fn echo_returns_messages_and_tells_no_events() {
         (Message::Binary(Bytes::from_static(b"\0\xff")), Frame::binary(b"\0\xff")),
     ] {
         let mut turn = Turn::default();
-        conversation.receive(message, &mut turn);
+        conversation.receive(message, NOW, &mut turn);
         assert_eq!((turn.commands, turn.frames), (vec![], vec![expected]));
     }
     assert_eq!(encode("echo", event(Method::POST.as_str(), false, vec![item("1", "{}")])), None);

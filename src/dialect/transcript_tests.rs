@@ -9,16 +9,17 @@ use http::Request;
 use uuid::Uuid;
 
 use super::script::{self, Exchange, Said, Stage};
-use super::{Conversation, Dialect, find};
+use super::{Conversation, Dialect, Opening};
 use crate::capture::{Budget, Capture, Limits};
-use crate::config::Config;
-use crate::hub::{Hub, Lane, Sent, Subscriber};
-use crate::identity::Identity;
-use crate::message::{CloseReason, Encode, Frame, Message, Turn};
+use crate::config::{Config, EndpointConfig};
+use crate::hub::{Desk, Hub, Lane, Profile, Sent, Subscriber};
+use crate::identity::{Credential, Identity};
+use crate::message::{CloseReason, Encode, Frame, Message, Now, Turn};
 
 const UPSTREAM: &str = "\n[upstream]\nservers = [\"http://127.0.0.1:1\"]\n";
 /// What the event's time is in every pure conversation.
 const TIME: Duration = Duration::from_millis(1_712_345_678_901);
+const NOW: Now = Now { time: UNIX_EPOCH, age: Duration::ZERO };
 
 /// A client's end: what has arrived.
 #[derive(Debug, Default)]
@@ -73,9 +74,13 @@ struct Pure {
 impl Pure {
     fn new(config: &str) -> Self {
         let config = Config::parse("transcript", &format!("{config}{UPSTREAM}")).unwrap();
-        let dialects: Vec<_> = config.endpoints.iter().map(|e| find(e.dialect).unwrap().1()).collect();
-        let encoders = dialects.iter().map(|dialect| Arc::clone(dialect) as Arc<dyn Encode>).collect();
-        Self { config, dialects, hub: Arc::new(Hub::new(encoders, 100)), clients: HashMap::new() }
+        let dialects: Vec<_> = config.endpoints.iter().map(|e| Arc::clone(&e.dialect)).collect();
+        let desk = |e: &EndpointConfig| {
+            let encode = Arc::clone(&e.dialect) as Arc<dyn Encode>;
+            Desk { path: Arc::from(e.path.as_str()), app: e.dialect.app(), encode }
+        };
+        let desks = config.endpoints.iter().map(desk).collect();
+        Self { config, dialects, hub: Arc::new(Hub::new(desks, 100)), clients: HashMap::new() }
     }
 
     fn client(&mut self, who: &str) -> &mut Client {
@@ -89,10 +94,19 @@ impl Stage for Pure {
         let endpoints = &self.config.endpoints;
         let index = endpoints.iter().position(|endpoint| endpoint.path == request.uri.path()).unwrap();
         let mut turn = Turn::default();
-        let conversation = self.dialects[index].open(&request, &mut turn);
+        let opening = Opening {
+            request: &request,
+            connection: Uuid::nil(),
+            credential: &Credential::Missing,
+            required: false,
+            now: NOW,
+        };
+        let conversation = self.dialects[index].open(&opening, &mut turn);
         let inbox = Arc::new(Inbox::default());
+        let (id, identity) = (Uuid::nil(), Identity::Anonymous);
+        let profile = Profile { id, endpoint: index, identity, since: NOW.time, address: None };
         let lane = Arc::clone(&inbox) as Arc<dyn Lane>;
-        let subscriber = self.hub.attach(lane, index, Identity::Anonymous).unwrap();
+        let subscriber = self.hub.attach(lane, profile).unwrap();
         let mut client = Client { conversation, subscriber, inbox };
         client.act(turn);
         self.clients.insert(who.to_owned(), client);
@@ -105,7 +119,7 @@ impl Stage for Pure {
             Said::Text(text) => Message::Text(text),
             Said::Bytes(bytes) => Message::Binary(bytes.into()),
         };
-        client.conversation.receive(message, &mut turn);
+        client.conversation.receive(message, NOW, &mut turn);
         client.act(turn);
     }
 
@@ -132,7 +146,7 @@ impl Stage for Pure {
         capture.response_chunk(exchange.answer.as_bytes());
         let finished = Box::new(capture).finish(true, UNIX_EPOCH + TIME, Uuid::nil());
         if let Some(event) = finished.read(routes).event {
-            self.hub.deliver(event, || {});
+            self.hub.deliver(event, NOW.time, || {});
         }
     }
 

@@ -8,22 +8,31 @@
 //! Order: events are delivered one at a time, each with a higher [`Position`] than the one before, and a
 //! reader takes none twice, however many of its topics an event belongs to.
 
+mod census;
 mod outbox;
 mod readers;
+mod rendered;
+mod subscriber;
 #[cfg(test)]
 mod tests;
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use uuid::Uuid;
 
 use crate::event::{Event, Position, Topic};
 use crate::identity::Identity;
-use crate::message::{CloseReason, Command, Encode, Frame, Publication};
+use crate::message::{CloseReason, Encode, Frame, Publication, Push};
+pub use census::Resident;
 pub use outbox::{Full, Outbox, OutboxLimits};
 use readers::{Entry, Readers};
+use rendered::Rendered;
+pub use subscriber::Subscriber;
 
 /// Readers copied under one hold of the lock, and served between two pauses: that is some 0.2 ms.
 const BATCH: usize = 32;
@@ -49,25 +58,70 @@ pub enum Sent {
     Gone,
 }
 
-/// What became of one event.
+/// What became of one event or push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// Frames that left or wait, by encoder.
+    /// Frames that left or wait, by endpoint.
     pub delivered: Vec<u64>,
+    /// Readers that got something.
+    pub reached: u64,
     /// Readers that were too slow and are closed.
     pub overflowed: u64,
     /// Readers that may not see it.
     pub hidden: u64,
 }
 
+/// One endpoint as the hub knows it; readers name it by its number.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// Its path.
+    pub path: Arc<str>,
+    /// The application that it belongs to.
+    pub app: Option<Arc<str>>,
+    /// What it speaks.
+    pub encode: Arc<dyn Encode>,
+}
+
+/// What is known of a connection when it comes.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Unique.
+    pub id: Uuid,
+    /// The number of its endpoint.
+    pub endpoint: usize,
+    /// Who it is, to begin with.
+    pub identity: Identity,
+    /// When it came.
+    pub since: SystemTime,
+    /// Where it comes from, as far as that is known.
+    pub address: Option<IpAddr>,
+}
+
 /// One reader in the hub.
 #[derive(Debug)]
 struct Reader {
     lane: Arc<dyn Lane>,
-    encoder: usize,
-    identity: Identity,
-    /// The last position it was offered: one event reaches it once, however many of its topics match.
+    id: Uuid,
+    endpoint: usize,
+    since: SystemTime,
+    address: Option<IpAddr>,
+    /// It may change while the connection is open.
+    identity: RwLock<Identity>,
+    /// Its topics with its place in each. Only its own [`Subscriber`] changes them, after the tables.
+    topics: Mutex<Vec<(Topic, usize)>>,
+    /// The last position that it got something of: one event reaches it once, however many of its topics
+    /// match.
     seen: AtomicU64,
+}
+
+impl Reader {
+    fn identity(&self) -> Identity {
+        self.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn topics(&self) -> MutexGuard<'_, Vec<(Topic, usize)>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +135,7 @@ struct Tables {
 #[derive(Debug)]
 pub struct Hub {
     tables: Mutex<Tables>,
-    encoders: Vec<Arc<dyn Encode>>,
+    desks: Vec<Desk>,
     position: AtomicU64,
     max_connections: usize,
 }
@@ -98,20 +152,20 @@ pub enum AttachError {
 }
 
 impl Hub {
-    /// A hub that renders with `encoders`, which readers name by their number, for up to
-    /// `max_connections`.
-    pub fn new(encoders: Vec<Arc<dyn Encode>>, max_connections: usize) -> Self {
-        Self { tables: Mutex::default(), encoders, position: AtomicU64::new(0), max_connections }
+    /// A hub for the readers of these endpoints, up to `max_connections`.
+    pub fn new(desks: Vec<Desk>, max_connections: usize) -> Self {
+        Self { tables: Mutex::default(), desks, position: AtomicU64::new(0), max_connections }
     }
 
     /// Takes a reader; it gets nothing before it subscribes. It leaves when the [`Subscriber`] is dropped.
     pub fn attach(
         self: &Arc<Self>,
         lane: Arc<dyn Lane>,
-        encoder: usize,
-        identity: Identity,
+        profile: Profile,
     ) -> Result<Subscriber, AttachError> {
-        let reader = Arc::new(Reader { lane, encoder, identity, seen: AtomicU64::new(0) });
+        let Profile { id, endpoint, identity, since, address } = profile;
+        let (identity, topics, seen) = (RwLock::new(identity), Mutex::default(), AtomicU64::new(0));
+        let reader = Arc::new(Reader { lane, id, endpoint, since, address, identity, topics, seen });
         let mut tables = self.lock();
         if tables.closing {
             return Err(AttachError::Closing);
@@ -121,21 +175,20 @@ impl Hub {
         }
         let place = tables.connections.insert(Entry { reader: Arc::clone(&reader), since: 0 });
         drop(tables);
-        Ok(Subscriber { hub: Arc::clone(self), reader, place, topics: Vec::new() })
+        Ok(Subscriber::new(Arc::clone(self), reader, place))
     }
 
-    /// Gives `event` the next position and offers it to the readers of its topics, with a `pause` after each
-    /// batch of them but the last. Must not be called by two threads at once: the order of the calls is the
-    /// order of the events.
-    pub fn deliver(&self, event: Event, pause: impl Fn()) -> Delivery {
+    /// Gives `event` the next position and offers it at `time` to the readers of its topics, with a `pause`
+    /// after each batch of them but the last. Must not be called by two threads at once: the order of the
+    /// calls is the order of the events.
+    pub fn deliver(&self, event: Event, time: SystemTime, pause: impl Fn()) -> Delivery {
         let position = Position(self.position.fetch_add(1, Ordering::Relaxed) + 1);
-        let mut delivery = Delivery { delivered: vec![0; self.encoders.len()], ..Delivery::default() };
+        let mut delivery = self.nothing_delivered();
         if self.topics() == 0 {
             return delivery;
         }
         let topics = event.topics();
-        let publication = Publication { position, event };
-        let frames = vec![OnceCell::new(); self.encoders.len()];
+        let rendered = Rendered::new(Publication { position, time, event }, &self.desks);
         for topic in &topics {
             let mut next = Some(0);
             let mut batch = Vec::new();
@@ -143,7 +196,7 @@ impl Hub {
                 batch.clear();
                 next = self.lock().topics.get(topic).and_then(|r| r.batch(from, BATCH, &mut batch));
                 for entry in batch.iter().filter(|entry| entry.since < position.0) {
-                    self.offer(&entry.reader, &publication, &frames, &mut delivery);
+                    rendered.offer(&entry.reader, &mut delivery);
                 }
                 if next.is_some() {
                     pause();
@@ -153,33 +206,25 @@ impl Hub {
         delivery
     }
 
-    fn offer(
-        &self,
-        reader: &Reader,
-        publication: &Publication,
-        frames: &[OnceCell<Option<Frame>>],
-        delivery: &mut Delivery,
-    ) {
-        let position = publication.position.0;
-        if reader.seen.fetch_max(position, Ordering::Relaxed) >= position {
-            return;
-        }
-        if !reader.identity.may_read(&publication.event.audience) {
-            delivery.hidden += 1;
-            return;
-        }
-        let (Some(frame), Some(encoder)) = (frames.get(reader.encoder), self.encoders.get(reader.encoder))
-        else {
-            return;
-        };
-        let Some(frame) = frame.get_or_init(|| encoder.encode(publication)) else { return };
-        match reader.lane.send(frame) {
-            Sent::Written | Sent::Queued => {
-                delivery.delivered.iter_mut().skip(reader.encoder).take(1).for_each(|count| *count += 1);
+    /// Hands a message to the connections that it is for, at `time`, whatever they subscribed to; with a
+    /// `pause` as [`deliver`](Self::deliver) has it.
+    pub fn push(&self, push: &Push, time: SystemTime, pause: impl Fn()) -> Delivery {
+        let mut delivery = self.nothing_delivered();
+        let mut frames: Vec<Option<Option<Frame>>> = vec![None; self.desks.len()];
+        self.each(&push.to, pause, |reader| {
+            let (Some(slot), Some(desk)) = (frames.get_mut(reader.endpoint), self.desks.get(reader.endpoint))
+            else {
+                return;
+            };
+            if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time)) {
+                delivery.send(reader, std::iter::once(&*frame));
             }
-            Sent::Overflow => delivery.overflowed += 1,
-            Sent::Gone => {}
-        }
+        });
+        delivery
+    }
+
+    fn nothing_delivered(&self) -> Delivery {
+        Delivery { delivered: vec![0; self.desks.len()], ..Delivery::default() }
     }
 
     /// Closes every connection; returns how many there were. With [`CloseReason::GoingAway`] no new one
@@ -215,54 +260,21 @@ impl Hub {
     }
 }
 
-/// A reader's own handle; dropping it leaves the hub.
-#[derive(Debug)]
-pub struct Subscriber {
-    hub: Arc<Hub>,
-    reader: Arc<Reader>,
-    place: usize,
-    topics: Vec<(Topic, usize)>,
-}
-
-impl Subscriber {
-    /// Does what the client asks.
-    pub fn handle(&mut self, command: Command) {
-        match command {
-            Command::Subscribe(topic) => self.subscribe(topic),
-        }
-    }
-
-    fn subscribe(&mut self, topic: Topic) {
-        if self.topics.iter().any(|(held, _)| *held == topic) {
-            return;
-        }
-        let mut tables = self.hub.lock();
-        // An event that is being delivered at this moment came before the subscription.
-        let entry =
-            Entry { reader: Arc::clone(&self.reader), since: self.hub.position.load(Ordering::Relaxed) };
-        let place = tables.topics.entry(topic.clone()).or_default().insert(entry);
-        drop(tables);
-        self.topics.push((topic, place));
-    }
-
-    /// Topics it is subscribed to.
-    pub fn topics(&self) -> usize {
-        self.topics.len()
-    }
-}
-
-impl Drop for Subscriber {
-    fn drop(&mut self) {
-        let mut tables = self.hub.lock();
-        tables.connections.remove(self.place);
-        for (topic, place) in self.topics.drain(..) {
-            let empty = tables.topics.get_mut(&topic).is_some_and(|readers| {
-                readers.remove(place);
-                readers.len() == 0
-            });
-            if empty {
-                tables.topics.remove(&topic);
+impl Delivery {
+    /// Hands frames to a reader, up to the first that it does not take.
+    fn send<'a>(&mut self, reader: &Reader, frames: impl Iterator<Item = &'a Frame>) {
+        let mut count = 0;
+        for frame in frames {
+            match reader.lane.send(frame) {
+                Sent::Written | Sent::Queued => count += 1,
+                Sent::Overflow => {
+                    self.overflowed += 1;
+                    break;
+                }
+                Sent::Gone => break,
             }
         }
+        self.reached += u64::from(count > 0);
+        self.delivered.iter_mut().skip(reader.endpoint).take(1).for_each(|sum| *sum += count);
     }
 }

@@ -11,7 +11,8 @@ use percent_encoding::percent_decode_str;
 use super::hop;
 use super::respond::Refusal;
 use crate::auth::{Issuers, TokenError};
-use crate::identity::Identity;
+use crate::dialect::Manner;
+use crate::identity::Credential;
 use crate::metrics::Metrics;
 
 /// The subprotocol behind which a browser can put a token (it has no other header to choose).
@@ -25,10 +26,26 @@ pub struct Admission {
     pub issuers: Option<Issuers>,
     /// Without a token nobody comes in.
     pub required: bool,
-    /// The cookie that holds a token.
-    pub cookie: Option<String>,
+    /// The cookies that may hold a token; the first that is there does.
+    pub cookies: Vec<String>,
     /// Where pages may come from; empty: anywhere, unless a cookie says who the reader is.
     pub origins: Vec<String>,
+}
+
+/// What a refused token is to a dialect. A token that names nobody is as good as none (`protocols.md`,
+/// section 2.1).
+pub(super) fn credential(error: TokenError) -> Credential {
+    match error {
+        TokenError::Missing | TokenError::NoUser => Credential::Missing,
+        TokenError::Expired => Credential::Expired,
+        TokenError::Malformed
+        | TokenError::Algorithm
+        | TokenError::Signature
+        | TokenError::Issuer
+        | TokenError::Audience
+        | TokenError::NoExpiry
+        | TokenError::NotYetValid => Credential::Invalid,
+    }
 }
 
 /// Where a token stood.
@@ -41,13 +58,15 @@ enum Place {
 }
 
 impl Admission {
-    /// Who the client is. The refusal is counted, and says nothing of the token.
+    /// Who the client is. The refusal is counted, and says nothing of the token. A dialect that accepts
+    /// everybody gets the credential, good or bad, and says itself what is wrong with it.
     pub(super) fn admit(
         &self,
         head: &request::Parts,
+        manner: Manner,
         now: SystemTime,
         metrics: &Metrics,
-    ) -> Result<Identity, Refusal> {
+    ) -> Result<Credential, Refusal> {
         let found = self.issuers.as_ref().and_then(|_| self.token(head));
         let by_cookie = found.as_ref().is_some_and(|(place, _)| *place == Place::Cookie);
         let is_restricted = by_cookie || !self.origins.is_empty();
@@ -56,14 +75,18 @@ impl Admission {
             return Err(Refusal::new(StatusCode::FORBIDDEN, FORBIDDEN));
         }
         let identity = match (&self.issuers, found) {
-            (Some(issuers), Some((_, token))) => issuers.identify(&token, now),
+            (Some(issuers), Some((_, token))) => issuers.identify(&token, now).map(Credential::Valid),
             (Some(_), None) if self.required => Err(TokenError::Missing),
-            _ => Ok(Identity::Anonymous),
+            _ => Ok(Credential::Missing),
         };
-        identity.map_err(|error| {
+        identity.or_else(|error| {
             let number = TokenError::ALL.iter().position(|known| *known == error);
             metrics.token_refused(number.unwrap_or_default());
-            Refusal::new(StatusCode::UNAUTHORIZED, error.text()).with(header::WWW_AUTHENTICATE, "Bearer")
+            match manner {
+                Manner::Accept => Ok(credential(error)),
+                Manner::Answer => Err(Refusal::new(StatusCode::UNAUTHORIZED, error.text())
+                    .with(header::WWW_AUTHENTICATE, "Bearer")),
+            }
         })
     }
 
@@ -77,7 +100,7 @@ impl Admission {
         let chosen = from_authorization(&head.headers)
             .or_else(|| from_protocols(&head.headers))
             .or_else(|| from_query(head.uri.query().unwrap_or_default()));
-        let cookie = || from_cookies(&head.headers, self.cookie.as_deref()?);
+        let cookie = || self.cookies.iter().find_map(|name| from_cookies(&head.headers, name));
         chosen.map(|token| (Place::Chosen, token)).or_else(|| Some((Place::Cookie, cookie()?)))
     }
 
@@ -136,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_token_is_found_wherever_it_may_stand() {
-        let admission = Admission { cookie: Some("session".to_owned()), ..Admission::default() };
+        let admission = Admission { cookies: vec!["session".to_owned()], ..Admission::default() };
         // (path, headers, what is found; a `c` before it: in a cookie)
         let rows: &[(&str, Headers<'_>, &str)] = &[
             ("/ws", &[], ""),

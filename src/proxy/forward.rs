@@ -25,6 +25,20 @@ impl TrustedProxies {
     fn contains(&self, peer: IpAddr) -> bool {
         self.0.iter().any(|net| net.contains(&peer))
     }
+
+    /// Where a request comes from: its peer, or, behind proxies that are believed, the last address that
+    /// none of them is.
+    pub(super) fn origin(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let lines: Vec<&str> =
+            headers.get_all(X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
+        let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
+        let mut origin = peer;
+        while self.contains(origin) {
+            let Some(before) = hops.next().and_then(|hop| hop.trim().parse().ok()) else { break };
+            origin = before;
+        }
+        origin
+    }
 }
 
 /// What is known of the client's end.

@@ -61,7 +61,9 @@ impl Gateway {
             return Ok(false);
         };
         let refusal = if realtime::is_upgrade(head) {
-            match self.realtime.admit(&mut session.downstream_session, endpoint).await {
+            let peer = downstream(&session.downstream_session).and_then(Downstream::client);
+            let address = peer.map(|(peer, _)| self.trusted.origin(*peer, &head.headers));
+            match self.realtime.admit(&mut session.downstream_session, endpoint, address).await {
                 Ok(()) => return Ok(true),
                 Err(refusal) => refusal,
             }

@@ -2,6 +2,7 @@
 //! types, and plain types into its answers.
 
 mod admission;
+mod backstage;
 mod connector;
 mod downstream;
 mod early;
@@ -24,6 +25,7 @@ mod trailers;
 mod upstream;
 
 pub use admission::Admission;
+pub use backstage::Backstage;
 pub use forward::{TrustedProxies, X_FORWARDED_HOST, told_hosts};
 pub use gateway::Gateway;
 pub use in_flight::InFlight;

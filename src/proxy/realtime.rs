@@ -1,24 +1,25 @@
 //! Endpoints: WebSocket handshakes on the proxy's own port, and that of the live page on the admin port.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header, request};
 use pingora::protocols::http::ServerSession;
-use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use uuid::Uuid;
 
 use super::admission::Admission;
 use super::hop;
 use super::respond::Refusal;
 use super::takeover;
-use crate::dialect::Dialect;
-use crate::hub::{AttachError, Hub};
-use crate::identity::Identity;
-use crate::message::Turn;
+use crate::dialect::{Dialect, Opening};
+use crate::hub::{AttachError, Hub, Profile};
+use crate::identity::Credential;
+use crate::message::{Now, Turn};
 use crate::metrics::Metrics;
-use crate::transport::{Limits, WebSocket};
+use crate::transport::{Backstage, Limits, WebSocket};
 
 /// A path at which a dialect is served.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct Endpoint {
     pub limits: Limits,
     /// Whom it lets in.
     pub admission: Admission,
+    /// What its connections need of the rest of the process.
+    pub backstage: Arc<dyn Backstage>,
 }
 
 /// Accepts connections for the hub.
@@ -95,30 +98,19 @@ pub(super) fn upgrade_required(message: &'static str) -> Refusal {
         .with(header::SEC_WEBSOCKET_VERSION, "13")
 }
 
-/// When a reader's token expires, on the clock of tasks; `None`: never, as far as that clock goes.
-#[expect(clippy::disallowed_methods, reason = "tokens expire")]
-fn expiry(identity: &Identity) -> Option<Instant> {
-    let left = identity.expires()?.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now().checked_add(left)
-}
-
 /// A connection in the gauges, until it ends in whatever way.
-pub(super) struct Counted {
-    metrics: Arc<Metrics>,
-    dialect: usize,
-    subscriptions: usize,
-}
+pub(super) struct Counted(Arc<Metrics>, usize);
 
 impl Counted {
-    pub(super) fn new(metrics: Arc<Metrics>, dialect: usize, subscriptions: usize) -> Self {
-        metrics.connection_opened(dialect, subscriptions);
-        Self { metrics, dialect, subscriptions }
+    pub(super) fn new(metrics: &Arc<Metrics>, endpoint: usize) -> Self {
+        metrics.connection_opened(endpoint);
+        Self(Arc::clone(metrics), endpoint)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.metrics.connection_closed(self.dialect, self.subscriptions);
+        self.0.connection_closed(self.1);
     }
 }
 
@@ -129,10 +121,12 @@ impl Realtime {
         &self,
         session: &mut ServerSession,
         endpoint: &Endpoint,
+        address: Option<IpAddr>,
     ) -> Result<(), Refusal> {
         let head: &request::Parts = session.req_header();
-        let identity = endpoint.admission.admit(head, SystemTime::now(), &self.metrics)?;
-        self.accept(session, endpoint, identity).await
+        let manner = endpoint.dialect.manner();
+        let credential = endpoint.admission.admit(head, manner, SystemTime::now(), &self.metrics)?;
+        self.accept(session, endpoint, Arrival { credential, address }).await
     }
 
     /// Answers a handshake; if it is a good one the connection is the hub's from here on.
@@ -140,17 +134,26 @@ impl Realtime {
         &self,
         session: &mut ServerSession,
         endpoint: &Endpoint,
-        identity: Identity,
+        arrival: Arrival,
     ) -> Result<(), Refusal> {
         let head: &request::Parts = session.req_header();
         let key = accept_key(head)?;
         let greeting = switching_protocols(&key, endpoint.admission.protocol(head));
-        let until = expiry(&identity);
+        let profile = arrival.profile(endpoint.index);
         let mut turn = Turn::default();
-        let conversation = endpoint.dialect.open(head, &mut turn);
+        let conversation = endpoint.dialect.open(
+            &Opening {
+                request: head,
+                connection: profile.id,
+                credential: &arrival.credential,
+                required: endpoint.admission.required,
+                now: Now { time: profile.since, age: Duration::ZERO },
+            },
+            &mut turn,
+        );
         let Some(taken) = takeover::take(session).await else { return Ok(()) };
         let socket = WebSocket::new(taken.stream, taken.early, greeting, endpoint.limits);
-        let mut subscriber = match self.hub.attach(socket.lane(), endpoint.index, identity) {
+        let subscriber = match self.hub.attach(socket.lane(), profile) {
             Ok(subscriber) => subscriber,
             Err(AttachError::Full | AttachError::Closing) => {
                 self.metrics.reader_refused();
@@ -158,17 +161,11 @@ impl Realtime {
                 return Ok(());
             }
         };
-        // Subscribed before the client can know that it is connected: it misses nothing after that.
-        for command in turn.commands {
-            subscriber.handle(command);
-        }
-        for frame in &turn.frames {
-            socket.lane().send(frame);
-        }
-        let counted = Counted::new(Arc::clone(&self.metrics), endpoint.index, subscriber.topics());
+        let counted = Counted::new(&self.metrics, endpoint.index);
+        let backstage = Arc::clone(&endpoint.backstage);
         let connection = async move {
             let _counted = counted;
-            socket.run(conversation, subscriber, until).await;
+            socket.run(conversation, subscriber, backstage, turn).await;
         };
         #[expect(
             clippy::disallowed_methods,
@@ -176,5 +173,25 @@ impl Realtime {
         )]
         drop(tokio::spawn(connection));
         Ok(())
+    }
+}
+
+/// Who comes.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) credential: Credential,
+    pub(super) address: Option<IpAddr>,
+}
+
+impl Arrival {
+    #[expect(clippy::disallowed_methods, reason = "it comes now")]
+    fn profile(&self, endpoint: usize) -> Profile {
+        Profile {
+            id: Uuid::new_v4(),
+            endpoint,
+            identity: self.credential.identity(),
+            since: SystemTime::now(),
+            address: self.address,
+        }
     }
 }

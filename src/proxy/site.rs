@@ -11,10 +11,10 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 
-use super::realtime::{self, Endpoint, Realtime};
+use super::realtime::{self, Arrival, Endpoint, Realtime};
 use super::respond::Refusal;
 use crate::api::Site;
-use crate::identity::Identity;
+use crate::identity::{Credential, Identity};
 
 /// A larger request body is cut off with 413.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -50,7 +50,8 @@ impl SiteApp {
             live.realtime.metrics.origin_refused();
             Refusal::new(StatusCode::FORBIDDEN, "a page of another origin may not look in")
         } else {
-            match live.realtime.accept(session, &live.endpoint, Identity::Operator).await {
+            let arrival = Arrival { credential: Credential::Valid(Identity::Operator), address: None };
+            match live.realtime.accept(session, &live.endpoint, arrival).await {
                 Ok(()) => return Ok(true),
                 Err(refusal) => refusal,
             }

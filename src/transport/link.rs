@@ -133,13 +133,19 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Sends the last frame: the answer to the peer's close.
+    /// Sends the last frame, such as the answer to the peer's close.
     pub(super) fn answer_last(&self, frame: &Bytes) {
         let mut inner = self.lock();
         if inner.state == State::Open {
             inner.state = State::Closing;
             inner.answer(frame);
         }
+    }
+
+    /// Ends the connection after what waits: it was said to this client, and is bounded like all answers.
+    pub(super) fn close_after(&self, reason: CloseReason) {
+        self.answer_last(Frame::close(reason).websocket());
+        self.lock().wake();
     }
 
     /// Sends a frame if nothing waits.

@@ -291,7 +291,7 @@ fn a_reader_whose_token_expires_is_closed_at_that_time() {
             other => assert!(!other.is_text(), "{other:?}"),
         }
     };
-    assert_eq!((u16::from(closed.code), closed.reason.as_str()), (1008, "token expired"));
+    assert_eq!((u16::from(closed.code), closed.reason.as_str()), (1008, "Token expired"));
     assert!(now() >= until, "too early");
     assert_eq!(connect_with(&proxy, &format!("/flarchitect?token={token}"), &[]).err(), Some(401));
 }

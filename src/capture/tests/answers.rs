@@ -308,7 +308,7 @@ fn a_post_is_what_a_listed_header_says() {
 fn the_event_has_the_method_that_the_backend_acted_on() {
     let routes = authors(|route| route.method_override = vec!["x-http-method-override".parse().unwrap()])();
     let exchange = Exchange::parse("POST /api/authors/7 [X-HTTP-Method-Override: DELETE] -> 204");
-    assert_eq!(exchange.read(&routes).event.unwrap().http.method, Method::DELETE);
+    assert_eq!(exchange.read(&routes).event.unwrap().http.unwrap().method, Method::DELETE);
 }
 
 #[test]

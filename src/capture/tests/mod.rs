@@ -106,7 +106,7 @@ fn render(verdict: &Verdict) -> String {
         words.push(format!("{}{action} {items}", event.operation.name()));
         let certain = event.outcome == event::Outcome::Certain;
         assert_eq!(certain, verdict.outcome != Outcome::Uncertain);
-        assert!(event.http.status.is_some() || !certain, "a certain event has a status");
+        assert!(event.http.as_ref().unwrap().status.is_some() || !certain, "a certain event has a status");
         assert!(event.many || event.items.len() == 1);
     }
     words.extend(verdict.id_conflict.then(|| "conflict".to_owned()));

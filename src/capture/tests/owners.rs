@@ -1,7 +1,7 @@
 //! Whose record an event is about.
 
 use super::*;
-use crate::event::Audience;
+use crate::event::{Audience, Item};
 use crate::route::{Pointer, Visibility};
 
 fn notes() -> Routes {
@@ -25,9 +25,13 @@ fn settle(owners: &Arc<Owners>, exchange: &str, overlapping: bool) -> Verdict {
 fn owners_of(owners: &Arc<Owners>, exchanges: &[&str]) -> Vec<String> {
     let owner = |exchange: &&str| {
         let verdict = settle(owners, exchange.trim_start_matches('!'), exchange.starts_with('!'));
-        let Audience::Owner { owner, .. } = verdict.event.unwrap().audience else { panic!("{exchange}") };
-        assert_eq!(verdict.outcome == Outcome::Withheld, owner.is_none(), "{exchange}");
-        owner.map_or("-".to_owned(), |owner| owner.to_string())
+        let event = verdict.event.unwrap();
+        assert_eq!(event.audience, Audience::Owner(Arc::from("sub")));
+        let named = |item: &Item| item.owner.as_ref().map_or("-".to_owned(), ToString::to_string);
+        let owners: Vec<String> = event.items.iter().map(named).collect();
+        let is_nobodys = owners.iter().all(|owner| owner == "-");
+        assert_eq!(verdict.outcome == Outcome::Withheld, is_nobodys, "{exchange}");
+        owners.join(" ")
     };
     exchanges.iter().map(owner).collect()
 }
@@ -65,14 +69,15 @@ fn a_record_that_does_not_say_whose_it_is_is_nobodys() {
 }
 
 #[test]
-fn a_list_belongs_to_somebody_only_if_all_of_it_does() {
+fn a_list_belongs_to_its_owners_record_by_record() {
     let list = |one: &str, two: &str| {
         format!(r#"POST /api/authors -> 201 [{{"id":7,"owner":"{one}"}},{{"id":8,"owner":"{two}"}}]"#)
     };
     let (same, mixed) = (list("alice", "alice"), list("alice", "bob"));
-    check(&[&same, DELETE], &["alice", "alice"]);
-    check(&[&mixed, DELETE, "DELETE /api/authors/8 -> 204"], &["-", "alice", "bob"]);
-    check(&["POST /api/authors -> 201 []"], &["-"]);
+    check(&[&same, DELETE], &["alice alice", "alice"]);
+    check(&[&mixed, DELETE, "DELETE /api/authors/8 -> 204"], &["alice bob", "alice", "bob"]);
+    check(&[r#"POST /api/authors -> 201 [{"id":7,"owner":"alice"},{"id":8}]"#], &["alice -"]);
+    check(&["POST /api/authors -> 201 []"], &[""]);
 }
 
 #[test]
@@ -106,5 +111,6 @@ fn the_owner_counts_also_where_readers_do_not_get_its_field() {
         settle(&Arc::default(), r#"PUT /api/authors/7 -> 200 {"id":7,"name":"x","owner":"alice"}"#, false);
     let event = verdict.event.unwrap();
     assert_eq!(event.items[0].record.as_ref().unwrap().as_str(), r#"{"id":7,"name":"x"}"#);
-    assert_eq!(event.audience, Audience::Owner { claim: "sub".into(), owner: Some("alice".into()) });
+    assert_eq!(event.audience, Audience::Owner("sub".into()));
+    assert_eq!(event.items[0].owner.as_deref(), Some("alice"));
 }

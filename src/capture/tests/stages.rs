@@ -191,6 +191,6 @@ fn an_event_says_where_and_when_it_comes_from() {
     let exchange = Exchange::parse(r#"PUT /api/authors/7?secret=1 -> 200 {"id":7}"#);
     let event = exchange.read(&library()).event.unwrap();
     let http = event::Exchange { method: Method::PUT, path: "/api/authors/7".to_owned(), status: Some(200) };
-    assert_eq!((event.http, &*event.model), (http, "author"));
+    assert_eq!((event.http, &*event.model), (Some(http), "author"));
     assert_eq!(event.time, SystemTime::UNIX_EPOCH + Duration::from_secs(1));
 }

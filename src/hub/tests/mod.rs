@@ -1,5 +1,6 @@
 //! Who gets which event, as small scenes; then what scenes cannot say.
 
+mod identities;
 mod outbox;
 mod threads;
 
@@ -7,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
-use crate::event::Audience;
+use crate::event::{Audience, Json};
+use crate::message::{Command, Rendering, Target};
 
 /// A reader that keeps what it gets.
 #[derive(Debug)]
@@ -68,20 +70,46 @@ impl Lane for Inbox {
 struct Plain(AtomicUsize);
 
 impl Encode for Plain {
-    fn encode(&self, publication: &Publication) -> Option<Frame> {
+    fn encode(&self, publication: &Publication) -> Rendering {
         self.0.fetch_add(1, Ordering::Relaxed);
         let event = &publication.event;
-        let text = format!("{} {}", publication.position.0, event.model);
-        (&*event.model != "unsaid").then(|| Frame::text(&text))
+        if &*event.model == "unsaid" {
+            return Rendering::Nothing;
+        }
+        Rendering::Whole(Frame::text(&format!("{} {}", publication.position.0, event.model)))
     }
 }
 
+/// Says each item's id in a frame of its own; nothing about id 0.
+#[derive(Debug)]
+struct ItemByItem;
+
+impl Encode for ItemByItem {
+    fn encode(&self, publication: &Publication) -> Rendering {
+        let ids = publication.event.items.iter().map(|item| item.id.as_ref().map_or("", Json::as_str));
+        Rendering::Each(ids.map(|id| (id != "0").then(|| Frame::text(id))).collect())
+    }
+}
+
+fn desk(path: &str, app: Option<&str>, encode: Arc<dyn Encode>) -> Desk {
+    Desk { path: Arc::from(path), app: app.map(Arc::from), encode }
+}
+
+fn profile(endpoint: usize, identity: Identity) -> Profile {
+    Profile { id: Uuid::new_v4(), endpoint, identity, since: SystemTime::UNIX_EPOCH, address: None }
+}
+
+fn deliver(hub: &Hub, event: Event) -> Delivery {
+    hub.deliver(event, SystemTime::UNIX_EPOCH, || {})
+}
+
 fn hub(max_connections: usize) -> Arc<Hub> {
-    Arc::new(Hub::new(vec![Arc::new(Plain::default()), Arc::new(Plain::default())], max_connections))
+    let desks = ["/one", "/two"].map(|path| desk(path, None, Arc::new(Plain::default())));
+    Arc::new(Hub::new(desks.to_vec(), max_connections))
 }
 
 fn attach(hub: &Arc<Hub>, inbox: &Arc<Inbox>) -> Subscriber {
-    hub.attach(Arc::clone(inbox) as Arc<dyn Lane>, 0, Identity::Anonymous).unwrap()
+    hub.attach(Arc::clone(inbox) as Arc<dyn Lane>, profile(0, Identity::Anonymous)).unwrap()
 }
 
 fn join(hub: &Arc<Hub>, inbox: &Arc<Inbox>, topics: &str) -> Subscriber {
@@ -110,7 +138,7 @@ fn check(scene: &str) {
             let (written, expected) = line.strip_prefix("write ").unwrap().split_once("->").unwrap();
             let mut words = written.split_whitespace();
             let model = words.next().unwrap();
-            let delivery = hub.deliver(event(model, &words.collect::<Vec<_>>()), || {});
+            let delivery = deliver(&hub, event(model, &words.collect::<Vec<_>>()));
             let got = readers.iter().flat_map(|(name, (inbox, _))| {
                 inbox.take().into_iter().map(move |frame| (name.clone(), frame))
             });
@@ -220,7 +248,7 @@ fn events_reach_every_batch_of_readers_in_order() {
         })
         .collect();
     for _ in 0..3 {
-        assert_eq!(hub.deliver(event("author", &["1"]), || {}).delivered, [readers.len() as u64, 0]);
+        assert_eq!(deliver(&hub, event("author", &["1"])).delivered, [readers.len() as u64, 0]);
     }
     for (inbox, _) in &readers {
         assert_eq!(inbox.take(), ["1 author", "2 author", "3 author"]);
@@ -230,25 +258,25 @@ fn events_reach_every_batch_of_readers_in_order() {
 #[test]
 fn an_event_is_encoded_once_for_each_encoder_that_has_readers() {
     let encoders = [Arc::new(Plain::default()), Arc::new(Plain::default()), Arc::new(Plain::default())];
-    let table = encoders.iter().map(|encoder| Arc::clone(encoder) as Arc<dyn Encode>).collect();
-    let hub = Arc::new(Hub::new(table, 100));
+    let table = encoders.iter().map(|encoder| desk("/ws", None, Arc::clone(encoder) as Arc<dyn Encode>));
+    let hub = Arc::new(Hub::new(table.collect(), 100));
     let inbox = Inbox::new();
     let readers: Vec<Subscriber> = [0, 0, 2, 2, 2, 9]
         .into_iter()
         .map(|encoder| {
             let lane = Arc::clone(&inbox) as Arc<dyn Lane>;
-            let mut subscriber = hub.attach(lane, encoder, Identity::Anonymous).unwrap();
+            let mut subscriber = hub.attach(lane, profile(encoder, Identity::Anonymous)).unwrap();
             subscriber.handle(Command::Subscribe(Topic::all()));
             subscriber
         })
         .collect();
     let calls = || encoders.each_ref().map(|encoder| encoder.0.load(Ordering::Relaxed));
-    assert_eq!(hub.deliver(event("author", &["1"]), || {}).delivered, [2, 0, 3]);
+    assert_eq!(deliver(&hub, event("author", &["1"])).delivered, [2, 0, 3]);
     assert_eq!(calls(), [1, 0, 1]);
-    assert_eq!(hub.deliver(event("unsaid", &["1"]), || {}).delivered, [0, 0, 0]);
+    assert_eq!(deliver(&hub, event("unsaid", &["1"])).delivered, [0, 0, 0]);
     assert_eq!(calls(), [2, 0, 2], "an encoder that has no words is asked once too");
     drop(readers);
-    hub.deliver(event("author", &["1"]), || {});
+    deliver(&hub, event("author", &["1"]));
     assert_eq!(calls(), [2, 0, 2]);
 }
 
@@ -262,8 +290,8 @@ fn what_lanes_say_is_counted() {
         subscribers.push(join(&hub, &inbox, "author"));
     }
     assert_eq!(
-        hub.deliver(event("author", &["1"]), || {}),
-        Delivery { delivered: vec![3, 0], overflowed: 1, hidden: 0 }
+        deliver(&hub, event("author", &["1"])),
+        Delivery { delivered: vec![3, 0], reached: 3, overflowed: 1, hidden: 0 }
     );
 }
 
@@ -273,16 +301,19 @@ fn readers_that_may_not_see_an_event_do_not_get_it() {
     let (stranger, operator) = (Inbox::new(), Inbox::new());
     let mut subscribers = vec![attach(&hub, &stranger)];
     let lane = Arc::clone(&operator) as Arc<dyn Lane>;
-    subscribers.push(hub.attach(lane, 1, Identity::Operator).unwrap());
+    subscribers.push(hub.attach(lane, profile(1, Identity::Operator)).unwrap());
     for subscriber in &mut subscribers {
         subscriber.handle(Command::Subscribe(Topic::all()));
         subscriber.handle(Command::Subscribe(Topic::model("author")));
     }
     let mut secret = event("author", &["1"]);
     secret.audience = Audience::Authenticated;
-    assert_eq!(hub.deliver(secret, || {}), Delivery { delivered: vec![0, 1], overflowed: 0, hidden: 1 });
+    assert_eq!(
+        deliver(&hub, secret),
+        Delivery { delivered: vec![0, 1], reached: 1, overflowed: 0, hidden: 1 }
+    );
     assert_eq!((stranger.take().len(), operator.take().len()), (0, 1));
-    hub.deliver(event("author", &["1"]), || {});
+    deliver(&hub, event("author", &["1"]));
     assert_eq!((stranger.take().len(), operator.take().len()), (1, 1));
 }
 
@@ -298,9 +329,9 @@ fn a_reader_that_comes_while_an_event_is_on_its_way_gets_only_later_ones() {
         first.meanwhile(move || *place.lock().unwrap() = Some(join(&hub, &late, "author all author/1")));
         kept
     };
-    hub.deliver(event("author", &["1"]), || {});
+    deliver(&hub, event("author", &["1"]));
     assert_eq!(late.take(), [""; 0]);
-    hub.deliver(event("author", &["1"]), || {});
+    deliver(&hub, event("author", &["1"]));
     assert_eq!(late.take(), ["2 author"]);
     assert_eq!(first.take(), ["1 author", "2 author"]);
     drop(come.lock().unwrap().take());
@@ -322,9 +353,9 @@ fn a_reader_that_takes_a_leavers_place_while_an_event_is_on_its_way_does_not_get
             *kept.lock().unwrap() = Some(join(&hub, &late, "author"));
         }
     });
-    assert_eq!(hub.deliver(event("author", &["1"]), || {}).delivered[0], BATCH as u64);
+    assert_eq!(deliver(&hub, event("author", &["1"])).delivered[0], BATCH as u64);
     assert_eq!((inboxes[BATCH].take().len(), late.take().len()), (0, 0));
-    hub.deliver(event("author", &["1"]), || {});
+    deliver(&hub, event("author", &["1"]));
     assert_eq!(late.take(), ["2 author"]);
 }
 
@@ -336,7 +367,7 @@ fn there_is_a_pause_after_each_batch_of_readers_but_the_last() {
         let _subscribers: Vec<_> = inboxes.iter().map(|inbox| join(&hub, inbox, "author")).collect();
         let served = Mutex::new(0);
         let pauses = Mutex::new(Vec::new());
-        hub.deliver(event("author", &["1"]), || {
+        hub.deliver(event("author", &["1"]), SystemTime::UNIX_EPOCH, || {
             *served.lock().unwrap() += inboxes.iter().filter(|inbox| !inbox.take().is_empty()).count();
             pauses.lock().unwrap().push(*served.lock().unwrap());
         });
@@ -348,7 +379,7 @@ fn there_is_a_pause_after_each_batch_of_readers_but_the_last() {
 fn no_more_connections_than_allowed_are_taken() {
     let hub = hub(2);
     let inbox = Inbox::new();
-    let try_attach = || hub.attach(Arc::clone(&inbox) as Arc<dyn Lane>, 0, Identity::Anonymous);
+    let try_attach = || hub.attach(Arc::clone(&inbox) as Arc<dyn Lane>, profile(0, Identity::Anonymous));
     let (one, two) = (try_attach().unwrap(), try_attach().unwrap());
     assert_eq!(try_attach().unwrap_err(), AttachError::Full);
     drop(one);
@@ -373,6 +404,6 @@ fn closing_all_reaches_every_reader_and_only_going_away_is_for_good() {
         assert_eq!(*inbox.closed.lock().unwrap(), [CloseReason::Lagging]);
     }
     assert_eq!(*late.closed.lock().unwrap(), [CloseReason::GoingAway]);
-    let refused = hub.attach(late, 0, Identity::Anonymous).unwrap_err();
+    let refused = hub.attach(late, profile(0, Identity::Anonymous)).unwrap_err();
     assert_eq!(refused, AttachError::Closing);
 }

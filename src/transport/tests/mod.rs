@@ -1,5 +1,6 @@
 //! A WebSocket as its client sees it: over a pipe, byte by byte, in virtual time.
 
+mod conversation;
 mod liveness;
 mod protocol;
 mod script;
@@ -7,19 +8,22 @@ mod slow;
 mod wakes;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Request;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::*;
-use crate::dialect::{self, Conversation};
+use crate::dialect::{self, Conversation, Opening};
 use crate::event::{Event, Topic};
-use crate::hub::{Hub, OutboxLimits};
-use crate::identity::Identity;
-use crate::message::{CloseReason, Command, Encode, Frame, Publication, Turn};
+use crate::hub::{Desk, Hub, OutboxLimits, Profile};
+use crate::identity::{Credential, Identity, User};
+use crate::message::{
+    Announcement, Call, CloseReason, Command, Encode, Frame, Now, Publication, Push, Rendering, Turn,
+};
 
 const GREETING: &str = "HTTP/1.1 101\r\n\r\n";
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -27,6 +31,7 @@ const LIMITS: Limits = Limits {
     max_message: 1000,
     ping_interval: PING_INTERVAL,
     outbox: OutboxLimits { frames: 100, bytes: 10_000 },
+    expiry: Expiry::Close,
 };
 /// In virtual time: no test takes that long unless it hangs.
 const FOREVER: Duration = Duration::from_hours(1);
@@ -36,43 +41,75 @@ const FOREVER: Duration = Duration::from_hours(1);
 struct Plain;
 
 impl Encode for Plain {
-    fn encode(&self, publication: &Publication) -> Option<Frame> {
-        Some(Frame::text(&publication.event.http.path))
+    fn encode(&self, publication: &Publication) -> Rendering {
+        Rendering::Whole(Frame::text(&publication.event.http.as_ref().unwrap().path))
     }
 }
 
 fn hub() -> Arc<Hub> {
-    Arc::new(Hub::new(vec![Arc::new(Plain)], 1000))
+    Arc::new(Hub::new(vec![Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Plain) }], 1000))
 }
 
 fn publish(hub: &Hub, text: &str) -> crate::hub::Delivery {
     let mut event = Event::sample("m", "1");
-    text.clone_into(&mut event.http.path);
-    hub.deliver(event, || {})
+    text.clone_into(&mut event.http.as_mut().unwrap().path);
+    hub.deliver(event, SystemTime::UNIX_EPOCH, || {})
 }
 
 fn echo() -> Box<dyn Conversation> {
-    let head = Request::new(()).into_parts().0;
-    dialect::find("echo").unwrap().1().open(&head, &mut Turn::default())
+    let opening = Opening {
+        request: &Request::new(()).into_parts().0,
+        connection: Uuid::nil(),
+        credential: &Credential::Missing,
+        required: false,
+        now: Now { time: SystemTime::UNIX_EPOCH, age: Duration::ZERO },
+    };
+    dialect::find("echo").unwrap().1(&dialect::Defaults).open(&opening, &mut Turn::default())
+}
+
+/// Nobody is there.
+#[derive(Debug)]
+struct Alone;
+
+impl Backstage for Alone {
+    fn call(&self, call: Call) -> Returning {
+        panic!("{call:?}")
+    }
+
+    fn announce(&self, announcement: Announcement) {
+        panic!("{announcement:?}")
+    }
+
+    fn push(&self, push: Push) {
+        panic!("{push:?}")
+    }
+
+    fn subscriptions(&self, _: i64) {}
+}
+
+/// Somebody whose token expires after that time.
+#[expect(clippy::disallowed_methods, reason = "tokens expire by the real clock")]
+fn user(expires: Duration) -> Identity {
+    let (claims, expires) = (serde_json::Map::new(), Some(SystemTime::now() + expires));
+    Identity::User(Arc::new(User { id: "ann".to_owned(), email: None, roles: Vec::new(), claims, expires }))
+}
+
+fn profile() -> Profile {
+    let (id, since) = (Uuid::nil(), SystemTime::UNIX_EPOCH);
+    Profile { id, endpoint: 0, identity: Identity::Anonymous, since, address: None }
 }
 
 /// Starts a connection that reads every event and echoes messages.
 fn serve<S: Stream>(stream: S, hub: &Arc<Hub>, limits: Limits) -> JoinSet<()> {
-    serve_until(stream, hub, limits, None)
+    serve_as(Identity::Anonymous, stream, hub, limits)
 }
 
-/// The same for a reader whose token expires.
-fn serve_until<S: Stream>(
-    stream: S,
-    hub: &Arc<Hub>,
-    limits: Limits,
-    until: Option<tokio::time::Instant>,
-) -> JoinSet<()> {
+fn serve_as<S: Stream>(identity: Identity, stream: S, hub: &Arc<Hub>, limits: Limits) -> JoinSet<()> {
     let socket = WebSocket::new(stream, Vec::new(), Bytes::from(GREETING), limits);
-    let mut subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
-    subscriber.handle(Command::Subscribe(Topic::all()));
+    let turn = Turn { commands: vec![Command::Subscribe(Topic::all())], ..Turn::default() };
+    let subscriber = hub.attach(socket.lane(), Profile { identity, ..profile() }).unwrap();
     let mut tasks = JoinSet::new();
-    tasks.spawn(socket.run(echo(), subscriber, until));
+    tasks.spawn(socket.run(echo(), subscriber, Arc::new(Alone), turn));
     tasks
 }
 

@@ -142,9 +142,9 @@ async fn frames_that_come_with_the_request_are_read() {
     let mut early = masked(0x81, b"early");
     let late = early.split_off(3);
     let socket = WebSocket::new(theirs, early, Bytes::from(GREETING), LIMITS);
-    let subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
+    let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     let mut connection = JoinSet::new();
-    connection.spawn(socket.run(echo(), subscriber, None));
+    connection.spawn(socket.run(echo(), subscriber, Arc::new(Alone), Turn::default()));
     let mut client = Client { stream, connection };
     client.stream.write_all(&late).await.unwrap();
     client.bytes(GREETING.len()).await.unwrap();
@@ -157,7 +157,7 @@ async fn the_greeting_comes_before_events_and_before_a_close() {
         let hub = hub();
         let (stream, theirs) = tokio::io::duplex(4096);
         let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
-        let mut subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
+        let mut subscriber = hub.attach(socket.lane(), profile()).unwrap();
         subscriber.handle(Command::Subscribe(Topic::all()));
         publish(&hub, "one");
         if let Some(reason) = close {
@@ -165,7 +165,7 @@ async fn the_greeting_comes_before_events_and_before_a_close() {
         }
         publish(&hub, "two");
         let mut connection = JoinSet::new();
-        connection.spawn(socket.run(echo(), subscriber, None));
+        connection.spawn(socket.run(echo(), subscriber, Arc::new(Alone), Turn::default()));
         let mut client = Client { stream, connection };
         assert_eq!(client.bytes(GREETING.len()).await.unwrap(), GREETING.as_bytes());
         client.expect(if close.is_some() { &[] } else { &["text one"] }).await;
@@ -213,9 +213,9 @@ async fn nothing_is_sent_to_a_client_whose_connection_has_ended() {
     let (mut stream, theirs) = tokio::io::duplex(4096);
     let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
     let lane = socket.lane();
-    let subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
+    let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     stream.shutdown().await.unwrap();
-    socket.run(echo(), subscriber, None).await;
+    socket.run(echo(), subscriber, Arc::new(Alone), Turn::default()).await;
     // The hub may be on its way to this reader.
     assert_eq!(lane.send(&Frame::text("late")), crate::hub::Sent::Gone);
     drop(lane);

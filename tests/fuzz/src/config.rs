@@ -32,7 +32,7 @@ fn check_error(text: &str, error: &ConfigError) {
 /// Each route matches a path of its own form, and reads an answer.
 fn check_use(config: &Config) {
     assert!(config.warnings().iter().all(|warning| !warning.is_empty()));
-    assert!(config.endpoints.iter().all(|endpoint| dialect::find(endpoint.dialect).is_some()));
+    assert!(config.endpoints.iter().all(|endpoint| dialect::find(endpoint.dialect_name).is_some()));
     let limits = config.tap.limits();
     for route in config.routes.iter() {
         let segment =

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, request};
 use restcast::capture::{Budget, Capture, Limits, Verdict};
 use restcast::config::Config;
-use restcast::dialect::DIALECTS;
+use restcast::dialect::{DIALECTS, Defaults};
 use restcast::event::{Event, Position};
 use restcast::message::Publication;
 use restcast::route::Routes;
@@ -109,9 +109,9 @@ fn check_event(event: &Event) {
         assert!(item.record.is_some() || !item.partial, "{item:?}");
     }
     assert!(event.topics().len() >= 2);
-    let publication = Publication { position: Position(1), event: event.clone() };
+    let publication = Publication { position: Position(1), time: event.time, event: event.clone() };
     for (name, dialect) in DIALECTS {
-        if let Some(frame) = dialect().encode(&publication) {
+        for frame in dialect(&Defaults).encode(&publication).into_frames() {
             let payload = frame.payload();
             let text = std::str::from_utf8(&payload).unwrap();
             assert!(is_json(text), "{name} says {text}");

@@ -2,16 +2,17 @@
 //! it ends when its client does.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Request;
-use restcast::dialect::{self, Constructor};
-use restcast::hub::{Hub, OutboxLimits};
-use restcast::identity::Identity;
-use restcast::message::{Encode, Turn};
-use restcast::transport::{Limits, WebSocket};
+use restcast::dialect::{self, Constructor, Opening};
+use restcast::hub::{Desk, Hub, OutboxLimits, Profile};
+use restcast::identity::{Credential, Identity};
+use restcast::message::{Announcement, Call, Encode, Now, Push, Returned, Turn};
+use restcast::transport::{Backstage, Expiry, Limits, Returning, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use uuid::Uuid;
 
 const GREETING: &[u8] = b"HTTP/1.1 101\r\n\r\n";
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -66,24 +67,52 @@ pub fn run(data: &[u8]) {
     }
 }
 
+/// Believes no token.
+#[derive(Debug)]
+struct Strict;
+
+impl Backstage for Strict {
+    fn call(&self, call: Call) -> Returning {
+        let Call::Identify(_) = call;
+        Box::pin(std::future::ready(Returned::Credential(Credential::Invalid)))
+    }
+
+    fn announce(&self, _: Announcement) {}
+
+    fn push(&self, _: Push) {}
+
+    fn subscriptions(&self, _: i64) {}
+}
+
 /// Sends everything, and returns all that came back until the end.
 async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
-    let dialect = (settings.dialect)();
-    let hub = Arc::new(Hub::new(vec![Arc::clone(&dialect) as Arc<dyn Encode>], 1));
+    let dialect = (settings.dialect)(&dialect::Defaults);
+    let encode = Arc::clone(&dialect) as Arc<dyn Encode>;
+    let hub = Arc::new(Hub::new(vec![Desk { path: Arc::from("/ws"), app: dialect.app(), encode }], 1));
     let (client, server) = tokio::io::duplex(settings.chunk.clamp(16, 4096));
     let (early, later) = sent.split_at(if settings.is_early() { settings.chunk.min(sent.len()) } else { 0 });
     let limits = Limits {
         max_message: settings.max_message,
         ping_interval: PING_INTERVAL,
         outbox: OutboxLimits { frames: 10, bytes: 10_000 },
+        expiry: Expiry::Close,
     };
     let socket = WebSocket::new(server, early.to_vec(), Bytes::from_static(GREETING), limits);
-    let mut subscriber = hub.attach(socket.lane(), 0, Identity::Anonymous).unwrap();
+    let now = Now { time: SystemTime::UNIX_EPOCH, age: Duration::ZERO };
+    let (id, identity) = (Uuid::nil(), Identity::Anonymous);
+    let profile = Profile { id, endpoint: 0, identity, since: now.time, address: None };
+    let subscriber = hub.attach(socket.lane(), profile).unwrap();
+    let opening = Opening {
+        request: &Request::new(()).into_parts().0,
+        connection: id,
+        credential: &Credential::Missing,
+        required: false,
+        now,
+    };
     let mut turn = Turn::default();
-    let conversation = dialect.open(&Request::new(()).into_parts().0, &mut turn);
-    turn.commands.into_iter().for_each(|command| subscriber.handle(command));
-    let both =
-        async { tokio::join!(socket.run(conversation, subscriber, None), talk(client, later, settings)).1 };
+    let conversation = dialect.open(&opening, &mut turn);
+    let served = socket.run(conversation, subscriber, Arc::new(Strict), turn);
+    let both = async { tokio::join!(served, talk(client, later, settings)).1 };
     let got = tokio::time::timeout(FOREVER, both).await.expect("the connection never ends");
     assert_eq!(hub.connections(), 0);
     got

@@ -1,0 +1,54 @@
+//! The options that a dialect has of its own, beside those of every endpoint.
+
+use std::time::Duration;
+
+/// An `[[endpoint]]` as its dialect reads it. What is asked for becomes an option; a wrong value is reported
+/// with its line, and the default stands in for it.
+pub trait Options {
+    /// A text.
+    fn text(&self, key: &'static str, default: &str) -> String;
+    /// A list of texts, or one; empty where there is none.
+    fn texts(&self, key: &'static str) -> Vec<String>;
+    /// `true` or `false`.
+    fn flag(&self, key: &'static str, default: bool) -> bool;
+    /// A whole number from 0 on.
+    fn number(&self, key: &'static str, default: usize) -> usize;
+    /// A duration above zero.
+    fn duration(&self, key: &'static str, default: Duration) -> Duration;
+    /// `env:NAME`, `file:PATH` or the secret itself.
+    fn secret(&self, key: &'static str) -> Option<Vec<u8>>;
+    /// Something is wrong with the value of a key that was asked for.
+    fn report(&self, key: &'static str, message: String);
+}
+
+/// Every option has its default.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults;
+
+impl Options for Defaults {
+    fn text(&self, _: &'static str, default: &str) -> String {
+        default.to_owned()
+    }
+
+    fn texts(&self, _: &'static str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn flag(&self, _: &'static str, default: bool) -> bool {
+        default
+    }
+
+    fn number(&self, _: &'static str, default: usize) -> usize {
+        default
+    }
+
+    fn duration(&self, _: &'static str, default: Duration) -> Duration {
+        default
+    }
+
+    fn secret(&self, _: &'static str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn report(&self, _: &'static str, _: String) {}
+}

@@ -1,0 +1,112 @@
+//! Who sees what of an event, and who is meant by a push.
+
+use super::*;
+
+fn join_as(hub: &Arc<Hub>, inbox: &Arc<Inbox>, endpoint: usize, identity: Identity) -> Subscriber {
+    let lane = Arc::clone(inbox) as Arc<dyn Lane>;
+    let mut subscriber = hub.attach(lane, profile(endpoint, identity)).unwrap();
+    subscriber.handle(Command::Subscribe(Topic::all()));
+    subscriber
+}
+
+fn user(id: &str) -> Identity {
+    let claims = serde_json::json!({ "sub": id }).as_object().unwrap().clone();
+    let (id, roles) = (id.to_owned(), Vec::new());
+    Identity::User(Arc::new(crate::identity::User { id, email: None, roles, claims, expires: None }))
+}
+
+#[test]
+fn a_list_of_several_owners_is_shown_item_by_item_where_the_dialect_can_and_else_to_nobody() {
+    let desks =
+        vec![desk("/whole", None, Arc::new(Plain::default())), desk("/each", None, Arc::new(ItemByItem))];
+    let hub = Arc::new(Hub::new(desks, 100));
+    let inboxes = ["ann", "bob", "cat", "ann"].map(|_| Inbox::new());
+    let readers = [("ann", 1), ("bob", 1), ("cat", 1), ("ann", 0)].into_iter().zip(&inboxes);
+    let _readers: Vec<Subscriber> =
+        readers.map(|((name, endpoint), inbox)| join_as(&hub, inbox, endpoint, user(name))).collect();
+    let mut list = event("note", &["1", "2", "3", "0"]);
+    list.audience = Audience::Owner(Arc::from("sub"));
+    for (item, owner) in list.items.iter_mut().zip(["ann", "bob", "ann", "ann"]) {
+        item.owner = Some(Arc::from(owner));
+    }
+    let delivery = deliver(&hub, list);
+    assert_eq!(delivery, Delivery { delivered: vec![0, 3], reached: 2, overflowed: 0, hidden: 2 });
+    let got: Vec<_> = inboxes.iter().map(|inbox| inbox.take().join(" ")).collect();
+    assert_eq!(got, ["1 3", "2", "", ""]);
+}
+
+#[test]
+fn who_becomes_somebody_else_gets_what_that_one_may_see_from_then_on() {
+    let hub = hub(100);
+    let inbox = Inbox::new();
+    let mut reader = join_as(&hub, &inbox, 0, user("ann"));
+    let secret = || Event { audience: Audience::Authenticated, ..event("author", &["1"]) };
+    assert_eq!(deliver(&hub, secret()).reached, 1);
+    reader.handle(Command::Identify(Identity::Anonymous));
+    assert_eq!(deliver(&hub, secret()).hidden, 1);
+    reader.handle(Command::Identify(user("bob")));
+    assert_eq!(deliver(&hub, secret()).reached, 1);
+    assert_eq!(reader.identity(), user("bob"));
+}
+
+#[test]
+fn a_reader_that_unsubscribes_gets_nothing_more_and_leaves_nothing_behind() {
+    let hub = hub(100);
+    let inbox = Inbox::new();
+    let mut reader = join(&hub, &inbox, "author book");
+    for topic in ["author", "author", "no-such"] {
+        reader.handle(Command::Unsubscribe(Topic::parse(topic)));
+    }
+    deliver(&hub, event("author", &["1"]));
+    deliver(&hub, event("book", &["1"]));
+    assert_eq!(inbox.take(), ["2 book"]);
+    assert_eq!((reader.topics(), hub.topics()), (1, 1));
+    reader.handle(Command::Subscribe(Topic::parse("author")));
+    deliver(&hub, event("author", &["1"]));
+    assert_eq!(inbox.take(), ["3 author"]);
+}
+
+#[test]
+fn pushes_reach_those_who_are_meant_and_nobody_else() {
+    let desks = vec![
+        desk("/a", Some("shop"), Arc::new(Plain::default())),
+        desk("/b", Some("shop"), Arc::new(Plain::default())),
+        desk("/c", Some("blog"), Arc::new(Plain::default())),
+        desk("/d", None, Arc::new(Plain::default())),
+    ];
+    let hub = Arc::new(Hub::new(desks, 100));
+    let who = [("ann", 0), ("ann", 1), ("bob", 1), ("ann", 2), ("", 0), ("ann", 3)];
+    let inboxes = who.map(|_| Inbox::new());
+    let identify = |name: &str| if name.is_empty() { Identity::Anonymous } else { user(name) };
+    let readers: Vec<Subscriber> = who
+        .iter()
+        .zip(&inboxes)
+        .map(|((name, endpoint), inbox)| join_as(&hub, inbox, *endpoint, identify(name)))
+        .collect();
+    let some = |text: &str| Some(Arc::from(text));
+    let shop = Target { app: some("shop"), ..Target::default() };
+    let rows: Vec<(Target, &str)> = vec![
+        (shop.clone(), "111010"),
+        (Target { user: some("ann"), ..shop.clone() }, "110000"),
+        (Target { endpoint: some("/b"), ..shop.clone() }, "011000"),
+        (Target { app: some("nobody's"), ..shop.clone() }, "000000"),
+        (Target { user: some("ann"), ..Target::default() }, "110101"),
+        (Target { connection: Some(readers[2].id()), ..Target::default() }, "001000"),
+        (Target { connection: Some(readers[2].id()), app: some("blog"), ..Target::default() }, "000000"),
+        (Target::default(), "111111"),
+    ];
+    for (to, expected) in rows {
+        let meant: Vec<Uuid> = hub.residents(&to).iter().map(|resident| resident.id).collect();
+        let message = Json::parse(r#"{"a":1}"#).unwrap();
+        let delivery = hub.push(&Push { to: to.clone(), message }, SystemTime::UNIX_EPOCH, || {});
+        let got: String =
+            inboxes.iter().map(|inbox| if inbox.take() == [r#"{"a":1}"#] { '1' } else { '0' }).collect();
+        assert_eq!(got, expected, "{to:?}");
+        assert_eq!(delivery.reached, meant.len() as u64, "{to:?}");
+        assert!(readers.iter().zip(expected.chars()).all(|(r, c)| meant.contains(&r.id()) == (c == '1')));
+    }
+    let ann = Target { user: some("ann"), ..Target::default() };
+    assert_eq!(hub.close(&ann, CloseReason::Ended), 4);
+    assert_eq!(*inboxes[5].closed.lock().unwrap(), [CloseReason::Ended]);
+    assert_eq!(*inboxes[2].closed.lock().unwrap(), []);
+}

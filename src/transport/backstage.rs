@@ -1,0 +1,22 @@
+//! What a connection needs of the rest of the process, beside the hub.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::message::{Announcement, Call, Push, Returned};
+
+/// The answer to a call, once it is there.
+pub type Returning = Pin<Box<dyn Future<Output = Returned> + Send>>;
+
+/// One for each endpoint. Nothing here waits but what [`call`](Self::call) returns.
+pub trait Backstage: Send + Sync + fmt::Debug {
+    /// Finds the answer; bounded in time by whoever finds it.
+    fn call(&self, call: Call) -> Returning;
+    /// Publishes an event.
+    fn announce(&self, announcement: Announcement);
+    /// Hands a message to other connections.
+    fn push(&self, push: Push);
+    /// A connection has so many subscriptions more, or fewer.
+    fn subscriptions(&self, difference: i64);
+}

@@ -1,0 +1,337 @@
+//! One WebSocket from its greeting to its end: what the client says goes to its conversation, what that wants
+//! is done, and time is kept.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
+
+use tokio::io::ReadBuf;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
+use tokio_tungstenite::tungstenite::{Error, Message as Received};
+
+use super::backstage::{Backstage, Returning};
+use super::codec::{Socket, fault};
+use super::link::{Link, State, Stream};
+use super::websocket::{Expiry, Limits};
+use crate::dialect::Conversation;
+use crate::hub::{Lane as _, Subscriber};
+use crate::identity::Identity;
+use crate::message::{CloseReason, Command, Frame, Message, Now, Turn};
+
+/// Messages read before other tasks get their turn.
+const READS_PER_POLL: usize = 32;
+/// How long a peer may take to answer a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// PINGs without any sign of life after which a peer counts as dead.
+const MAX_MISSED: u8 = 2;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Our close frame is on its way; the peer's answer is awaited.
+    Closing,
+    /// Nothing can be read any more: flush, then end.
+    Ending,
+}
+
+pub(super) struct Connection<S> {
+    link: Arc<Link<S>>,
+    codec: WebSocketContext,
+    conversation: Box<dyn Conversation>,
+    subscriber: Subscriber,
+    backstage: Arc<dyn Backstage>,
+    /// The answer that the conversation waits for.
+    pending: Option<Returning>,
+    timer: Pin<Box<Sleep>>,
+    limits: Limits,
+    opened: Instant,
+    /// When the next PING is due.
+    ping: Instant,
+    /// When the reader is nobody any more.
+    until: Option<Instant>,
+    stage: Stage,
+    heard: bool,
+    missed: u8,
+}
+
+impl<S: Stream> Connection<S> {
+    pub(super) fn new(
+        (link, limits): (Arc<Link<S>>, Limits),
+        codec: WebSocketContext,
+        conversation: Box<dyn Conversation>,
+        subscriber: Subscriber,
+        backstage: Arc<dyn Backstage>,
+    ) -> Self {
+        let opened = Instant::now();
+        let ping = opened + limits.ping_interval;
+        Self {
+            codec,
+            until: expiry(&subscriber.identity()),
+            timer: Box::pin(sleep_until(ping)),
+            opened,
+            ping,
+            link,
+            limits,
+            conversation,
+            subscriber,
+            backstage,
+            pending: None,
+            stage: Stage::Open,
+            heard: true,
+            missed: 0,
+        }
+    }
+
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.link.register(context.waker());
+        let drained = match self.link.poll_drain(context) {
+            Poll::Ready(Err(_)) => return Poll::Ready(()),
+            Poll::Ready(Ok(())) => true,
+            Poll::Pending => false,
+        };
+        self.follow_link();
+        match self.stage {
+            Stage::Open | Stage::Closing => {
+                if self.poll_messages(context).is_ready() {
+                    return Poll::Ready(());
+                }
+                // Behind the messages, since one of them may have asked for something.
+                self.poll_pending(context);
+            }
+            Stage::Ending if drained => {
+                // Whether or not it worked: the timer ends what does not end by itself.
+                let shut_down = self.link.poll_shutdown(context).is_ready();
+                if shut_down && self.poll_discard(context).is_ready() {
+                    return Poll::Ready(());
+                }
+            }
+            Stage::Ending => {}
+        }
+        self.poll_timer(context)
+    }
+
+    /// The hub may have closed the link, or found it broken.
+    fn follow_link(&mut self) {
+        match self.link.state() {
+            State::Closing if self.stage == Stage::Open => self.enter(Stage::Closing),
+            State::Gone => self.enter(Stage::Ending),
+            State::Open | State::Closing => {}
+        }
+    }
+
+    fn enter(&mut self, stage: Stage) {
+        if self.stage != stage {
+            self.stage = stage;
+            self.timer.as_mut().reset(Instant::now() + CLOSE_TIMEOUT);
+        }
+    }
+
+    /// Reads until the socket is empty. A client that leaves its replies unread is not read either.
+    fn poll_messages(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..READS_PER_POLL {
+            if self.link.is_busy() || self.pending.is_some() {
+                return Poll::Pending;
+            }
+            let mut socket = Socket { link: &*self.link, context, heard: &mut self.heard };
+            match self.codec.read(&mut socket) {
+                Ok(message) => self.receive(message),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Err(Error::ConnectionClosed) => {
+                    self.enter(Stage::Ending);
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Err(error) => match fault(&error) {
+                    Some(reason) if self.stage == Stage::Open => {
+                        self.link.close(reason);
+                        self.enter(Stage::Ending);
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    _ => return Poll::Ready(()),
+                },
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn receive(&mut self, message: Received) {
+        let message = match message {
+            Received::Text(text) => Message::Text(text.as_str().to_owned()),
+            Received::Binary(bytes) => Message::Binary(bytes),
+            Received::Ping(_) | Received::Pong(_) | Received::Close(_) | Received::Frame(_) => return,
+        };
+        if self.stage == Stage::Open {
+            self.converse(|conversation, now, turn| conversation.receive(message, now, turn));
+        }
+    }
+
+    /// The answer to a call: the conversation goes on, and with it the reading.
+    fn poll_pending(&mut self, context: &mut Context<'_>) {
+        let Some(pending) = &mut self.pending else { return };
+        let Poll::Ready(returned) = pending.as_mut().poll(context) else { return };
+        self.pending = None;
+        if self.stage == Stage::Open {
+            self.converse(|conversation, now, turn| conversation.returned(returned, now, turn));
+        }
+        context.waker().wake_by_ref();
+    }
+
+    fn converse(&mut self, talk: impl FnOnce(&mut dyn Conversation, Now, &mut Turn)) {
+        let (now, mut turn) = (self.now(), Turn::default());
+        talk(&mut *self.conversation, now, &mut turn);
+        self.act(turn);
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the shell tells conversations what time it is")]
+    fn now(&self) -> Now {
+        Now { time: SystemTime::now(), age: self.opened.elapsed() }
+    }
+
+    /// What is said first comes before every event. Nothing has left yet, the greeting neither, so the
+    /// client cannot have missed one.
+    pub(super) fn begin(&mut self, mut turn: Turn) {
+        self.say(&std::mem::take(&mut turn.frames));
+        self.act(turn);
+    }
+
+    fn say(&self, frames: &[Frame]) {
+        for frame in frames {
+            self.link.answer(frame.websocket());
+        }
+    }
+
+    fn act(&mut self, turn: Turn) {
+        let subscriptions = self.subscriber.topics();
+        for command in turn.commands {
+            self.handle(command);
+        }
+        self.count(subscriptions);
+        self.say(&turn.frames);
+        turn.announcements.into_iter().for_each(|announcement| self.backstage.announce(announcement));
+        turn.pushes.into_iter().for_each(|push| self.backstage.push(push));
+        self.pending = turn.call.map(|call| self.backstage.call(call)).or_else(|| self.pending.take());
+        if let Some(reason) = turn.close {
+            self.link.close_after(reason);
+            self.enter(Stage::Closing);
+        }
+        self.set_timer();
+    }
+
+    fn handle(&mut self, command: Command) {
+        let until = match &command {
+            Command::Identify(identity) => expiry(identity),
+            Command::Subscribe(_) | Command::Unsubscribe(_) => self.until,
+        };
+        self.until = until;
+        self.subscriber.handle(command);
+    }
+
+    fn count(&self, before: usize) {
+        let difference = self.subscriber.topics().cast_signed() - before.cast_signed();
+        if difference != 0 {
+            self.backstage.subscriptions(difference as i64);
+        }
+    }
+
+    /// The connection has ended.
+    pub(super) fn end(&mut self) {
+        self.link.end();
+        let (now, mut turn) = (self.now(), Turn::default());
+        self.conversation.ended(now, &mut turn);
+        turn.announcements.into_iter().for_each(|announcement| self.backstage.announce(announcement));
+        turn.pushes.into_iter().for_each(|push| self.backstage.push(push));
+    }
+
+    /// After an error nothing more can be understood, but the peer should still see the close frame: its
+    /// bytes are thrown away until it hangs up, since a reset could overtake the frame.
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut waste = [0; 1024];
+        for _ in 0..READS_PER_POLL {
+            let mut buffer = ReadBuf::new(&mut waste);
+            match ready!(self.link.poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        ready!(self.timer.as_mut().poll(context));
+        if self.stage != Stage::Open {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        let now = Instant::now();
+        if self.until.is_some_and(|until| until <= now) {
+            self.expire();
+        }
+        if self.conversation.alarm().is_some_and(|alarm| self.opened + alarm <= now) {
+            self.converse(|conversation, now, turn| conversation.wake(now, turn));
+        }
+        if self.ping <= now {
+            self.look_for_life();
+        }
+        self.set_timer();
+        Poll::Pending
+    }
+
+    /// The reader is nobody in particular any more.
+    fn expire(&mut self) {
+        self.until = None;
+        self.converse(|conversation, now, turn| conversation.expired(now, turn));
+        match self.limits.expiry {
+            Expiry::Demote => self.handle(Command::Identify(Identity::Anonymous)),
+            Expiry::Close => {
+                self.link.close_after(CloseReason::Expired);
+                self.enter(Stage::Closing);
+            }
+        }
+    }
+
+    fn look_for_life(&mut self) {
+        // Who waits for an answer is not listened to.
+        let alive = std::mem::take(&mut self.heard) | self.link.take_progress() | self.pending.is_some();
+        self.missed = if alive { 0 } else { self.missed + 1 };
+        if self.missed >= MAX_MISSED {
+            self.link.close(CloseReason::Silent);
+            self.enter(Stage::Ending);
+        } else {
+            self.link.send_if_idle(&Frame::ping());
+            self.ping = Instant::now() + self.limits.ping_interval;
+        }
+    }
+
+    /// Whatever comes first: a PING, the token's end, or what the conversation wants to be woken for.
+    fn set_timer(&mut self) {
+        if self.stage != Stage::Open {
+            return;
+        }
+        let alarm = self.conversation.alarm().and_then(|age| self.opened.checked_add(age));
+        let next = [self.until, alarm].into_iter().flatten().fold(self.ping, Instant::min);
+        if self.timer.deadline() != next {
+            self.timer.as_mut().reset(next);
+        }
+    }
+}
+
+impl<S> Drop for Connection<S> {
+    /// However it ends, a panic of a dialect included.
+    fn drop(&mut self) {
+        self.backstage.subscriptions(-(self.subscriber.topics().cast_signed() as i64));
+    }
+}
+
+/// When a reader's token expires, on the clock of tasks; `None`: never, as far as that clock goes.
+#[expect(clippy::disallowed_methods, reason = "tokens expire")]
+fn expiry(identity: &Identity) -> Option<Instant> {
+    let left = identity.expires()?.duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now().checked_add(left)
+}
