@@ -15,6 +15,7 @@ const path = require("node:path");
 const { pathToFileURL } = require("node:url");
 const { parseArgs } = require("node:util");
 const { chromium } = require(`${process.env.RESTCAST_TEST_NODE}/playwright-core`);
+const steps = require("./steps.js");
 
 const { values: options, tokens } = parseArgs({
   tokens: true,
@@ -23,11 +24,7 @@ const { values: options, tokens } = parseArgs({
     html: { type: "string" },
     url: { type: "string" },
     "expect-console": { type: "string", default: "0" },
-    click: { type: "string", multiple: true },
-    fill: { type: "string", multiple: true },
-    wait: { type: "string", multiple: true },
-    gone: { type: "string", multiple: true },
-    screenshot: { type: "string", multiple: true },
+    ...steps.options,
     timeout: { type: "string", default: "30" },
   },
 });
@@ -56,33 +53,9 @@ function consoleLines(page) {
   });
 }
 
-const STEPS = {
-  click: async (page, selector) => {
-    await page.click(selector);
-    return { clicked: selector };
-  },
-  fill: async (page, value) => {
-    const [selector, text] = value.split(/=(.*)/s);
-    await page.fill(selector, text);
-    return { filled: selector, text };
-  },
-  wait: async (page, selector) => {
-    const element = await page.waitForSelector(selector);
-    return { seen: selector, text: await element.innerText() };
-  },
-  gone: async (page, selector) => {
-    await page.waitForSelector(selector, { state: "detached" });
-    return { gone: selector };
-  },
-  screenshot: async (page, path) => {
-    await page.screenshot({ path });
-    return { screenshot: path };
-  },
-};
-
-async function steps(page) {
+async function walk(page) {
   for (const { name, value } of tokens) {
-    if (name in STEPS) say(await STEPS[name](page, value));
+    if (name in steps.STEPS) say(await steps.STEPS[name](page, value));
   }
 }
 
@@ -91,7 +64,7 @@ async function visit(browser) {
   page.setDefaultTimeout(timeout);
   const lines = consoleLines(page);
   const url = options.url ?? pathToFileURL(path.resolve(options.html)).href;
-  await Promise.all([lines, page.goto(url).then(() => say({ open: url })).then(() => steps(page))]);
+  await Promise.all([lines, page.goto(url).then(() => say({ open: url })).then(() => walk(page))]);
 }
 
 async function main() {

@@ -30,6 +30,7 @@ mod live_page;
 #[expect(dead_code, reason = "shared with the conformance suite")]
 mod message;
 mod origin;
+mod pages;
 mod proxy;
 mod readers;
 mod readme;
@@ -45,6 +46,7 @@ mod tools;
 mod trailers;
 mod transcripts;
 mod upstreams;
+mod users;
 mod visibility;
 mod wire;
 mod writers;

@@ -34,7 +34,7 @@ pub fn python() -> Option<Python> {
 impl Python {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.0);
-        command.env("PYTHONUNBUFFERED", "1");
+        command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
 
@@ -51,6 +51,11 @@ impl Python {
     /// A backend that wraps and compresses its answers.
     pub fn flask(&self) -> Backend {
         Backend::start(self.command().arg(client("flask_backend.py")))
+    }
+
+    /// A backend with users and permissions; `arguments` as in `tests/clients/drf_backend.py`.
+    pub fn django(&self, arguments: &[&str]) -> Backend {
+        Backend::start(self.command().arg(client("drf_backend.py")).args(arguments))
     }
 
     /// A snippet of a document of `RESTCAST_TEST_SEEDS`, with the test's address in place of the document's.
@@ -99,6 +104,17 @@ impl Node {
         let mut command = self.command("page.js");
         Process::start(command.arg("--chromium").arg(&browser.0).args(arguments))
     }
+
+    /// Opens pages as several users do; `arguments` as in `tests/clients/pages.js`.
+    pub fn pages(&self, browser: &Browser, arguments: &[String]) -> Process {
+        let mut command = self.command("pages.js");
+        Process::start(command.arg("--chromium").arg(&browser.0).args(arguments))
+    }
+}
+
+/// The folder of pages that are ours.
+pub fn pages() -> PathBuf {
+    client("pages")
 }
 
 pub struct Browser(PathBuf);
