@@ -1,0 +1,101 @@
+//! `[auth.jwt]`.
+
+use super::*;
+
+#[test]
+fn the_shipped_table_of_tokens_loads() {
+    let table = SHIPPED
+        .lines()
+        .skip_while(|line| !line.starts_with("# [auth.jwt]"))
+        .take_while(|line| !line.is_empty());
+    let lines = table
+        .map(|line| line.trim_start_matches(['#', ' ']))
+        .filter(|line| !line.starts_with("public_key_file"));
+    let text = lines.collect::<Vec<_>>().join("\n").replace("env:RESTCAST_JWT_SECRET", "x");
+    let (shipped, minimal) = (auth(&text), auth(HMAC));
+    assert_eq!(format!("{:?}", shipped.auth), format!("{:?}", minimal.auth));
+}
+
+#[test]
+fn keys_come_from_files_beside_the_configuration_and_from_the_environment() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/proxy.toml");
+    for key in [
+        "algorithms = \"RS256\"\npublic_key_file = \"tests/tokens/rsa.pub.pem\"",
+        "algorithms = \"HS256\"\nsecret = \"file:LICENSE\"",
+        "algorithms = \"HS256\"\nsecret = \"env:PATH\"",
+    ] {
+        let config = Config::parse(root, &format!("{MINIMAL}[auth.jwt]\n{key}\n")).unwrap();
+        assert_eq!(config.auth.unwrap().iter().count(), 1);
+    }
+}
+
+#[test]
+fn several_issuers_are_a_list() {
+    let text = HMAC.replace("[auth.jwt]", "[[auth.jwt]]");
+    assert_eq!(auth(&format!("{text}{text}")).auth.unwrap().iter().count(), 2);
+}
+
+#[test]
+fn what_is_wrong_with_a_key_is_named_and_a_secret_is_not_shown() {
+    // (table, part of the problem)
+    let rows = [
+        ("[auth]\njwt = 5", "auth.jwt: expected a table"),
+        ("auth = 5", "expected a table: [auth.jwt]"),
+        ("[auth.jwks]", "unknown table"),
+        ("[auth.jwt]", "auth.jwt.algorithms: is missing"),
+        ("[auth.jwt]\nalgorithms = [\"none\"]", "expected a list of HS256"),
+        ("[auth.jwt]\nalgorithms = []", "expected a list of HS256"),
+        ("[auth.jwt]\nalgorithms = \"HS256\"", "auth.jwt.secret: is missing"),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\npublic_key_file = \"x.pem\"",
+            "leave one out",
+        ),
+        ("[auth.jwt]\nalgorithms = \"RS256\"\nsecret = \"hunter2\"", "expected public_key_file"),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = [\"hunter2\"]",
+            "auth.jwt.secret = …: expected a string",
+        ),
+        ("[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"\"", "a secret that is not empty"),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"env:RESTCAST_NO_SUCH\"",
+            "environment variable RESTCAST_NO_SUCH",
+        ),
+        ("[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"file:/no/such\"", "a readable file: /no/such"),
+        ("[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"file:/\"", "not a file"),
+        ("[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"file:/dev/zero\"", "not a file"),
+        (
+            "[auth.jwt]\nalgorithms = \"RS256\"\npublic_key_file = \"Cargo.toml\"",
+            "a PEM file with an RSA public key",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\nsecre = \"hunter2\"",
+            "did you mean secret?",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\nuser_claim = \"\"",
+            "the name of a claim",
+        ),
+        (
+            "[[auth.jwt]]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\nleeway = 5",
+            "auth.jwt[1].leeway = 5: expected a duration",
+        ),
+    ];
+    for (table, part) in rows {
+        // A key without a table has to stand before all tables.
+        let text = if table.starts_with("auth") {
+            format!("{table}\n{MINIMAL}")
+        } else {
+            format!("{MINIMAL}{table}\n")
+        };
+        let errors = errors(&text);
+        assert!(errors.contains(part), "{table}\n{errors}");
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+    assert!(!format!("{:?}", auth(&HMAC.replace("a secret", "hunter2"))).contains("hunter2"));
+}
+
+#[test]
+fn a_short_secret_is_named_and_not_shown() {
+    let warnings = warnings(&HMAC.replace("a secret of more than thirty-two bytes", "hunter2"));
+    assert!(warnings.contains("32 bytes") && !warnings.contains("hunter2"), "{warnings}");
+}

@@ -1,0 +1,39 @@
+//! `[[endpoint]]`, and who is asked for a token there.
+
+use super::*;
+
+#[test]
+fn what_asks_for_identities_where_there_are_none_is_named() {
+    let text = |visibility: &str, more: &str| {
+        MINIMAL.replace("model = \"author\"", &format!("model = \"author\"\nvisibility = {visibility}"))
+            + more
+    };
+    let warnings = |text: &str| Config::parse("proxy.toml", text).unwrap().warnings().join("\n");
+    for visibility in ["\"authenticated\"", "{ roles = [\"a\"] }", "{ claim = \"sub\", field = \"a\" }"] {
+        let without = warnings(&text(visibility, ""));
+        assert!(without.contains("/api/authors/{id}") && without.contains("no [auth.jwt]"), "{without}");
+        let unasked = warnings(&text(visibility, HMAC));
+        assert!(unasked.contains("no endpoint has auth"), "{unasked}");
+        assert_eq!(warnings(&text(visibility, &format!("auth = \"optional\"\n{HMAC}"))), "");
+    }
+    for visibility in ["\"auto\"", "\"public\""] {
+        assert_eq!(warnings(&text(visibility, "")), "");
+    }
+}
+
+#[test]
+fn endpoints_say_what_would_be_right() {
+    let rows = [
+        ("auth = \"optional\"", "needs an [auth.jwt]"),
+        ("auth = \"always\"", "expected one of \"none\", \"optional\", \"required\""),
+        ("cookie = \"session\"", "needs auth = "),
+        ("cookie = \"a b\"", "the name of a cookie"),
+        ("origins = [\"app.example\"]", "https://app.example.com"),
+        ("origins = [\"https://app.example/\"]", "without a path"),
+        ("origins = [\"*\"]", "https://app.example.com"),
+    ];
+    for (line, part) in rows {
+        let errors = errors(&format!("{MINIMAL}{line}\n"));
+        assert!(errors.contains("endpoint[1].") && errors.contains(part), "{line}: {errors}");
+    }
+}

@@ -1,0 +1,166 @@
+//! What a file says, and what is said of a file that is wrong.
+
+mod auth;
+mod endpoints;
+mod routes;
+
+use super::*;
+
+const MINIMAL: &str = r#"
+[upstream]
+servers = ["http://127.0.0.1:5000"]
+[[route]]
+path = "/api/authors/{id}"
+model = "author"
+[[endpoint]]
+path = "/ws"
+dialect = "flarchitect"
+"#;
+const SHIPPED: &str = include_str!("../../../proxy.toml");
+
+fn errors(text: &str) -> String {
+    Config::parse("proxy.toml", text).unwrap_err().to_string()
+}
+
+const HMAC: &str =
+    "[auth.jwt]\nalgorithms = [\"HS256\"]\nsecret = \"a secret of more than thirty-two bytes\"\n";
+
+fn auth(tables: &str) -> Config {
+    Config::parse("proxy.toml", &format!("{MINIMAL}{tables}")).unwrap()
+}
+
+fn warnings(tables: &str) -> String {
+    auth(tables).warnings().join("\n")
+}
+
+/// The shipped file with every option switched on at the value that its comment shows.
+fn uncommented() -> String {
+    let line = |line: &str| match line.strip_prefix("# ") {
+        Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    SHIPPED.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_shipped_file_loads() {
+    let config = Config::parse("proxy.toml", SHIPPED).unwrap();
+    assert_eq!(config.routes.iter().count(), 1);
+    assert_eq!(config.warnings(), Vec::<String>::new());
+}
+
+#[test]
+fn the_shipped_file_shows_every_option_with_its_default() {
+    let all = uncommented();
+    let (root, errors) = DeTable::parse_recoverable(&all);
+    assert!(errors.is_empty(), "{errors:?}");
+    for (table, key) in Config::options() {
+        // A table that has no defaults would not be the same as none: it stays a comment.
+        if table == "auth.jwt" {
+            assert!(SHIPPED.contains(&format!("#   {key} = ")), "{key} is not in proxy.toml");
+            continue;
+        }
+        let value = root.get_ref().get(table.as_str()).map(|value| match value.get_ref().as_array() {
+            Some(array) => array[0].get_ref(),
+            None => value.get_ref(),
+        });
+        let table = value.and_then(DeValue::as_table);
+        assert!(table.is_some_and(|table| table.contains_key(key)), "{key} is not in proxy.toml");
+    }
+    let with_all = Config::parse("proxy.toml", &all).unwrap();
+    let minimal = Config::parse("proxy.toml", MINIMAL).unwrap();
+    // Comparing what readers see is enough here, and no option is forgotten.
+    assert_eq!(format!("{with_all:?}"), format!("{minimal:?}"));
+}
+
+#[test]
+fn every_problem_is_named_at_once_with_file_key_value_and_what_would_be_right() {
+    let text = r#"
+[server]
+listen = "8080"
+threds = 4
+[admin]
+listen = "127.0.0.1:0"
+[upstream]
+servers = ["localhost:5000"]
+read_timeout = 30
+[tap]
+body_limit = "256 kB"
+queue_limit = 0
+[[route]]
+path = "api/{id}"
+[[route]]
+path = "/b/{id}"
+model = "b"
+id_type = "number"
+methods = ["GET"]
+record = "data"
+[[endpoint]]
+path = "/ws"
+dialect = "flarchitekt"
+[brokers]
+"#;
+    let expected = r#"proxy.toml:3: server.listen = "8080": expected an address "IP:port", such as "127.0.0.1:8080"
+proxy.toml:4: server.threds: unknown key; did you mean threads?
+proxy.toml:6: admin.listen = "127.0.0.1:0": expected an address "IP:port", such as "127.0.0.1:8080"
+proxy.toml:8: upstream.servers = ["localhost:5000"]: expected "http://host:port" or "https://host:port", without a path
+proxy.toml:9: upstream.read_timeout = 30: expected a duration above zero with a unit, such as "500ms", "30s", "5m" or "1h"
+proxy.toml:11: tap.body_limit = "256 kB": expected a size above zero with a unit, such as "512B", "256KiB" or "16MiB"
+proxy.toml:12: tap.queue_limit = 0: expected a whole number from 1 to 16777216
+proxy.toml:13: route[1].model: is missing; for example model = "author"
+proxy.toml:14: route[1].path = "api/{id}": expected a path that starts with "/", such as "/api/authors/{id}"
+proxy.toml:18: route[2].id_type = "number": expected one of "auto", "integer", "string"
+proxy.toml:19: route[2].methods = ["GET"]: expected a list of POST, PUT, PATCH and DELETE (for GET see publish_reads)
+proxy.toml:20: route[2].record = "data": expected a JSON pointer: empty, or starting with "/", such as "/data"
+proxy.toml:23: endpoint[1].dialect = "flarchitekt": expected one of "flarchitect", "canonical", "echo"
+proxy.toml:24: brokers: unknown table; did you mean broker?"#;
+    assert_eq!(errors(text), expected);
+}
+
+#[test]
+fn what_is_missing_is_said_with_an_example() {
+    assert_eq!(
+        errors(""),
+        "proxy.toml: endpoint: at least one [[endpoint]] is needed: nobody could subscribe\n\
+         proxy.toml: route: at least one [[route]] is needed: nothing would be tapped\n\
+         proxy.toml: upstream.servers: is missing; for example servers = [\"http://127.0.0.1:5000\"]"
+    );
+}
+
+#[test]
+fn broken_toml_is_an_error_with_its_line() {
+    let error = errors("[server\nlisten = 1\n[[route]]\npath = \"/a\n");
+    assert!(error.contains("proxy.toml:1: not valid TOML"), "{error}");
+    assert!(error.contains("proxy.toml:4: not valid TOML"), "{error}");
+}
+
+#[test]
+fn scalars_of_another_kind_than_a_table_do_not_break_reading() {
+    let error = errors("server = 1\nroute = [1]\nendpoint = \"x\"\nupstream = []\n");
+    assert!(error.contains("server = 1: expected a table: [server]"), "{error}");
+    assert!(error.contains("route = [1]: expected tables: [[route]]"), "{error}");
+}
+
+#[test]
+fn warnings_name_shadowed_routes_hidden_paths_and_an_open_admin_port() {
+    let text = format!(
+        "{MINIMAL}\n[admin]\nlisten = \"0.0.0.0:9090\"\n[[route]]\npath = \"/api/authors/{{key}}\"\nmodel = \"x\"\n\
+         [[route]]\npath = \"/{{id}}\"\nmodel = \"page\"\n"
+    );
+    let warnings = Config::parse("proxy.toml", &text).unwrap().warnings().join("\n");
+    assert!(warnings.contains("route /api/authors/{key} (x) is shadowed"), "{warnings}");
+    assert!(warnings.contains("endpoint /ws hides a path of the upstream: route /{id}"), "{warnings}");
+    assert!(warnings.contains("admin.listen = 0.0.0.0:9090 is not a loopback address"), "{warnings}");
+}
+
+#[test]
+fn a_line_break_in_a_name_or_value_broke_a_problem_in_two() {
+    let text =
+        format!("{MINIMAL}\"a\\nb\" = 1\n[[route]]\npath = \"/{{a\\nb}}\"\nmodel = \"a\"\n[\"c\\rd\"]\n");
+    assert_eq!(
+        errors(&text),
+        r#"proxy.toml:10: endpoint[1].a b: unknown key; there are path, dialect, max_message, auth, on_expiry, cookie, origins
+proxy.toml:12: route[2].path = "/{a\nb}": expected "{name}" of letters, digits and _; found "{a b}"
+proxy.toml:14: c d: unknown table; there are server, admin, upstream, tap, hub, route, endpoint, auth, broker"#
+    );
+}
