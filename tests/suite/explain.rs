@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::harness::{Folder, restcast};
 use crate::judge::{Event, Faults, TABLES};
-use crate::row::{Row, Sheet};
+use crate::row::Row;
+use crate::sheet::Sheet;
 
 /// Asks for verdicts under the configuration of one sheet.
 pub struct Explainer {

@@ -34,6 +34,7 @@ mod play;
 mod product;
 mod report;
 mod row;
+mod sheet;
 mod step;
 mod text;
 
@@ -43,7 +44,8 @@ use std::thread;
 use explain::Explainer;
 use judge::Judge;
 use report::{Group, Judged};
-use row::{Row, Sheet};
+use row::Row;
+use sheet::Sheet;
 
 /// Rows of the product that are judged together.
 const BATCH: usize = 100;
@@ -103,7 +105,7 @@ fn fail(error: &str) -> ExitCode {
 
 /// Judges every row whose name, or whose sheet's title, holds `filter`.
 fn run(filter: &str) -> Vec<Group> {
-    let mut sheets = row::sheets();
+    let mut sheets = sheet::sheets();
     sheets.push(product::sheet());
     for sheet in &mut sheets {
         let whole = sheet.title.contains(filter);

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::coding::encode;
-use crate::row::{Answer, Client, Expected, Framing, Request, Row, Sheet};
+use crate::row::{Answer, Client, Expected, Framing, Request, Row};
+use crate::sheet::Sheet;
 use crate::step::{STANDARD, Step};
 use crate::text;
 
