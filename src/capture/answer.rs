@@ -84,7 +84,7 @@ impl Capture {
 
     /// An event that says only what changed. To tell of the deletion of one record, nothing else is needed.
     fn without_record(&self, url_id: Option<&str>, reason: Reason) -> Reading {
-        let id = url_id.map(|id| self.matched.route.typed_id(id));
+        let id = url_id.map(|id| self.matched.typed_id(id));
         let outcome = if self.deletes_one() {
             Outcome::Event
         } else if reason == Reason::TooLarge {

@@ -82,7 +82,8 @@ impl Identifier<'_> {
     fn referred(&self, reference: &str) -> Option<String> {
         let path = local_path(reference, self.target)?;
         let found = self.routes.of_reference(&path)?;
-        (found.route.model.name == self.route().model.name).then_some(found.id).flatten()
+        let is_same = found.model.is_some() && found.model == self.matched.model;
+        is_same.then_some(found.id).flatten()
     }
 
     /// The id of a record that may stand inside an `element` of a list, which may hold the id in its place.
@@ -95,13 +96,13 @@ impl Identifier<'_> {
         let own = record.and_then(|record| self.in_value(record));
         let in_record = own.is_some();
         let in_body = own.or_else(|| element.and_then(|element| self.in_value(element)));
-        let route = self.route();
+        let matched = self.matched;
         let (id, conflict) = match (url, in_body) {
             (Some(url), Some(id)) if id.scalar_text().as_deref() == Some(url) => {
-                (Some(retype(route, id)), false)
+                (Some(retype(matched, id)), false)
             }
-            (Some(url), in_body) => (Some(route.typed_id(url)), in_body.is_some()),
-            (None, in_body) => (in_body.map(|id| retype(route, id)), false),
+            (Some(url), in_body) => (Some(matched.typed_id(url)), in_body.is_some()),
+            (None, in_body) => (in_body.map(|id| retype(matched, id)), false),
         };
         RecordId { id, in_record, conflict }
     }
@@ -117,7 +118,7 @@ impl Identifier<'_> {
         let parts: Option<Vec<(Json, String)>> = source.parts.iter().map(scalar).collect();
         match parts.as_deref() {
             Some([(id, _)]) => {
-                self.route().model.learn(id);
+                self.matched.learn(id);
                 return Some(id.clone());
             }
             Some(parts) => {
@@ -128,7 +129,7 @@ impl Identifier<'_> {
         }
         let reference = json::find(value, source.reference.as_ref()?)?;
         let reference: String = serde_json::from_str(reference.get()).ok()?;
-        self.referred(&reference).map(|text| self.route().typed_id(&text))
+        self.referred(&reference).map(|text| self.matched.typed_id(&text))
     }
 }
 
@@ -183,9 +184,9 @@ fn without_port(authority: &str) -> &str {
     authority.strip_suffix(":80").or_else(|| authority.strip_suffix(":443")).unwrap_or(authority)
 }
 
-fn retype(route: &Route, id: Json) -> Json {
-    match (route.id_type, id.scalar_text()) {
-        (IdType::Integer | IdType::String, Some(text)) => route.typed_id(&text),
+fn retype(matched: &Matched, id: Json) -> Json {
+    match (matched.route.id_type, id.scalar_text()) {
+        (IdType::Integer | IdType::String, Some(text)) => matched.typed_id(&text),
         _ => id,
     }
 }

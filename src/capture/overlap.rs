@@ -128,7 +128,7 @@ impl Verdict {
 }
 
 /// When the last write to each record ended, as far back as it is remembered. A record is known by a hash
-/// of its model and id: two that have the same one would only be marked without need. A write that does not
+/// of its model, whatever its case, and id: two that have the same one would only be marked without need. A write that does not
 /// name all of its records stands under its model, and counts for each of them.
 #[derive(Debug, Default)]
 struct Ends {
@@ -189,12 +189,12 @@ impl Ends {
     }
 
     fn model(&self, event: &Event) -> u64 {
-        self.hasher.hash_one((&*event.model, None::<&str>))
+        self.hasher.hash_one((event.model.to_lowercase(), None::<&str>))
     }
 
     /// The same for an id from a path and from a body, whatever its type there.
     fn record(&self, event: &Event, item: &Item) -> Option<u64> {
         let id = item.id.as_ref()?.scalar_text()?;
-        Some(self.hasher.hash_one((&*event.model, Some(id.as_str()))))
+        Some(self.hasher.hash_one((event.model.to_lowercase(), Some(id.as_str()))))
     }
 }

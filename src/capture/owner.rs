@@ -107,19 +107,29 @@ impl Verdict {
 
 /// The last known owner of each record, as far back as it is remembered. A record is known by a hash of its
 /// model, id and the field that says the owner, with keys that nobody outside knows.
+///
+/// Paths that name models may differ by case alone. Whether the backend takes these for one is not known, so the
+/// last of them forgets the others.
 #[derive(Debug, Default)]
 struct Known {
     hasher: RandomState,
     max_records: usize,
-    young: HashMap<u64, Arc<str>>,
-    old: HashMap<u64, Arc<str>>,
+    young: HashMap<u64, Owned>,
+    old: HashMap<u64, Owned>,
+}
+
+#[derive(Debug)]
+struct Owned {
+    owner: Arc<str>,
+    /// A hash of the model as it was written.
+    spelling: u64,
 }
 
 impl Known {
     fn settle(&mut self, field: &Pointer, event: &Event, item: &Item) -> Option<Arc<str>> {
         let id = item.id.as_ref().and_then(Json::scalar_text);
-        let key = id.map(|id| self.hasher.hash_one((&*event.model, id, field.to_string())));
-        let last = key.and_then(|key| self.find(key));
+        let key = id.map(|id| self.hasher.hash_one((event.model.to_lowercase(), id, field.to_string())));
+        let last = key.and_then(|key| self.find(key, &event.model));
         let said = match (&item.owner, &item.record) {
             (Some(owner), _) => Some(Arc::clone(owner)),
             (None, None) => last.clone(),
@@ -141,18 +151,20 @@ impl Known {
             Some(owner) if !is_gone => {
                 // A read may be older than the last write.
                 if event.operation != Operation::Read {
-                    self.insert(key, owner);
+                    let spelling = self.hasher.hash_one(&*event.model);
+                    self.insert(key, Owned { owner, spelling });
                 }
             }
             _ => self.remove(key),
         }
     }
 
-    fn find(&self, key: u64) -> Option<Arc<str>> {
-        self.young.get(&key).or_else(|| self.old.get(&key)).cloned()
+    fn find(&self, key: u64, model: &str) -> Option<Arc<str>> {
+        let owned = self.young.get(&key).or_else(|| self.old.get(&key))?;
+        (owned.spelling == self.hasher.hash_one(model)).then(|| Arc::clone(&owned.owner))
     }
 
-    fn insert(&mut self, key: u64, owner: Arc<str>) {
+    fn insert(&mut self, key: u64, owner: Owned) {
         if self.young.len() >= self.max_records && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
         }

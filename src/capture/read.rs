@@ -22,6 +22,8 @@ impl Finished {
         if reading.outcome == Outcome::Refused {
             return Verdict::without_event(Outcome::Refused, reading.reason);
         }
+        let model = capture.matched.model.clone();
+        let reading = if model.is_some() { reading } else { reading.of_no_model() };
         let audience = capture.audience();
         let uncertain = reading.outcome == Outcome::Uncertain;
         let route = &capture.matched.route;
@@ -30,7 +32,8 @@ impl Finished {
             id,
             time,
             origin: Origin::Tap,
-            model: Arc::clone(&route.model.name),
+            // A path that names it badly was still written to.
+            model: model.unwrap_or_else(|| Arc::clone(&route.model.name)),
             operation: capture.operation(),
             action: if accepted { Some(Arc::from("accepted")) } else { route.action.clone() },
             many: reading.many,
@@ -98,7 +101,7 @@ impl Capture {
         if self.operation() == Operation::Read {
             return Reading::refused(reason);
         }
-        let id = self.matched.id.as_deref().map(|id| self.matched.route.typed_id(id));
+        let id = self.matched.id.as_deref().map(|id| self.matched.typed_id(id));
         Reading::reference(id, Outcome::Uncertain, reason)
     }
 }

@@ -35,6 +35,8 @@ pub enum Reason {
     NoItem,
     /// No element of a list is a record.
     NoRecords,
+    /// What the path calls the model is too long for a name.
+    NoModel,
     /// Nothing says whose record it is.
     NoOwner,
 }

@@ -33,6 +33,16 @@ impl Reading {
         Self { outcome, many: false, items: vec![item], id_conflict: false, reason: Some(reason) }
     }
 
+    /// The same without anything that could be taken for a record of one model.
+    pub(super) fn of_no_model(self) -> Self {
+        let shown = self.items.iter().any(|item| item.record.is_some());
+        let outcome = if shown { Outcome::NoRecord } else { self.outcome };
+        let reason = if outcome == Outcome::Uncertain { self.reason } else { Some(Reason::NoModel) };
+        let item = |_| Item { id: None, record: None, partial: false, owner: None };
+        let items = self.items.into_iter().take(1).map(item).collect();
+        Self { outcome, many: self.many, items, id_conflict: false, reason }
+    }
+
     /// Nothing was written.
     pub(super) fn refused(reason: Reason) -> Self {
         let reason = Some(reason);

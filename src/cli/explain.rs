@@ -92,7 +92,7 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
     };
     let part = matched.id.as_ref().map_or("its collection".to_owned(), |id| format!("id {id}"));
     page.push(format!("  route     {} ({part})", matched.route.path));
-    page.push(format!("  model     {}", matched.route.model.name));
+    page.push(format!("  model     {}", matched.model.as_ref().unwrap_or(&matched.route.model.name)));
     let Some(verdict) = verdict(config, &scenario, SystemTime::now(), Uuid::now_v7()) else {
         page.push(format!("  {} requests to this route give no events", matched.method));
         return Ok(lines(&page));

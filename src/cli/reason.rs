@@ -25,6 +25,7 @@ pub(super) fn sentence(reason: Reason, route: &Route) -> String {
             Some(_) => return format!("a 207 without a list at {} (list)", place(&route.list)),
             None => "a 207 may hold failures: item_status says where each element's status is",
         },
+        Reason::NoModel => "the path names the model, and models have names of up to 128 bytes",
         Reason::NoOwner => return no_owner(route),
         Reason::NoRecords => "no element of the list is a record",
         Reason::NoItem => {

@@ -10,7 +10,7 @@ use super::reader::{Reader, Section};
 use super::setting::{Setting, word};
 use super::{answers, visibility};
 use crate::event::Operation;
-use crate::route::{IdType, Model, Pattern, Route, Visibility};
+use crate::route::{IdType, MAX_MODEL_BYTES, Model, Pattern, Route, Visibility};
 
 const WRITES: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
@@ -35,7 +35,11 @@ fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Opti
         ("delete", Some(Operation::Delete)),
     ];
     let id_types = [("auto", IdType::Auto), ("integer", IdType::Integer), ("string", IdType::String)];
-    let model = model.map(|name| share(&section, models, &name));
+    let parameter = model.as_deref().and_then(parameter).map(ToOwned::to_owned);
+    let model = model.map(|name| match &parameter {
+        Some(_) => Arc::new(Model::new(&name)),
+        None => share(&section, models, &name),
+    });
     // Everything is read before anything is given up, so that every problem is found.
     let methods = section.read("methods", methods).unwrap_or_else(|| WRITES.to_vec());
     let operation = section.read("operation", |value| word(value, &operations)).flatten();
@@ -49,6 +53,11 @@ fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Opti
     answers::key(&section, pattern.as_mut(), answers.id.parts.len());
     if answers.id.is_composite() && id_type == IdType::Integer {
         section.report("id_type", "an id of several parts is a string: leave id_type out");
+    }
+    if let Some(Err(expected)) =
+        pattern.as_mut().zip(parameter).map(|(pattern, name)| pattern.set_model(&name))
+    {
+        section.report("model", format!("expected {expected}"));
     }
     section.finish();
     Some(Route {
@@ -83,12 +92,23 @@ fn share(section: &Section<'_>, models: &mut HashMap<String, Arc<Model>>, name: 
 
 fn model_name(value: &DeValue<'_>) -> Result<String, String> {
     let name = String::read(value)?;
-    let plain = !name.is_empty() && !name.contains(['/', '*']) && !name.chars().any(char::is_control);
-    match name.as_str() {
-        "all" => Err("another name: \"all\" is the topic of all models".to_owned()),
-        _ if plain && name.len() <= 128 => Ok(name),
-        _ => Err("a name of up to 128 bytes without \"/\" and \"*\"".to_owned()),
+    let braces = name.contains(['{', '}']) && parameter(&name).is_none();
+    if name.to_lowercase() == "all" {
+        return Err("another name: \"all\" is the topic of all models".to_owned());
     }
+    if braces || !Model::is_name(&name) {
+        return Err(format!(
+            "a name of up to {MAX_MODEL_BYTES} bytes without \"/\", \"*\" and braces, or one parameter of the \
+             path in braces, such as \"{{collection}}\""
+        ));
+    }
+    Ok(name)
+}
+
+/// The parameter of the path that is the model's name.
+fn parameter(model: &str) -> Option<&str> {
+    let name = model.strip_prefix('{')?.strip_suffix('}')?;
+    (!name.is_empty() && !name.contains(['{', '}'])).then_some(name)
 }
 
 fn methods(value: &DeValue<'_>) -> Result<Vec<Method>, String> {

@@ -3,7 +3,11 @@
 mod condition;
 mod id;
 mod key;
+mod matched;
 mod method;
+mod model;
+#[cfg(test)]
+pub(crate) mod model_tests;
 mod path;
 mod pattern;
 mod pointer;
@@ -14,24 +18,17 @@ mod routes;
 pub(crate) mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use http::{HeaderName, Method};
 
 use crate::event::{Json, Operation};
 pub use condition::{Condition, Scalar};
 pub use id::{IdSource, IdType, composite};
+pub use matched::Matched;
+pub use model::{MAX_MODEL_BYTES, Model};
 pub use pattern::Pattern;
 pub use pointer::Pointer;
-pub use routes::{Matched, Routes};
-
-/// A model: what routes write and readers subscribe to.
-#[derive(Debug)]
-pub struct Model {
-    /// Its name as in the config.
-    pub name: Arc<str>,
-    seen: AtomicU8,
-}
+pub use routes::Routes;
 
 /// Who may read a route's events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,33 +96,13 @@ pub struct Route {
     pub method_override: Vec<HeaderName>,
 }
 
-impl Model {
-    /// A model of which no id was seen yet.
-    pub fn new(name: &str) -> Self {
-        Self { name: Arc::from(name), seen: AtomicU8::new(0) }
-    }
-
-    /// Remembers the type of an id that stood in a body.
-    pub fn learn(&self, id: &Json) {
-        let kind = if id.as_str().starts_with('"') { 2 } else { 1 };
-        self.seen.store(kind, Ordering::Relaxed);
-    }
-
-    /// Whether the last id seen in a body was a number; `None` before the first.
-    fn numbers(&self) -> Option<bool> {
-        match self.seen.load(Ordering::Relaxed) {
-            0 => None,
-            kind => Some(kind == 1),
-        }
-    }
-}
-
 impl Route {
-    /// Gives an id that was found as text its JSON type (`protocols.md`, section 0.3, rule 4).
-    pub fn typed_id(&self, text: &str) -> Json {
+    /// Gives an id that was found as text its JSON type (`protocols.md`, section 0.3, rule 4). `numbers`:
+    /// the last id of this model was one.
+    fn typed_id(&self, text: &str, numbers: impl FnOnce() -> Option<bool>) -> Json {
         let number = match self.id_type {
             _ if self.id.is_composite() => false,
-            IdType::Auto => self.model.numbers().unwrap_or(true),
+            IdType::Auto => numbers().unwrap_or(true),
             IdType::Integer => true,
             IdType::String => false,
         };

@@ -10,7 +10,12 @@ pub struct Pattern {
     segments: Vec<Segment>,
     /// The numbers of the parameters that make up the id, in the order of its parts.
     key: Vec<usize>,
+    /// The number of the parameter that names the model, where the path does.
+    model: Option<usize>,
 }
+
+/// The number of a parameter, and whether it stands in parentheses.
+pub(super) type Parameter = (usize, bool);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Segment {
@@ -37,7 +42,7 @@ impl Pattern {
         }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let segments = rest.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?;
-        let mut pattern = Self { segments, key: Vec::new() };
+        let mut pattern = Self { segments, key: Vec::new(), model: None };
         pattern.check_names()?;
         pattern.key = pattern.number("id").into_iter().collect();
         Ok(pattern)
@@ -73,12 +78,34 @@ impl Pattern {
             return Err("each name once".to_owned());
         }
         let numbers: Option<Vec<usize>> = names.iter().map(|name| self.number(name)).collect();
-        self.key = numbers.ok_or_else(|| {
-            let known: Vec<String> = self.names().map(|name| format!("\"{name}\"")).collect();
-            let known = if known.is_empty() { "no parameter".to_owned() } else { known.join(", ") };
-            format!("names of parameters of the path, which has {known}")
-        })?;
+        self.key =
+            numbers.ok_or_else(|| format!("names of parameters of the path, which has {}", self.known()))?;
         Ok(())
+    }
+
+    /// Makes the parameter of this name the model's name. To be called when the parts of the id are known.
+    ///
+    /// # Errors
+    /// A name that the path does not have, or that is part of the id.
+    pub fn set_model(&mut self, name: &str) -> Result<(), String> {
+        let number = self.number(name);
+        let number = number
+            .ok_or_else(|| format!("the name of a parameter of the path, which has {}", self.known()))?;
+        if self.key.contains(&number) {
+            return Err(format!("a parameter that is no part of the id, and {{{name}}} is one (see key)"));
+        }
+        self.model = Some(number);
+        Ok(())
+    }
+
+    /// A parameter of it is the model's name.
+    pub fn names_model(&self) -> bool {
+        self.model.is_some()
+    }
+
+    fn known(&self) -> String {
+        let known: Vec<String> = self.names().map(|name| format!("\"{name}\"")).collect();
+        if known.is_empty() { "no parameter".to_owned() } else { known.join(", ") }
     }
 
     /// Finds the parameters of an id of `parts` parts by itself, where there is only one way to read the path:
@@ -122,20 +149,27 @@ impl Pattern {
             if !is_key || segments.is_empty() {
                 break;
             }
-            collections.push(Self { segments, key: Vec::new() });
+            collections.push(Self { segments, key: Vec::new(), model: self.model });
         }
         collections
     }
 
-    /// The numbers of the parameters that make up the id, and whether each stands in parentheses.
-    pub(super) fn key(&self) -> Vec<(usize, bool)> {
-        let parenthesised: Vec<bool> = self
-            .segments
-            .iter()
-            .filter(|segment| segment.name().is_some())
-            .map(|segment| matches!(segment, Segment::Parenthesised { .. }))
-            .collect();
-        self.key.iter().map(|n| (*n, parenthesised.get(*n).copied().unwrap_or_default())).collect()
+    /// The parameters that make up the id.
+    pub(super) fn key(&self) -> Vec<Parameter> {
+        self.key.iter().map(|number| self.parameter(*number)).collect()
+    }
+
+    /// The parameter that names the model.
+    pub(super) fn model(&self) -> Option<Parameter> {
+        self.model.map(|number| self.parameter(number))
+    }
+
+    fn parameter(&self, number: usize) -> Parameter {
+        let mut parameters = self.segments.iter().filter(|segment| segment.name().is_some());
+        (
+            number,
+            parameters.nth(number).is_some_and(|segment| matches!(segment, Segment::Parenthesised { .. })),
+        )
     }
 
     /// The pattern as the router wants it: names replaced by numbers, so that `{id}` and `{author_id}`

@@ -5,22 +5,9 @@ use std::sync::Arc;
 
 use http::{Method, request};
 
-use super::{Pattern, Route, composite, key, method, path};
-
-/// A request that falls under a route.
-#[derive(Debug, Clone)]
-pub struct Matched {
-    /// The route.
-    pub route: Arc<Route>,
-    /// Its number, in the order of the config.
-    pub index: usize,
-    /// The id in the path, percent-decoded; `None` for the collection.
-    pub id: Option<String>,
-    /// What the backend takes the method for: that of the request, or the one that a header put in its place.
-    pub method: Method,
-    /// The method is one that gives events.
-    pub tapped: bool,
-}
+use super::model::{self, Models};
+use super::pattern::Parameter;
+use super::{Matched, Pattern, Route, composite, key, method, path};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -33,7 +20,7 @@ struct Entry {
     kind: Kind,
     index: usize,
     /// The parameters that make up the id, and whether each stands in parentheses.
-    key: Vec<(usize, bool)>,
+    key: Vec<Parameter>,
 }
 
 impl Entry {
@@ -44,13 +31,25 @@ impl Entry {
             [(number, true)] => text(number).map(|key| key::id(&key, &route.id)),
             [(number, false)] => text(number),
             several => {
-                let part = |(number, parenthesised): &(usize, bool)| {
-                    text(number).map(|text| if *parenthesised { key::unquoted(&text) } else { text })
-                };
-                let parts: Option<Vec<String>> = several.iter().map(part).collect();
+                let parts: Option<Vec<String>> =
+                    several.iter().map(|part| value(*part, parameters)).collect();
                 parts.map(|parts| composite(&parts))
             }
         }
+    }
+}
+
+/// The text of a parameter, without the quotes that a key in parentheses may have.
+fn value((number, parenthesised): Parameter, parameters: &[String]) -> Option<String> {
+    let text = path::parameter(parameters.get(number)?);
+    Some(if parenthesised { key::unquoted(&text) } else { text })
+}
+
+/// What a request to this route writes.
+fn model(route: &Route, parameters: &[String]) -> Option<Arc<str>> {
+    match route.pattern.model() {
+        Some(parameter) => model::named(&value(parameter, parameters)?),
+        None => Some(Arc::clone(&route.model.name)),
     }
 }
 
@@ -69,6 +68,7 @@ pub struct Routes {
     router: matchit::Router<Place>,
     /// Some template has a key split off.
     splits: bool,
+    models: Arc<Models>,
     warnings: Vec<String>,
 }
 
@@ -102,7 +102,9 @@ impl Routes {
         }
         warnings.sort();
         let splits = routes.iter().any(|route| route.pattern.is_split());
-        Ok(Self { all: routes, router, splits, warnings })
+        let configured = routes.iter().filter(|route| !route.pattern.names_model()).map(|route| &route.model);
+        let models = Arc::new(Models::new(configured));
+        Ok(Self { all: routes, router, splits, models, warnings })
     }
 
     /// The route of a method and a path. Prefers, among the routes of one path, the first that takes the method.
@@ -126,9 +128,11 @@ impl Routes {
         Some(Matched {
             route: Arc::clone(route),
             index: entry.index,
+            model: model(route, &parameters),
             id: entry.id(route, &parameters),
             tapped: route.takes(&method),
             method,
+            models: Arc::clone(&self.models),
         })
     }
 

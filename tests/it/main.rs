@@ -29,6 +29,7 @@ mod limits;
 mod live_page;
 #[expect(dead_code, reason = "shared with the conformance suite")]
 mod message;
+mod models;
 mod origin;
 mod pages;
 mod proxy;

@@ -32,6 +32,10 @@ list = "/results"
 item = "/body"
 item_status = "/status"
 
+[[route]]
+path = "/collections/{collection}/{id}"
+model = "{collection}"
+
 [[endpoint]]
 path = "/ws"
 dialect = "canonical"
@@ -78,6 +82,13 @@ fn explain_says_why_there_is_no_record() {
             told.lines().find_map(|line| line.trim().strip_prefix("because   ")).unwrap_or_default();
         assert!(because.contains(expected), "{path} {answer:?}: {expected}\n{told}");
     }
+    let path = format!("/collections/{}", "x".repeat(129));
+    let told = explain(&path, 201, r#"{"id":7}"#);
+    assert!(
+        told.contains("because   the path names the model, and models have names of up to 128"),
+        "{told}"
+    );
+    assert!(told.contains("model     {collection}\n"), "{told}");
     let whole = explain("/plain", 201, r#"{"id":7}"#);
     assert!(!whole.contains("because"), "{whole}");
 }

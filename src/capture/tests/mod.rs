@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod ids;
+mod models;
 mod overlaps;
 mod owners;
 mod properties;

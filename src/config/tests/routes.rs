@@ -140,3 +140,55 @@ fn visibilities_are_words_or_tables() {
         assert!(error.contains("route[1].visibility = "), "{wrong}: {error}");
     }
 }
+
+const RECORDS: &str = "/c/{collection}/records/{id}";
+
+/// What an application says of one more route with this model.
+fn with_model(path: &str, model: &str, more: &str) -> String {
+    format!("{MINIMAL}\n[[route]]\npath = \"{path}\"\nmodel = \"{model}\"\n{more}\n")
+}
+
+#[test]
+fn a_model_may_be_a_parameter_of_the_path() {
+    let text =
+        with_model(RECORDS, "{collection}", "") + &with_model("/d/{Collection}/{id}", "{Collection}", "");
+    let text = text.replacen(MINIMAL, "", 1);
+    let config = Config::parse("proxy.toml", &text).unwrap();
+    let model = |path| config.routes.classify(&http::Method::PUT, path).unwrap().model.unwrap();
+    assert_eq!([model("/c/posts/records/7"), model("/d/Posts/7")], ["posts".into(), "Posts".into()]);
+    assert_eq!(config.warnings(), Vec::<String>::new());
+}
+
+#[test]
+fn a_model_that_no_path_can_give_is_refused_with_what_would_be_right() {
+    let name = "expected a name of up to 128 bytes without \"/\", \"*\" and braces, or one parameter";
+    let long = "x".repeat(129);
+    for (path, model, more, expected) in [
+        (RECORDS, "{kind}", "", "the name of a parameter of the path, which has \"collection\", \"id\""),
+        ("/c/records", "{collection}", "", "the name of a parameter of the path, which has no parameter"),
+        (RECORDS, "{id}", "", "a parameter that is no part of the id, and {id} is one (see key)"),
+        (RECORDS, "{collection}", "key = \"collection\"", "a parameter that is no part of the id"),
+        ("/c/{a}/{b}", "{b}", "id = [\"/a\", \"/b\"]", "a parameter that is no part of the id"),
+        (RECORDS, "{}", "", name),
+        (RECORDS, "{collection", "", name),
+        (RECORDS, "x{collection}", "", name),
+        (RECORDS, "{collection}{id}", "", name),
+        (RECORDS, "{{collection}}", "", name),
+        (RECORDS, "a/b", "", name),
+        (RECORDS, "*", "", name),
+        (RECORDS, "", "", name),
+        (RECORDS, &long, "", name),
+        (RECORDS, "all", "", "another name: \"all\" is the topic of all models"),
+        (RECORDS, "All", "", "another name: \"all\" is the topic of all models"),
+    ] {
+        let errors = errors(&with_model(path, model, more));
+        assert!(errors.contains("route[2].model = ") && errors.contains(expected), "{model}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+}
+
+#[test]
+fn a_model_beside_a_wrong_path_is_not_blamed() {
+    let errors = errors(&with_model("c/{collection}", "{kind}", ""));
+    assert!(errors.contains("route[2].path") && errors.lines().count() == 1, "{errors}");
+}

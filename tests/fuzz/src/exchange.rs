@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use http::{Method, StatusCode};
 use restcast::config::Config;
-use restcast::event::Json;
+use restcast::event::{Item, Json};
+use restcast::route::Model;
 
 use super::{Answer, limits, load, play};
 
@@ -23,6 +24,9 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| {
         [[route]]
         path = "/books/{id}"
         model = "book"
+        [[route]]
+        path = "/c/{collection}/{id}"
+        model = "{collection}"
         "#,
     )
     .expect("these routes load")
@@ -45,6 +49,13 @@ pub fn run(data: &[u8]) {
         let Some(event) = verdict.event else { continue };
         assert_eq!(event.http.map(|http| http.path).as_deref(), Some(request.uri.path()));
         let matched = CONFIG.routes.classify(&request.method, request.uri.path()).expect("it was tapped");
+        assert!(Model::is_name(&event.model), "{:?}", event.model);
+        if matched.model.is_none() {
+            let bare = |item: &Item| item.id.is_none() && item.record.is_none();
+            assert!(event.items.iter().all(bare), "{event:?}");
+            continue;
+        }
+        assert_eq!(matched.model.as_deref(), Some(&*event.model));
         let [item] = event.items.as_slice() else { continue };
         let id = item.id.as_ref().and_then(Json::scalar_text);
         if matched.id.is_some() && !event.many {
