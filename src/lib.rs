@@ -42,6 +42,7 @@
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
 //! | [`transport`] | frames to and from a byte stream | dialect, hub, identity, message |
+//! | [`outbound`] | requests of our own to services beside the backend | nothing |
 //! | [`api`] | what the admin port answers | broker, metrics |
 //! | [`demo`] | what the sample backend answers | api |
 //! | [`proxy`] | the only folder that knows pingora | all above |
@@ -87,6 +88,7 @@ pub mod hub;
 pub mod identity;
 pub mod message;
 pub mod metrics;
+pub mod outbound;
 pub mod proxy;
 pub mod route;
 pub mod transport;

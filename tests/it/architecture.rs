@@ -16,6 +16,7 @@ const MODULES: &[(&str, &str)] = &[
     ("hub", "event identity message"),
     ("dialect", "event identity message"),
     ("metrics", ""),
+    ("outbound", ""),
     ("broker", "event hub message metrics"),
     ("transport", "dialect hub identity message"),
     ("api", "broker metrics"),
