@@ -20,8 +20,8 @@ use crate::hub::{Desk, Hub};
 use crate::message::{CloseReason, Encode};
 use crate::metrics::{Labels, Metrics};
 use crate::proxy::{
-    Admission, Backstage, Endpoint, Gateway, InFlight, Listener, Live, Realtime, Sockets, Tap, Upstreams,
-    proxy_service, site_service,
+    Admission, Backstage, Endpoint, Entrance, Gateway, InFlight, Listener, Live, Realtime, Sockets, Tap,
+    Upstreams, proxy_service, site_service,
 };
 use crate::transport::{Expiry, Limits};
 
@@ -200,7 +200,7 @@ impl Parts {
             metrics,
             in_flight: in_flight.clone(),
         };
-        listeners.push(proxy_service(gateway, threads, &config.server.listen));
+        listeners.push(proxy_service(gateway, threads, &config.server.listen, Entrance::default()));
         Ok(Self { running: Running { listeners, sockets, upstreams, hub, in_flight }, worker })
     }
 }

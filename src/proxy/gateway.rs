@@ -84,7 +84,7 @@ impl Gateway {
         let Some(matched) = self.routes.of_request(request) else { return };
         state.route = Some(matched.index);
         let handshake = upgrade && request.method == Method::GET;
-        if matched.tapped && !handshake {
+        if matched.tapped && !handshake && state.is_tappable() {
             state.capture = Some(Box::new(self.tap.begin(matched, request)));
         }
     }
@@ -141,6 +141,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, state: &mut RequestState) -> pingora::Result<bool> {
         session.downstream_session.set_pipelining_enabled(true);
+        state.errand = downstream(&session.downstream_session).and_then(Downstream::errand);
         if let Some(refusal) = forward::refusal(session.req_header()) {
             session.downstream_session.set_keepalive(None);
             return refuse(session, &refusal).await;
@@ -195,7 +196,10 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         state: &mut RequestState,
     ) -> pingora::Result<()> {
-        let address = downstream(&session.downstream_session).and_then(Downstream::client);
+        let address = match &state.errand {
+            Some(errand) => errand.client.as_ref(),
+            None => downstream(&session.downstream_session).and_then(Downstream::client),
+        };
         let client = Client { address, trusted: &self.trusted };
         let authority = state.authority.as_deref().unwrap_or_default();
         forward::rewrite(request, client, self.upstreams.host(), authority)?;

@@ -3,6 +3,7 @@
 
 mod admission;
 mod backstage;
+mod call;
 mod connector;
 mod downstream;
 mod early;
@@ -26,6 +27,7 @@ mod upstream;
 
 pub use admission::Admission;
 pub use backstage::Backstage;
+pub use call::{Call, CallError, CallLimits, Calls, Entrance, Tapping};
 pub use forward::{TrustedProxies, X_FORWARDED_HOST, told_hosts};
 pub use gateway::Gateway;
 pub use in_flight::InFlight;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::call::{Errand, Tapping};
 use super::in_flight::{InFlight, InFlightGuard};
 use super::trailers::Tail;
 use super::upstream::Needs;
@@ -20,6 +21,8 @@ pub struct RequestState {
     pub(super) begun: Option<Begun>,
     /// It is the backend's, not ours.
     pub(super) proxied: bool,
+    /// It is a call of our own.
+    pub(super) errand: Option<Errand>,
     pub(super) needs: Needs,
     pub(super) attempts: usize,
     /// The server that was chosen.
@@ -39,6 +42,7 @@ impl RequestState {
             capture: None,
             begun: None,
             proxied: false,
+            errand: None,
             needs: Needs::default(),
             attempts: 0,
             authority: None,
@@ -46,6 +50,11 @@ impl RequestState {
             parting: false,
             tail: None,
         }
+    }
+
+    /// Whether the tap may see it.
+    pub(super) fn is_tappable(&self) -> bool {
+        self.errand.as_ref().is_none_or(|errand| errand.tapping == Tapping::Tapped)
     }
 }
 

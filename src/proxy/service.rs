@@ -14,6 +14,7 @@ use pingora::server::configuration::ServerConf;
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
 
+use super::call::Entrance;
 use super::connector::TailConnector;
 use super::downstream::Downstream;
 use super::gateway::Gateway;
@@ -25,6 +26,8 @@ const READ_BUFFER_BYTES: usize = 2048;
 const WRITE_BUFFER_BYTES: usize = 1460;
 /// How long a client may wait before its first request.
 const KEEPALIVE_SECONDS: u64 = 60;
+/// As pingora says it. Our own connections are few, and end with what holds them.
+const FOREVER: u64 = 0;
 
 /// Sockets that listen already: each is accepted from by the [`Listener`] of its address.
 #[derive(Clone)]
@@ -76,8 +79,13 @@ fn listeners(addresses: &[SocketAddr]) -> Listeners {
     listeners
 }
 
-/// The proxy, for a runtime of `threads`.
-pub fn proxy_service(gateway: Gateway, threads: usize, addresses: &[SocketAddr]) -> Listener {
+/// The proxy, for a runtime of `threads`; calls of our own come in by `entrance`.
+pub fn proxy_service(
+    gateway: Gateway,
+    threads: usize,
+    addresses: &[SocketAddr],
+    entrance: Entrance,
+) -> Listener {
     // The upstream's own timeout comes first, also where it began anew after the client had left: a client
     // that only closed its half is told of it.
     let patience = gateway.upstreams.read_timeout().saturating_mul(2);
@@ -88,7 +96,8 @@ pub fn proxy_service(gateway: Gateway, threads: usize, addresses: &[SocketAddr])
     // So that every connection comes to `serve`.
     options.force_custom = true;
     let serve: ProcessCustomSession<Gateway, TailConnector> = Arc::new(move |proxy, stream, shutdown| {
-        Box::pin(serve(proxy, Box::new(Downstream::new(stream, patience)), shutdown.clone()))
+        entrance.open(&proxy, shutdown, patience);
+        Box::pin(serve(proxy, Downstream::new(stream, patience), shutdown.clone()))
     });
     let mut service = ProxyServiceBuilder::new(&conf, gateway)
         .name("proxy")
@@ -100,13 +109,14 @@ pub fn proxy_service(gateway: Gateway, threads: usize, addresses: &[SocketAddr])
 }
 
 /// Serves the requests of a connection one after another.
-async fn serve(
+pub(super) async fn serve(
     proxy: Arc<HttpProxy<Gateway, TailConnector>>,
-    stream: Stream,
+    downstream: Downstream,
     shutdown: ShutdownWatch,
 ) -> Option<Stream> {
-    let mut session = ServerSession::new_http1(stream);
-    session.set_keepalive((!*shutdown.borrow()).then_some(KEEPALIVE_SECONDS));
+    let keepalive = if downstream.is_ours() { FOREVER } else { KEEPALIVE_SECONDS };
+    let mut session = ServerSession::new_http1(Box::new(downstream));
+    session.set_keepalive((!*shutdown.borrow()).then_some(keepalive));
     loop {
         let (stream, settings) = proxy.process_new_http(session, &shutdown).await?.consume();
         session = ServerSession::new_http1(stream);

@@ -28,6 +28,7 @@ use self::hold::Hold;
 pub(super) use self::parting::LINGER;
 use self::parting::Parting;
 use self::trailers::Trailers;
+use super::call::{Beside, Errand};
 use super::layer::layer;
 
 /// See the module's documentation.
@@ -42,6 +43,8 @@ pub(super) struct Downstream {
     trailers: Trailers,
     /// Something was written and not flushed.
     written: bool,
+    /// At the other end are we ourselves.
+    beside: Option<Arc<Beside>>,
 }
 
 impl Downstream {
@@ -54,7 +57,22 @@ impl Downstream {
             parting: Parting::default(),
             trailers: Trailers::default(),
             written: false,
+            beside: None,
         }
+    }
+
+    /// The proxy's end of a connection of our own.
+    pub(super) fn ours(stream: Stream, patience: Duration, beside: Arc<Beside>) -> Self {
+        Self { beside: Some(beside), ..Self::new(stream, patience) }
+    }
+
+    pub(super) fn is_ours(&self) -> bool {
+        self.beside.is_some()
+    }
+
+    /// What goes with the request that was just read, if it is one of ours.
+    pub(super) fn errand(&self) -> Option<Errand> {
+        self.beside.as_ref()?.errand()
     }
 
     /// The client's address, also in the form of a header.
