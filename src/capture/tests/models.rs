@@ -1,7 +1,7 @@
 //! Events of models that a segment of the path names.
 
 use super::*;
-use crate::event::{Audience, Topic};
+use crate::event::Topic;
 use crate::route::{Pointer, Visibility, model_tests::collections};
 
 fn site(change: impl Fn(&mut Route)) -> Routes {
@@ -92,7 +92,7 @@ fn owners(exchanges: &[&str]) -> Vec<String> {
     let told = |exchange: &&str| {
         let mut verdict = Exchange::parse(exchange).read(&routes);
         owners.begin().settle(routes.iter().next().unwrap(), &mut verdict);
-        let Audience::Owner { owner, .. } = verdict.event.unwrap().audience else { panic!("{exchange}") };
+        let owner = verdict.event.unwrap().items.remove(0).owner;
         owner.map_or("-".to_owned(), |owner| owner.to_string())
     };
     exchanges.iter().map(told).collect()

@@ -47,7 +47,7 @@ pub fn run(data: &[u8]) {
         let success = status.is_success() || status == StatusCode::SEE_OTHER;
         assert_eq!(verdict.event.is_some(), success, "{status}: {:?}", verdict.outcome);
         let Some(event) = verdict.event else { continue };
-        assert_eq!(event.http.map(|http| http.path).as_deref(), Some(request.uri.path()));
+        assert_eq!(event.http.as_ref().map(|http| http.path.as_str()), Some(request.uri.path()));
         let matched = CONFIG.routes.classify(&request.method, request.uri.path()).expect("it was tapped");
         assert!(Model::is_name(&event.model), "{:?}", event.model);
         if matched.model.is_none() {
