@@ -214,6 +214,9 @@ pub struct Event {
     pub many: bool,
     /// The records written.
     pub items: Vec<Item>,
+    /// The JSON object that the writer sent, with no more than the route's `fields`; only where a dialect has
+    /// asked for it, and only of a write of one record that was surely done as it says.
+    pub request_body: Option<Json>,
     /// The exchange it was read from, if it comes from one.
     pub http: Option<Exchange>,
     /// Who may get it.
@@ -249,6 +252,7 @@ impl Event {
             action: None,
             many: false,
             items: vec![Item { id: Json::parse(id), record, partial: false, owner: None }],
+            request_body: None,
             http: Some(Exchange {
                 method: Method::PUT,
                 path: format!("/api/{model}s/{id}"),

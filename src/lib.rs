@@ -8,7 +8,8 @@
 //!
 //! 1. [`proxy::Gateway`] gets the head of a request; [`route::Routes::of_request`] finds its route; a
 //!    [`capture::Capture`] begins.
-//! 2. The request goes to a server of [`proxy::Upstreams`]. From the moment it has left, the client may hang
+//! 2. The request goes to a server of [`proxy::Upstreams`]; of its body a bounded copy is kept where a dialect has
+//!    asked for it ([`route::Routes::keep_requests`]). From the moment it has left, the client may hang
 //!    up: the exchange goes on without it (`proxy/downstream/hold.rs`).
 //! 3. Each piece of the answer goes to the client at once, and a bounded copy into the capture.
 //! 4. The answer has ended, and its last piece has not left yet: the capture goes into a bounded queue

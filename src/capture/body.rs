@@ -1,4 +1,4 @@
-//! The copy of an answer's body: bounded while it arrives, bounded again when it is decoded.
+//! The copy of a body: bounded while it arrives, bounded again when it is decoded.
 
 use std::io::{self, Read};
 
@@ -12,7 +12,7 @@ const MAX_CODINGS: usize = 3;
 /// Zstandard windows up to 8 MiB, which RFC 8878 (section 3.1.1.1.2) asks every decoder to take.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// Bytes of an answer, kept up to a limit.
+/// Bytes of an answer or a request, kept up to a limit.
 #[derive(Debug)]
 pub(super) struct Body {
     kept: Vec<u8>,
@@ -39,6 +39,18 @@ impl Body {
             return;
         }
         self.kept.extend_from_slice(chunk);
+    }
+
+    /// Keeps nothing of what came so far.
+    pub(super) fn clear(&mut self) {
+        self.kept = Vec::new();
+        self.reservation.release();
+        self.full = false;
+    }
+
+    /// What came, if all of it could be kept.
+    pub(super) fn plain(self) -> Option<Bytes> {
+        (!self.full).then(|| Bytes::from(self.kept))
     }
 
     pub(super) fn is_empty(&self) -> bool {

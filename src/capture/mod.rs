@@ -1,6 +1,8 @@
 //! One proxied write while it is being read: a request's head, the answer's head and body in, an event
 //! out. Synchronous, without I/O and without a clock; the proxy and `restcast explain` share it.
 //!
+//! Of the request's body nothing is kept unless somebody asks for it (`Matched::keep_request`).
+//!
 //! The copy of the answer is bounded twice: by the limits of one answer, and by the memory that all
 //! captures share. Whatever cannot be read costs the event its record, never the event.
 
@@ -16,6 +18,7 @@ mod reason;
 mod records;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -31,15 +34,16 @@ use identify::References;
 pub use overlap::{Begun, Interval, Overlaps};
 pub use owner::{Owners, Unsettled};
 pub use reason::Reason;
+use upload::Upload;
 
-/// How much of an answer is kept.
+/// How much of an answer is kept, and, where it is asked for, of a request.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes of one answer as it came.
+    /// Bytes of one answer as it came, and of one request.
     pub body: usize,
     /// Bytes of one answer after decoding.
     pub decoded: usize,
-    /// What all answers share.
+    /// What all answers and requests share.
     pub memory: Budget,
 }
 
@@ -125,6 +129,8 @@ pub struct Capture {
     /// As the backend was told that it is called, where that differs.
     backend_hosts: Vec<String>,
     credentials: bool,
+    /// The request's body, where somebody asks for it.
+    upload: Option<Upload>,
     limits: Limits,
     stage: Stage,
 }
@@ -154,12 +160,14 @@ impl Capture {
     pub fn begin(matched: Matched, request: &request::Parts, limits: Limits) -> Self {
         let headers = &request.headers;
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let upload = Upload::begin(&matched, headers, &limits);
         Self {
             matched,
             path: request.uri.path().to_owned(),
             host: host.map(ToOwned::to_owned),
             backend_hosts: Vec::new(),
             credentials: headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE),
+            upload,
             limits,
             stage: Stage::Unsent,
         }
@@ -169,6 +177,9 @@ impl Capture {
     /// got is forgotten, so that one request gives one event. That the backend may have done it already is
     /// not.
     pub fn attempt(&mut self) {
+        if let Some(upload) = &mut self.upload {
+            upload.restart();
+        }
         if matches!(self.stage, Stage::Answered(_)) {
             self.stage = Stage::Sent;
         }
@@ -180,8 +191,18 @@ impl Capture {
         self.backend_hosts = hosts.filter(|host| Some(*host) != named).map(ToOwned::to_owned).collect();
     }
 
+    /// A piece of the request's body, as it goes to the backend.
+    pub fn request_chunk(&mut self, chunk: &[u8]) {
+        if let Some(upload) = &mut self.upload {
+            upload.push(chunk);
+        }
+    }
+
     /// The whole request has left for the backend.
     pub fn request_sent(&mut self) {
+        if let Some(upload) = &mut self.upload {
+            upload.end();
+        }
         if matches!(self.stage, Stage::Unsent) {
             self.stage = Stage::Sent;
         }

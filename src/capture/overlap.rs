@@ -112,11 +112,14 @@ impl Drop for Interval {
 }
 
 impl Verdict {
-    /// Takes the records of those items that another write was changing at the same time.
+    /// Takes the records of those items, and what was asked for, that another write was changing at the same time.
     pub fn mark_overlapping(&mut self, is_overlapping: impl Fn(&Event, &Item) -> bool) {
         let Some(event) = &mut self.event else { return };
         let marks: Vec<bool> = event.items.iter().map(|item| is_overlapping(event, item)).collect();
         event.overlapping = marks.contains(&true);
+        if event.overlapping {
+            event.request_body = None;
+        }
         for (item, _) in event.items.iter_mut().zip(marks).filter(|(_, marked)| *marked) {
             item.record = None;
             item.partial = false;

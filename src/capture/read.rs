@@ -28,6 +28,9 @@ impl Finished {
         let uncertain = reading.outcome == Outcome::Uncertain;
         let route = &capture.matched.route;
         let accepted = status.is_some_and(|status| status.as_u16() == 202);
+        // What was asked for is what was done only then.
+        let was_done = !uncertain && !accepted && !reading.many;
+        let upload = capture.upload.take().filter(|_| was_done);
         let event = Event {
             id,
             time,
@@ -38,6 +41,7 @@ impl Finished {
             action: if accepted { Some(Arc::from("accepted")) } else { route.action.clone() },
             many: reading.many,
             items: reading.items,
+            request_body: upload.and_then(|upload| upload.object(&route.fields)),
             audience,
             outcome: if uncertain { event::Outcome::Uncertain } else { event::Outcome::Certain },
             overlapping: false,

@@ -73,6 +73,7 @@ fn event(announcement: Announcement) -> Event {
         action: Some(announcement.action),
         many: false,
         items: vec![announcement.item],
+        request_body: None,
         http: None,
         audience: announcement.audience,
         outcome: Outcome::Certain,

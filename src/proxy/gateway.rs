@@ -216,10 +216,13 @@ impl ProxyHttp for Gateway {
     async fn request_body_filter(
         &self,
         session: &mut Session,
-        _: &mut Option<Bytes>,
+        body: &mut Option<Bytes>,
         end: bool,
         state: &mut RequestState,
     ) -> pingora::Result<()> {
+        if let (Some(capture), Some(chunk)) = (&mut state.capture, body) {
+            capture.request_chunk(chunk);
+        }
         if end && let Some(capture) = &mut state.capture {
             capture.request_sent();
             if let Some(downstream) = downstream(&session.downstream_session) {

@@ -134,7 +134,7 @@ fn addresses_of_servers_are_read_with_their_default_ports() {
     }
 }
 
-fn upstreams(servers: &[String]) -> Upstreams {
+pub(super) fn upstreams(servers: &[String]) -> Upstreams {
     Upstreams::new(UpstreamConfig {
         servers: servers.iter().map(|server| ServerAddress::parse(server).unwrap()).collect(),
         host: HostHeader::Preserve,

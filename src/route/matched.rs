@@ -24,6 +24,8 @@ pub struct Matched {
     pub method: Method,
     /// The method is one that gives events.
     pub tapped: bool,
+    /// Somebody asks for the request's body.
+    pub keep_request: bool,
     pub(super) models: Arc<Models>,
 }
 

@@ -13,6 +13,7 @@ mod pattern;
 mod pointer;
 #[cfg(test)]
 mod property_tests;
+mod requests;
 mod routes;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -7,6 +7,7 @@ use http::{Method, request};
 
 use super::model::{self, Models};
 use super::pattern::Parameter;
+use super::requests::Kept;
 use super::{Matched, Pattern, Route, composite, key, method, path};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +70,7 @@ pub struct Routes {
     /// Some template has a key split off.
     splits: bool,
     models: Arc<Models>,
+    pub(super) kept: Kept,
     warnings: Vec<String>,
 }
 
@@ -104,7 +106,7 @@ impl Routes {
         let splits = routes.iter().any(|route| route.pattern.is_split());
         let configured = routes.iter().filter(|route| !route.pattern.names_model()).map(|route| &route.model);
         let models = Arc::new(Models::new(configured));
-        Ok(Self { all: routes, router, splits, models, warnings })
+        Ok(Self { all: routes, router, splits, models, kept: Kept::default(), warnings })
     }
 
     /// The route of a method and a path. Prefers, among the routes of one path, the first that takes the method.
@@ -125,12 +127,16 @@ impl Routes {
         let entry = place.entries.iter().find(taking).or_else(|| place.entries.first())?;
         let route = self.all.get(entry.index)?;
         let method = method(route);
+        let tapped = route.takes(&method);
+        let model = model(route, &parameters);
+        let keep_request = tapped && model.as_deref().is_some_and(|model| self.kept.has(model));
         Some(Matched {
             route: Arc::clone(route),
             index: entry.index,
-            model: model(route, &parameters),
+            model,
             id: entry.id(route, &parameters),
-            tapped: route.takes(&method),
+            tapped,
+            keep_request,
             method,
             models: Arc::clone(&self.models),
         })

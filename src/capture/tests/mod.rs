@@ -9,6 +9,7 @@ mod owners;
 mod properties;
 mod records;
 mod stages;
+mod uploads;
 
 use std::time::{Duration, SystemTime};
 

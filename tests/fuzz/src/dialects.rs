@@ -97,6 +97,7 @@ fn event(messages: &[u8]) -> Event {
             partial: false,
             owner: Some(Arc::from("")),
         }],
+        request_body: None,
         audience: Audience::Everyone,
         outcome: Outcome::Certain,
         overlapping: false,

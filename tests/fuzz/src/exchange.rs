@@ -10,7 +10,7 @@ use restcast::route::Model;
 use super::{Answer, limits, load, play};
 
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
-    load(
+    let mut config = load(
         r#"
         [[endpoint]]
         path = "/ws"
@@ -29,7 +29,9 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| {
         model = "{collection}"
         "#,
     )
-    .expect("these routes load")
+    .expect("these routes load");
+    config.routes.keep_all_requests();
+    config
 });
 
 /// The input is a request's head, an empty line, an answer's head, an empty line and its body.

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, request};
 use restcast::capture::{Budget, Capture, Limits, Verdict};
 use restcast::config::Config;
 use restcast::dialect::{DIALECTS, Defaults};
-use restcast::event::{Event, Position};
+use restcast::event::{Event, Json, Position};
 use restcast::message::Publication;
 use restcast::route::Routes;
 
@@ -82,6 +82,8 @@ fn play(request: &request::Parts, answer: &Answer<'_>, routes: &Routes, limits: 
     let matched = routes.of_request(request).filter(|matched| matched.tapped)?;
     let mut capture = Box::new(Capture::begin(matched, request, limits.clone()));
     capture.attempt();
+    // Kept only where the routes ask for it.
+    capture.request_chunk(answer.body);
     capture.request_sent();
     capture.response_head(answer.status, &answer.headers);
     for chunk in answer.body.chunks([1, 7, 4096][answer.body.len() % 3]) {
@@ -108,6 +110,8 @@ fn check_event(event: &Event) {
         assert!(item.id.as_ref().is_none_or(|id| id.scalar_text().is_some()), "{item:?}");
         assert!(item.record.is_some() || !item.partial, "{item:?}");
     }
+    let is_object = |body: &Json| is_json(body.as_str()) && body.as_str().starts_with('{');
+    assert!(event.request_body.as_ref().is_none_or(is_object), "{event:?}");
     assert!(event.topics().len() >= 2);
     let publication = Publication { position: Position(1), time: event.time, event: event.clone() };
     for (name, dialect) in DIALECTS {
