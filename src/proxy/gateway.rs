@@ -7,18 +7,19 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, Version, header, request};
+use http::{Method, request};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::Digest;
-use pingora::protocols::http::ServerSession;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
-use pingora::{Error, ErrorSource, ErrorType};
+use pingora::{Error, ErrorType};
 
+use super::answer;
 use super::connector;
 use super::downstream::Downstream;
 use super::early;
+use super::failure;
 use super::forward::{self, Client, TrustedProxies};
 use super::head;
 use super::hop;
@@ -61,7 +62,7 @@ impl Gateway {
             return Ok(false);
         };
         let refusal = if realtime::is_upgrade(head) {
-            let peer = downstream(&session.downstream_session).and_then(Downstream::client);
+            let peer = Downstream::of(&session.downstream_session).and_then(Downstream::client);
             let address = peer.map(|(peer, _)| self.trusted.origin(*peer, &head.headers));
             match self.realtime.admit(&mut session.downstream_session, endpoint, address).await {
                 Ok(()) => return Ok(true),
@@ -108,24 +109,11 @@ impl Gateway {
     }
 }
 
-fn downstream(session: &ServerSession) -> Option<&Downstream> {
-    match session {
-        ServerSession::H1(session) => (**session.stream()).as_any().downcast_ref(),
-        ServerSession::H2(_) | ServerSession::Subrequest(_) | ServerSession::Custom(_) => None,
-    }
-}
-
 /// Answers in the backend's place.
 async fn refuse(session: &mut Session, refusal: &Refusal) -> pingora::Result<bool> {
     refusal.send(&mut session.downstream_session).await?;
     early::linger(&mut session.downstream_session).await;
     Ok(true)
-}
-
-fn part(session: &ServerSession) {
-    if let Some(downstream) = downstream(session) {
-        downstream.part();
-    }
 }
 
 #[async_trait]
@@ -141,7 +129,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, state: &mut RequestState) -> pingora::Result<bool> {
         session.downstream_session.set_pipelining_enabled(true);
-        state.errand = downstream(&session.downstream_session).and_then(Downstream::errand);
+        state.errand = Downstream::of(&session.downstream_session).and_then(Downstream::errand);
         if let Some(refusal) = forward::refusal(session.req_header()) {
             session.downstream_session.set_keepalive(None);
             return refuse(session, &refusal).await;
@@ -198,7 +186,7 @@ impl ProxyHttp for Gateway {
     ) -> pingora::Result<()> {
         let address = match &state.errand {
             Some(errand) => errand.client.as_ref(),
-            None => downstream(&session.downstream_session).and_then(Downstream::client),
+            None => Downstream::of(&session.downstream_session).and_then(Downstream::client),
         };
         let client = Client { address, trusted: &self.trusted };
         let authority = state.authority.as_deref().unwrap_or_default();
@@ -225,7 +213,7 @@ impl ProxyHttp for Gateway {
         }
         if end && let Some(capture) = &mut state.capture {
             capture.request_sent();
-            if let Some(downstream) = downstream(&session.downstream_session) {
+            if let Some(downstream) = Downstream::of(&session.downstream_session) {
                 downstream.hold();
             }
         }
@@ -268,31 +256,9 @@ impl ProxyHttp for Gateway {
         if !head::is_interim(response) {
             self.answered(response, state);
         }
-        let interim = response.status.is_informational();
-        state.parting = !interim && early::end_with(&mut session.downstream_session, response);
-        // The version of a message is that of its sender (RFC 9112, section 2.3).
-        response.set_version(Version::HTTP_11);
-        if interim {
-            // The request's body may be waiting for this very answer, so it says nothing of the connection.
-            session.downstream_session.set_close_on_response_before_downstream_finish(false);
-            return Ok(());
-        }
-        let bodiless = head::is_bodiless(&session.req_header().method, response);
-        if state.parting && bodiless {
-            part(&session.downstream_session);
-        }
-        hop::strip(response);
-        if head::is_http_1_0(session.req_header())
-            && response.remove_header(&header::TRANSFER_ENCODING).is_some()
-        {
-            session.downstream_session.set_keepalive(None);
-        }
-        if let (Some(date), Some(downstream)) =
-            (response.headers.get(header::DATE), downstream(&session.downstream_session))
-        {
-            downstream.date(date);
-        }
-        if bodiless {
+        let rest = answer::pass(session, response);
+        state.parting = rest.parting;
+        if rest.is_over {
             self.finish(state, true);
         }
         Ok(())
@@ -306,14 +272,15 @@ impl ProxyHttp for Gateway {
         state: &mut RequestState,
     ) -> pingora::Result<Option<Duration>> {
         if end && state.parting {
-            part(&session.downstream_session);
+            Downstream::part_of(&session.downstream_session);
         }
         if let (Some(capture), Some(chunk)) = (&mut state.capture, body) {
             capture.response_chunk(chunk);
         }
         if end {
             self.finish(state, true);
-            if let (Some(tail), Some(downstream)) = (&state.tail, downstream(&session.downstream_session)) {
+            if let (Some(tail), Some(downstream)) = (&state.tail, Downstream::of(&session.downstream_session))
+            {
                 downstream.trailers(tail.trailers());
             }
         }
@@ -326,28 +293,11 @@ impl ProxyHttp for Gateway {
         error: &Error,
         state: &mut RequestState,
     ) -> FailToProxy {
-        let refusal = Refusal::of(error);
-        let status = refusal.as_ref().map_or(0, |refusal| refusal.status.as_u16());
-        let head: &request::Parts = session.req_header();
-        let (method, path) = (&head.method, head.uri.path());
-        if *error.esource() == ErrorSource::Downstream {
-            tracing::debug!(%method, path, error = error.etype().as_str(), "the client broke off");
-        } else {
-            let upstream = state.authority.as_deref().unwrap_or_default();
-            tracing::warn!(%method, path, upstream, status, error = error.etype().as_str(), "request failed");
-        }
-        session.downstream_session.set_keepalive(None);
-        let answered = session.response_written().is_some_and(|answer| !head::is_interim(answer));
-        if let Some(refusal) = refusal.filter(|_| !answered)
-            && let Err(error) = refusal.send(&mut session.downstream_session).await
-        {
-            tracing::debug!(%error, "the refusal did not reach the client");
-        }
-        FailToProxy { error_code: status, can_reuse_downstream: false }
+        failure::tell(session, error, state.authority.as_deref().unwrap_or_default()).await
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, state: &mut RequestState) {
-        if let Some(downstream) = downstream(&session.downstream_session) {
+        if let Some(downstream) = Downstream::of(&session.downstream_session) {
             downstream.release();
         }
         if !state.proxied {

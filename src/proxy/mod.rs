@@ -2,11 +2,13 @@
 //! types, and plain types into its answers.
 
 mod admission;
+mod answer;
 mod backstage;
 mod call;
 mod connector;
 mod downstream;
 mod early;
+mod failure;
 mod forward;
 mod gateway;
 mod head;

@@ -11,10 +11,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::tests::upstreams;
-use super::{Gateway, InFlight, Realtime, Sockets, Tap, TrustedProxies, proxy_service};
-use crate::broker::{Broker, Publisher};
+use super::{Entrance, Gateway, InFlight, Realtime, Sockets, Tap, TrustedProxies, proxy_service};
+use crate::broker::{Broker, Parcel, Publisher};
 use crate::capture::{Budget, Limits, Outcome, Overlaps};
-use crate::event::{Event, Json};
+use crate::event::Json;
 use crate::hub::Hub;
 use crate::metrics::{Labels, Metrics};
 use crate::route::{Routes, tests::route};
@@ -28,8 +28,10 @@ const DONE: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 struct Told(Mutex<Sender<Option<Json>>>);
 
 impl Broker for Told {
-    fn publish(&self, event: Event) {
+    fn publish(&self, parcel: Parcel) -> u64 {
+        let Parcel::Event(event) = parcel else { panic!("{parcel:?}") };
         self.0.lock().unwrap().send(event.request_body).unwrap();
+        0
     }
 }
 
@@ -87,7 +89,8 @@ fn setup(asked: &[&str], backend: impl FnOnce(TcpListener) + Send + 'static) -> 
     let (stop, stopping) = watch::channel(false);
     runtime.block_on(upstreams.check());
     let listener_task = async move {
-        proxy_service(gateway, 1, &[address]).run(Sockets::new(vec![(address, socket)]), stopping).await;
+        let proxy = proxy_service(gateway, 1, &[address], Entrance::default());
+        proxy.run(Sockets::new(vec![(address, socket)]), stopping).await;
     };
     drop(runtime.spawn(listener_task));
     let backend = thread::spawn(move || backend(listener));

@@ -19,6 +19,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::HeaderValue;
+use pingora::protocols::http::ServerSession;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{GetProxyDigest, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -73,6 +74,21 @@ impl Downstream {
     /// What goes with the request that was just read, if it is one of ours.
     pub(super) fn errand(&self) -> Option<Errand> {
         self.beside.as_ref()?.errand()
+    }
+
+    /// The connection of a session.
+    pub(super) fn of(session: &ServerSession) -> Option<&Self> {
+        match session {
+            ServerSession::H1(session) => (**session.stream()).as_any().downcast_ref(),
+            ServerSession::H2(_) | ServerSession::Subrequest(_) | ServerSession::Custom(_) => None,
+        }
+    }
+
+    /// Ends the connection of a session with the answer that is being written.
+    pub(super) fn part_of(session: &ServerSession) {
+        if let Some(downstream) = Self::of(session) {
+            downstream.part();
+        }
     }
 
     /// The client's address, also in the form of a header.
