@@ -12,6 +12,10 @@ pub enum TokenError {
     Algorithm,
     /// It was signed with another key, or changed since.
     Signature,
+    /// It was signed with a key that its issuer does not publish.
+    UnknownKey,
+    /// Nothing can be said: the keys that its issuer publishes could not be fetched.
+    NoKeys,
     /// Nobody that is configured issued it.
     Issuer,
     /// It is meant for others.
@@ -28,11 +32,13 @@ pub enum TokenError {
 
 impl TokenError {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Missing,
         Self::Malformed,
         Self::Algorithm,
         Self::Signature,
+        Self::UnknownKey,
+        Self::NoKeys,
         Self::Issuer,
         Self::Audience,
         Self::Expired,
@@ -41,6 +47,11 @@ impl TokenError {
         Self::NoUser,
     ];
 
+    /// It may be a good one: other keys could prove it.
+    pub fn is_for_want_of_keys(self) -> bool {
+        matches!(self, Self::UnknownKey | Self::NoKeys)
+    }
+
     /// The `reason` label of `restcast_auth_failures_total`.
     pub fn name(self) -> &'static str {
         match self {
@@ -48,6 +59,8 @@ impl TokenError {
             Self::Malformed => "malformed",
             Self::Algorithm => "algorithm",
             Self::Signature => "signature",
+            Self::UnknownKey => "unknown_key",
+            Self::NoKeys => "keys",
             Self::Issuer => "issuer",
             Self::Audience => "audience",
             Self::Expired => "expired",
@@ -66,6 +79,8 @@ impl TokenError {
             }
             Self::Algorithm => "the token's algorithm is not allowed",
             Self::Signature => "the token's signature is wrong",
+            Self::UnknownKey => "none of the keys that its issuer publishes fits the token",
+            Self::NoKeys => "the keys that the token's issuer publishes are not available",
             Self::Issuer => "the token's issuer is not the one expected",
             Self::Audience => "the token's audience is not the one expected",
             Self::Expired => "the token has expired",

@@ -1,8 +1,11 @@
 //! What tokens are checked with.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey};
+
+use super::Jwks;
 
 /// A shared secret. Never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,6 +19,10 @@ impl Secret {
 
     pub(super) fn length(&self) -> usize {
         self.0.len()
+    }
+
+    pub(super) fn decoding(&self) -> DecodingKey {
+        DecodingKey::from_secret(&self.0)
     }
 
     /// The same for signing.
@@ -37,6 +44,8 @@ pub enum Key {
     Shared(Secret),
     /// Checks.
     Public(DecodingKey),
+    /// Check; which ones there are is up to the issuer.
+    Published(Arc<Jwks>),
 }
 
 impl fmt::Debug for Key {
@@ -44,6 +53,7 @@ impl fmt::Debug for Key {
         f.write_str(match self {
             Self::Shared(_) => "Shared(…)",
             Self::Public(_) => "Public(…)",
+            Self::Published(_) => "Published(…)",
         })
     }
 }
@@ -89,13 +99,6 @@ impl Key {
         let expected = || format!("a PEM file with {kind}, as the algorithms need it");
         let key = key.ok().filter(|key| algorithms.iter().all(|algorithm| fits(key, *algorithm)));
         key.map(Self::Public).ok_or_else(expected)
-    }
-
-    pub(super) fn decoding(&self) -> DecodingKey {
-        match self {
-            Self::Shared(secret) => DecodingKey::from_secret(&secret.0),
-            Self::Public(key) => key.clone(),
-        }
     }
 }
 

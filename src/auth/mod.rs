@@ -1,11 +1,12 @@
 //! From the text of a token to an identity. Pure: keys are there already, and the time comes in as an
-//! argument. Which keys there are is said by [`Issuer`]; one whose keys change while the process runs is a
-//! kind of [`Key`] more.
+//! argument. Which keys there are is said by [`Issuer`]. Where they change while the process runs, [`Jwks`]
+//! says when they are to be fetched, and `verify` does it.
 //!
 //! `jsonwebtoken` checks the signature, with the algorithms that the configuration pins; the claims are
 //! checked here, since it would ask the clock itself.
 
 mod error;
+mod jwks;
 mod key;
 mod ring;
 #[cfg(test)]
@@ -17,12 +18,13 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::verify;
-use jsonwebtoken::{Header, encode};
+use jsonwebtoken::{DecodingKey, Header, encode};
 use serde_json::{Map, Value};
 
 use crate::identity::{Identity, User, find};
 pub use error::TokenError;
 pub use jsonwebtoken::Algorithm;
+pub use jwks::{Jwks, KeySet, KeySetError, Loaded, MAX_BYTES, Policy, Source};
 pub use key::{Key, Secret};
 
 /// A longer text is no token.
@@ -65,30 +67,76 @@ impl Issuers {
         self.0.iter()
     }
 
-    /// Who bears this token.
+    /// Who bears this token, by the keys that are known.
     ///
     /// # Errors
     /// Why it proves nothing.
     pub fn identify(&self, token: &str, now: SystemTime) -> Result<Identity, TokenError> {
-        let token = Token::parse(token)?;
+        self.judge(token, now).verdict
+    }
+
+    /// The same, and which keys it would take to be sure.
+    pub fn judge(&self, token: &str, now: SystemTime) -> Judgement {
+        let token = match Token::parse(token) {
+            Ok(token) => token,
+            Err(error) => return Judgement { verdict: Err(error), lacking: Vec::new(), kid: None },
+        };
+        let mut lacking = Vec::new();
+        let verdict = self.decide(&token, now, &mut lacking);
+        if verdict.is_ok() {
+            lacking.clear();
+        }
+        Judgement { verdict, lacking, kid: token.kid }
+    }
+
+    fn decide(
+        &self,
+        token: &Token<'_>,
+        now: SystemTime,
+        lacking: &mut Vec<Arc<Jwks>>,
+    ) -> Result<Identity, TokenError> {
         let issuer = token.claims.get("iss").and_then(Value::as_str);
         let named = |known: &&Issuer| known.issuer.as_deref().is_none_or(|name| Some(name) == issuer);
         let mut error = TokenError::Issuer;
         for known in self.0.iter().filter(named) {
-            match known.identify(&token, now) {
-                // Another key of the same issuer may fit.
-                Err(next @ (TokenError::Algorithm | TokenError::Signature)) => error = next,
-                decided => return decided,
+            let Err(next) = known.check_signature(token) else { return known.accept(token, now) };
+            // Another key of the same issuer may fit. A key that is not here may be had, where nothing else
+            // is wrong with the token.
+            let next = match (&known.key, next.is_for_want_of_keys()) {
+                (Key::Published(jwks), true) => match known.accept(token, now) {
+                    Ok(_) => {
+                        lacking.push(Arc::clone(jwks));
+                        next
+                    }
+                    Err(other) => other,
+                },
+                _ => next,
+            };
+            if !error.is_for_want_of_keys() || next == TokenError::NoKeys {
+                error = next;
             }
         }
         Err(error)
     }
 }
 
+/// What is known of a token.
+#[derive(Debug)]
+pub struct Judgement {
+    /// By the keys that are here.
+    pub verdict: Result<Identity, TokenError>,
+    /// Where there may be a key that makes it a good one; empty: the verdict stands.
+    pub lacking: Vec<Arc<Jwks>>,
+    /// Which key that would be; `None`: the token does not say.
+    pub kid: Option<String>,
+}
+
 /// A token taken apart. Nothing of it is proven.
 struct Token<'a> {
     /// `None`: none that there is, such as `none`.
     algorithm: Option<Algorithm>,
+    /// Which key it says that it was signed with.
+    kid: Option<String>,
     claims: Map<String, Value>,
     /// What is signed.
     message: &'a str,
@@ -108,7 +156,8 @@ impl<'a> Token<'a> {
             return Err(TokenError::Malformed);
         }
         let algorithm = header.get("alg").and_then(Value::as_str).and_then(|name| name.parse().ok());
-        Ok(Self { algorithm, claims, message, signature })
+        let kid = header.get("kid").and_then(Value::as_str).map(ToOwned::to_owned);
+        Ok(Self { algorithm, kid, claims, message, signature })
     }
 }
 
@@ -116,15 +165,25 @@ fn json(part: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
+/// An error is a key of another kind, or a signature that is no base64.
+fn is_signed(token: &Token<'_>, key: &DecodingKey, algorithm: Algorithm) -> bool {
+    verify(token.signature, token.message.as_bytes(), key, algorithm).unwrap_or(false)
+}
+
 impl Issuer {
-    fn identify(&self, token: &Token<'_>, now: SystemTime) -> Result<Identity, TokenError> {
+    fn check_signature(&self, token: &Token<'_>) -> Result<(), TokenError> {
         let algorithm = token.algorithm.filter(|algorithm| self.algorithms.contains(algorithm));
         let algorithm = algorithm.ok_or(TokenError::Algorithm)?;
-        // An error is a key of another kind, or a signature that is no base64.
-        let is_signed = verify(token.signature, token.message.as_bytes(), &self.key.decoding(), algorithm);
-        if !is_signed.unwrap_or(false) {
-            return Err(TokenError::Signature);
-        }
+        let key = match &self.key {
+            Key::Shared(secret) => &secret.decoding(),
+            Key::Public(key) => key,
+            Key::Published(jwks) => return jwks.check(token, algorithm),
+        };
+        if is_signed(token, key, algorithm) { Ok(()) } else { Err(TokenError::Signature) }
+    }
+
+    /// What the claims say, once the signature is known to be good.
+    fn accept(&self, token: &Token<'_>, now: SystemTime) -> Result<Identity, TokenError> {
         let claims = token.claims.clone();
         self.check_names(&claims)?;
         let expires = self.check_time(&claims, now)?;

@@ -35,7 +35,7 @@ fn hmac_algorithm(algorithm: Algorithm) -> Option<hmac::Algorithm> {
     clippy::wildcard_enum_match_arm,
     reason = "the list of algorithms is open, and what is not here is refused"
 )]
-fn public_algorithm(algorithm: Algorithm) -> Option<&'static dyn public::VerificationAlgorithm> {
+fn rsa_parameters(algorithm: Algorithm) -> Option<&'static public::RsaParameters> {
     match algorithm {
         Algorithm::RS256 => Some(&public::RSA_PKCS1_2048_8192_SHA256),
         Algorithm::RS384 => Some(&public::RSA_PKCS1_2048_8192_SHA384),
@@ -43,10 +43,20 @@ fn public_algorithm(algorithm: Algorithm) -> Option<&'static dyn public::Verific
         Algorithm::PS256 => Some(&public::RSA_PSS_2048_8192_SHA256),
         Algorithm::PS384 => Some(&public::RSA_PSS_2048_8192_SHA384),
         Algorithm::PS512 => Some(&public::RSA_PSS_2048_8192_SHA512),
+        _ => None,
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the list of algorithms is open, and what is not here is refused"
+)]
+fn public_algorithm(algorithm: Algorithm) -> Option<&'static dyn public::VerificationAlgorithm> {
+    match algorithm {
         Algorithm::ES256 => Some(&public::ECDSA_P256_SHA256_FIXED),
         Algorithm::ES384 => Some(&public::ECDSA_P384_SHA384_FIXED),
         Algorithm::EdDSA => Some(&public::ED25519),
-        _ => None,
+        other => rsa_parameters(other).map(|parameters| parameters as &dyn public::VerificationAlgorithm),
     }
 }
 
@@ -94,13 +104,18 @@ impl Check {
 
 impl Verifier<Vec<u8>> for Check {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Failed> {
-        let DecodingKeyKind::SecretOrDer(key) = self.key.kind() else { return Err(Failed::new()) };
-        let verified = match (hmac_algorithm(self.algorithm), public_algorithm(self.algorithm)) {
-            (Some(algorithm), _) => hmac::verify(&hmac::Key::new(algorithm, key), message, signature),
-            (None, Some(algorithm)) => {
+        let verified = match (hmac_algorithm(self.algorithm), self.key.kind()) {
+            (Some(algorithm), DecodingKeyKind::SecretOrDer(key)) => {
+                hmac::verify(&hmac::Key::new(algorithm, key), message, signature)
+            }
+            (None, DecodingKeyKind::SecretOrDer(key)) => {
+                let algorithm = public_algorithm(self.algorithm).ok_or_else(Failed::new)?;
                 public::UnparsedPublicKey::new(algorithm, key).verify(message, signature)
             }
-            (None, None) => return Err(Failed::new()),
+            (_, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+                let parameters = rsa_parameters(self.algorithm).ok_or_else(Failed::new)?;
+                public::RsaPublicKeyComponents { n, e }.verify(parameters, message, signature)
+            }
         };
         verified.map_err(|_unspecified| Failed::new())
     }

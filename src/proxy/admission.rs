@@ -38,9 +38,11 @@ pub(super) fn credential(error: TokenError) -> Credential {
     match error {
         TokenError::Missing | TokenError::NoUser => Credential::Missing,
         TokenError::Expired => Credential::Expired,
+        TokenError::NoKeys => Credential::Unchecked,
         TokenError::Malformed
         | TokenError::Algorithm
         | TokenError::Signature
+        | TokenError::UnknownKey
         | TokenError::Issuer
         | TokenError::Audience
         | TokenError::NoExpiry
