@@ -24,6 +24,7 @@ use crate::proxy::{
     Upstreams, proxy_service, site_service,
 };
 use crate::transport::{Expiry, Limits};
+use crate::verify::Verifier;
 
 /// How long a name server may hold up the start.
 const FIRST_CHECK: Duration = Duration::from_secs(1);
@@ -131,6 +132,8 @@ struct Running {
     upstreams: Arc<Upstreams>,
     hub: Arc<Hub>,
     in_flight: InFlight,
+    verifier: Option<Verifier>,
+    metrics: Arc<Metrics>,
 }
 
 struct Parts {
@@ -158,9 +161,10 @@ impl Parts {
         let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
         let in_flight = InFlight::default();
 
+        let verifier = config.auth.clone().map(Verifier::new).transpose()?;
         let backstage = |endpoint| Backstage {
             endpoint,
-            issuers: config.auth.clone(),
+            verifier: verifier.clone(),
             publisher: publisher.clone(),
             metrics: Arc::clone(&metrics),
         };
@@ -197,11 +201,12 @@ impl Parts {
             },
             upstreams: Arc::clone(&upstreams),
             trusted: config.server.trusted_proxies,
-            metrics,
+            metrics: Arc::clone(&metrics),
             in_flight: in_flight.clone(),
         };
         listeners.push(proxy_service(gateway, threads, &config.server.listen, Entrance::default()));
-        Ok(Self { running: Running { listeners, sockets, upstreams, hub, in_flight }, worker })
+        let running = Running { listeners, sockets, upstreams, hub, in_flight, verifier, metrics };
+        Ok(Self { running, worker })
     }
 }
 
@@ -238,14 +243,14 @@ fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) ->
         dialect: Arc::clone(&endpoint.dialect),
         index: backstage.endpoint,
         limits,
-        admission: admission(config, endpoint),
+        admission: admission(backstage.verifier.as_ref(), endpoint),
         backstage: Arc::new(backstage),
     }
 }
 
-fn admission(config: &Config, endpoint: &EndpointConfig) -> Admission {
+fn admission(verifier: Option<&Verifier>, endpoint: &EndpointConfig) -> Admission {
     Admission {
-        issuers: config.auth.clone().filter(|_| endpoint.auth != EndpointAuth::None),
+        verifier: verifier.filter(|_| endpoint.auth != EndpointAuth::None).cloned(),
         required: endpoint.auth == EndpointAuth::Required,
         cookies: endpoint.cookies.clone(),
         origins: endpoint.origins.clone(),
@@ -275,6 +280,10 @@ async fn serve(running: Running, mut signals: Signals, drain_timeout: Duration, 
     let mut tasks = tokio::task::JoinSet::new();
     for listener in running.listeners {
         tasks.spawn(listener.run(running.sockets.clone(), stopping.clone()));
+    }
+    // Keys are on their way before the first token needs them; nothing waits for them.
+    if let Some(verifier) = running.verifier {
+        tasks.spawn(async move { verifier.watch(&running.metrics).await });
     }
     // Names are resolved before the first request needs them, if the name server answers in time.
     drop(timeout(FIRST_CHECK, running.upstreams.check()).await);

@@ -44,6 +44,7 @@
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
 //! | [`transport`] | frames to and from a byte stream | dialect, hub, identity, message |
 //! | [`outbound`] | requests of our own to services beside the backend | nothing |
+//! | [`verify`] | tokens checked, and keys fetched for it | auth, identity, metrics, outbound |
 //! | [`api`] | what the admin port answers | broker, metrics |
 //! | [`demo`] | what the sample backend answers | api |
 //! | [`proxy`] | the only folder that knows pingora | all above |
@@ -71,8 +72,8 @@
 //!
 //! # What is not here
 //!
-//! No unsafe code. No panic that the network or a config file can reach. No task that nobody ends: listeners
-//! and the upstream watch belong to [`app`], connections to the hub, which can close them all.
+//! No unsafe code. No panic that the network or a config file can reach. No task that nobody ends: listeners,
+//! the upstream watch and the keys' belong to [`app`], connections to the hub, which can close them all.
 
 pub mod api;
 pub mod app;
@@ -93,3 +94,4 @@ pub mod outbound;
 pub mod proxy;
 pub mod route;
 pub mod transport;
+pub mod verify;

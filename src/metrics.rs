@@ -46,6 +46,8 @@ pub struct Metrics {
     delivery_latency: Histogram,
     origin_refusals: IntCounter,
     token_refusals: Vec<IntCounter>,
+    keys_fetched: IntCounter,
+    keys_failed: IntCounter,
 }
 
 /// `restcast_drops_total` by reason.
@@ -104,6 +106,11 @@ impl Metrics {
             "Refused realtime connections by reason",
             &["reason"],
         )?;
+        let keys = made.counters(
+            "restcast_jwks_fetches_total",
+            "Fetches of the keys of issuers by outcome: ok or failed",
+            &["outcome"],
+        )?;
         let connections =
             made.gauges("restcast_connections", "Open realtime connections by dialect", &["dialect"])?;
         let subscriptions =
@@ -146,6 +153,8 @@ impl Metrics {
             )?,
             origin_refusals: auth.with_label_values(&["origin"]),
             token_refusals: labels.token_errors.iter().map(|e| auth.with_label_values(&[*e])).collect(),
+            keys_fetched: keys.with_label_values(&["ok"]),
+            keys_failed: keys.with_label_values(&["failed"]),
             registry,
         })
     }
@@ -271,6 +280,28 @@ impl Metrics {
         if let Some(counter) = self.token_refusals.get(error) {
             counter.inc();
         }
+    }
+
+    /// An issuer's keys came, and are the same as before.
+    pub fn keys_fetched(&self) {
+        self.keys_fetched.inc();
+    }
+
+    /// An issuer's keys came, and are others than before: so many count now, so many cannot be used. `issuer`:
+    /// where they come from.
+    pub fn keys_changed(&self, issuer: &str, keys: usize, skipped: usize) {
+        self.keys_fetched();
+        tracing::info!(issuer, keys, skipped, "the keys of an issuer have changed");
+    }
+
+    /// An issuer's keys did not come.
+    pub fn keys_failed(&self, issuer: &str, reason: &str) {
+        self.keys_failed.inc();
+        tracing::warn!(
+            issuer,
+            reason,
+            "cannot fetch the keys of an issuer; the ones that are known go on counting for a while"
+        );
     }
 
     /// The Prometheus text; `depth` is the tap's queue at this moment.

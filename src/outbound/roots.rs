@@ -28,6 +28,11 @@ impl Roots {
         Self(store)
     }
 
+    /// Nobody: for clients that speak `http` alone.
+    pub fn none() -> Self {
+        Self(RootCertStore::empty())
+    }
+
     /// The certificates of a PEM file, and no others.
     ///
     /// # Errors

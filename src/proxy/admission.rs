@@ -3,27 +3,28 @@
 //! A browser sends cookies along with whatever page asks, and lets any page open a WebSocket. So where a
 //! cookie says who the reader is, the page must be the site's own, or one that is listed.
 
-use std::time::SystemTime;
-
 use http::{HeaderMap, StatusCode, header, request};
 use percent_encoding::percent_decode_str;
 
 use super::hop;
 use super::respond::Refusal;
-use crate::auth::{Issuers, TokenError};
+use crate::auth::TokenError;
 use crate::dialect::Manner;
 use crate::identity::Credential;
 use crate::metrics::Metrics;
+use crate::verify::Verifier;
 
 /// The subprotocol behind which a browser can put a token (it has no other header to choose).
 const BEARER: &str = "bearer";
+/// Where the keys of an issuer cannot be had.
+const RETRY_AFTER_SECONDS: &str = "5";
 const FORBIDDEN: &str = "a page of this origin may not connect";
 
 /// What an endpoint asks of its clients.
 #[derive(Debug, Clone, Default)]
 pub struct Admission {
     /// Whose tokens are believed; `None`: nobody is asked for one.
-    pub issuers: Option<Issuers>,
+    pub verifier: Option<Verifier>,
     /// Without a token nobody comes in.
     pub required: bool,
     /// The cookies that may hold a token; the first that is there does.
@@ -50,6 +51,16 @@ pub(super) fn credential(error: TokenError) -> Credential {
     }
 }
 
+/// What it is to a client of HTTP.
+fn refusal(error: TokenError) -> Refusal {
+    if error == TokenError::NoKeys {
+        // The token may be a good one.
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.text());
+        return refusal.with(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+    }
+    Refusal::new(StatusCode::UNAUTHORIZED, error.text()).with(header::WWW_AUTHENTICATE, "Bearer")
+}
+
 /// Where a token stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -62,22 +73,21 @@ enum Place {
 impl Admission {
     /// Who the client is. The refusal is counted, and says nothing of the token. A dialect that accepts
     /// everybody gets the credential, good or bad, and says itself what is wrong with it.
-    pub(super) fn admit(
+    pub(super) async fn admit(
         &self,
         head: &request::Parts,
         manner: Manner,
-        now: SystemTime,
         metrics: &Metrics,
     ) -> Result<Credential, Refusal> {
-        let found = self.issuers.as_ref().and_then(|_| self.token(head));
+        let found = self.verifier.as_ref().and_then(|_| self.token(head));
         let by_cookie = found.as_ref().is_some_and(|(place, _)| *place == Place::Cookie);
         let is_restricted = by_cookie || !self.origins.is_empty();
         if is_restricted && !self.takes_origin(&head.headers) {
             metrics.origin_refused();
             return Err(Refusal::new(StatusCode::FORBIDDEN, FORBIDDEN));
         }
-        let identity = match (&self.issuers, found) {
-            (Some(issuers), Some((_, token))) => issuers.identify(&token, now).map(Credential::Valid),
+        let identity = match (&self.verifier, found) {
+            (Some(verifier), Some((_, token))) => verifier.identify(&token).await.map(Credential::Valid),
             (Some(_), None) if self.required => Err(TokenError::Missing),
             _ => Ok(Credential::Missing),
         };
@@ -86,15 +96,14 @@ impl Admission {
             metrics.token_refused(number.unwrap_or_default());
             match manner {
                 Manner::Accept => Ok(credential(error)),
-                Manner::Answer => Err(Refusal::new(StatusCode::UNAUTHORIZED, error.text())
-                    .with(header::WWW_AUTHENTICATE, "Bearer")),
+                Manner::Answer => Err(refusal(error)),
             }
         })
     }
 
     /// The subprotocol to select.
     pub(super) fn protocol(&self, head: &request::Parts) -> Option<&'static str> {
-        self.issuers.as_ref().and_then(|_| from_protocols(&head.headers)).map(|_| BEARER)
+        self.verifier.as_ref().and_then(|_| from_protocols(&head.headers)).map(|_| BEARER)
     }
 
     /// The first of the places that holds one; what was chosen comes before what a browser adds.

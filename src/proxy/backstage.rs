@@ -5,13 +5,14 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::auth::{Issuers, TokenError};
+use crate::auth::TokenError;
 use crate::broker::{Parcel, Publisher};
 use crate::event::{Event, Operation, Origin, Outcome};
 use crate::identity::Credential;
 use crate::message::{Announcement, Call, Push, Returned};
 use crate::metrics::Metrics;
 use crate::transport::{self, Returning};
+use crate::verify::Verifier;
 
 /// See the module's documentation.
 #[derive(Debug, Clone)]
@@ -19,34 +20,33 @@ pub struct Backstage {
     /// The endpoint's number.
     pub endpoint: usize,
     /// Whose tokens are believed; `None`: nobody's.
-    pub issuers: Option<Issuers>,
+    pub verifier: Option<Verifier>,
     /// Where events go.
     pub publisher: Publisher,
     /// Where is counted.
     pub metrics: Arc<Metrics>,
 }
 
-impl Backstage {
-    #[expect(clippy::disallowed_methods, reason = "tokens expire")]
-    fn identify(&self, token: &str) -> Credential {
-        let Some(issuers) = &self.issuers else { return Credential::Invalid };
-        issuers.identify(token, SystemTime::now()).map_or_else(
-            |error| {
-                let number = TokenError::ALL.iter().position(|known| *known == error);
-                self.metrics.token_refused(number.unwrap_or_default());
-                super::admission::credential(error)
-            },
-            Credential::Valid,
-        )
-    }
+async fn identify(verifier: Option<Verifier>, token: String, metrics: Arc<Metrics>) -> Credential {
+    let Some(verifier) = verifier else { return Credential::Invalid };
+    verifier.identify(&token).await.map_or_else(
+        |error| {
+            let number = TokenError::ALL.iter().position(|known| *known == error);
+            metrics.token_refused(number.unwrap_or_default());
+            super::admission::credential(error)
+        },
+        Credential::Valid,
+    )
 }
 
 impl transport::Backstage for Backstage {
     fn call(&self, call: Call) -> Returning {
-        let returned = match call {
-            Call::Identify(token) => Returned::Credential(self.identify(&token)),
-        };
-        Box::pin(std::future::ready(returned))
+        match call {
+            Call::Identify(token) => {
+                let identity = identify(self.verifier.clone(), token, Arc::clone(&self.metrics));
+                Box::pin(async move { Returned::Credential(identity.await) })
+            }
+        }
     }
 
     fn announce(&self, announcement: Announcement) {

@@ -116,7 +116,6 @@ impl Drop for Counted {
 
 impl Realtime {
     /// The same for a client that says itself who it is.
-    #[expect(clippy::disallowed_methods, reason = "tokens expire")]
     pub(super) async fn admit(
         &self,
         session: &mut ServerSession,
@@ -125,7 +124,7 @@ impl Realtime {
     ) -> Result<(), Refusal> {
         let head: &request::Parts = session.req_header();
         let manner = endpoint.dialect.manner();
-        let credential = endpoint.admission.admit(head, manner, SystemTime::now(), &self.metrics)?;
+        let credential = endpoint.admission.admit(head, manner, &self.metrics).await?;
         self.accept(session, endpoint, Arrival { credential, address }).await
     }
 
