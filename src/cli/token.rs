@@ -8,8 +8,9 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::ConfigFile;
-use crate::auth::{Issuer, Issuers, TokenError};
+use crate::auth::{Issuer, Issuers, Judgement, Key, TokenError};
 use crate::identity::{Identity, User};
+use crate::verify::Verifier;
 
 /// A longer text on standard input is no token.
 const MAX_INPUT_BYTES: u64 = 64 * 1024;
@@ -68,7 +69,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
 
 fn mint(issuers: &Issuers, options: &Options, now: SystemTime) -> anyhow::Result<String> {
     let issuer = issuers.iter().find(|issuer| issuer.can_sign());
-    let issuer = issuer.context("no [auth.jwt] has a secret: a public key checks tokens and makes none")?;
+    let issuer = issuer.context("no [auth.jwt] has a secret: public keys check tokens and make none")?;
     let claims = claims(issuer, options, now).context("a claim stands inside one that is no object")?;
     let token = issuer.sign(&claims).context("cannot sign")?;
     // What is handed out must be accepted, whatever the claims that were asked for.
@@ -118,11 +119,39 @@ fn check(issuers: &Issuers, token: &str, now: SystemTime) -> anyhow::Result<Stri
     } else {
         token.clone_into(&mut text);
     }
-    match issuers.identify(text.trim(), now) {
+    let mut judgement = issuers.judge(text.trim(), now);
+    if !judgement.lacking.is_empty() {
+        fetch(issuers.clone())?;
+        judgement = issuers.judge(text.trim(), now);
+    }
+    match judgement.verdict {
         Ok(Identity::User(user)) => Ok(describe(&user, now)),
         Ok(Identity::Anonymous | Identity::Operator) => bail!("refused: {}", TokenError::NoUser.text()),
-        Err(error) => bail!("refused: {}", error.text()),
+        Err(error) => bail!("refused: {}{}", error.text(), explain(issuers, &judgement)),
     }
+}
+
+/// Keys that issuers publish, once.
+fn fetch(issuers: Issuers) -> anyhow::Result<()> {
+    let verifier = Verifier::new(issuers)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start a runtime")?.block_on(verifier.fetch());
+    Ok(())
+}
+
+/// What the token says of itself, and what the issuers had to say; nothing where no key was fetched.
+fn explain(issuers: &Issuers, judgement: &Judgement) -> String {
+    let published = issuers.iter().filter_map(|issuer| match &issuer.key {
+        Key::Published(jwks) => Some(jwks.describe()),
+        Key::Shared(_) | Key::Public(_) => None,
+    });
+    let lines: Vec<String> = published.flatten().collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let kid = judgement.kid.as_ref().map(|kid| format!("the token names the key {kid:?}"));
+    let kid = kid.unwrap_or_else(|| "the token names no key".to_owned());
+    [kid].iter().chain(&lines).map(|line| format!("\n  {}", line.replace(char::is_control, " "))).collect()
 }
 
 fn describe(user: &User, now: SystemTime) -> String {

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use super::jwks;
 use super::reader::{Reader, Section};
 use super::setting::Setting;
 use crate::auth::{Algorithm, Issuer, Issuers, Key, Secret};
 
-/// A larger file is no key.
-const MAX_KEY_BYTES: u64 = 64 * 1024;
+/// A larger file is neither a key nor a list of authorities.
+const MAX_KEY_BYTES: u64 = 1024 * 1024;
+/// Where keys can come from.
+const KEYS: [&str; 3] = ["secret", "public_key_file", "jwks_url"];
 
 /// Reads them; `None` where there are none. `folder`: where files are looked for.
 pub(super) fn issuers<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>, folder: &Path) -> Option<Issuers> {
@@ -24,20 +27,23 @@ fn issuer(section: Section<'_>, folder: &Path) -> Option<Issuer> {
     let algorithms = section.require("algorithms", "[\"HS256\"]", algorithms).unwrap_or_default();
     let secret = section.read("secret", |value| secret(value, folder));
     let file = section.read("public_key_file", |value| file(&String::read(value)?, folder));
-    let key = match (section.has("secret"), section.has("public_key_file")) {
-        (true, true) => {
-            section
-                .report("public_key_file", "a [auth.jwt] has a secret or a public_key_file: leave one out");
-            None
-        }
-        (false, false) => {
-            section.report("secret", "is missing; for example secret = \"env:RESTCAST_JWT_SECRET\", or public_key_file = \"issuer.pem\"");
+    let published = jwks::key(&section, folder, &algorithms);
+    let given: Vec<&'static str> = KEYS.into_iter().filter(|name| section.has(name)).collect();
+    let key = match given[..] {
+        [] => {
+            section.report("secret", "is missing; for example secret = \"env:RESTCAST_JWT_SECRET\", or public_key_file = \"issuer.pem\", or jwks_url = \"https://login.example/.well-known/jwks.json\"");
             None
         }
         // Without algorithms nothing can be said of a key.
         _ if algorithms.is_empty() => None,
-        (true, false) => key(&section, "secret", Key::shared(Secret::new(secret?), &algorithms)),
-        (false, true) => key(&section, "public_key_file", Key::public(&file?, &algorithms)),
+        ["secret"] => key(&section, "secret", Key::shared(Secret::new(secret?), &algorithms)),
+        ["public_key_file"] => key(&section, "public_key_file", Key::public(&file?, &algorithms)),
+        ["jwks_url"] => published,
+        [one, other, ..] => {
+            section.report(other, format!("a [auth.jwt] has one of {one} and {other}: leave one out"));
+            None
+        }
+        [_] => None,
     };
     let text = |key, default: &str| {
         let read = |value: &DeValue<'_>| {
@@ -88,7 +94,7 @@ pub(super) fn secret(value: &DeValue<'_>, folder: &Path) -> Result<Vec<u8>, Stri
 }
 
 /// The content of a file that is a key; nothing that could keep the start waiting.
-fn file(path: &str, folder: &Path) -> Result<Vec<u8>, String> {
+pub(super) fn file(path: &str, folder: &Path) -> Result<Vec<u8>, String> {
     let path = folder.join(path);
     let expected = |error: &str| format!("a readable file: {}: {error}", path.display());
     let is_file = std::fs::metadata(&path).map_err(|error| expected(&error.to_string()))?.is_file();

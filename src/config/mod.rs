@@ -3,6 +3,7 @@
 mod answers;
 mod auth;
 mod endpoints;
+mod jwks;
 mod reader;
 mod routes;
 mod setting;
@@ -241,6 +242,7 @@ impl Config {
         warnings.extend(self.auth.iter().flat_map(Issuers::iter).filter(|issuer| issuer.is_guessable()).map(|_| {
             "auth.jwt.secret is shorter than 32 bytes: who guesses it can be anybody (RFC 7518, section 3.2)".to_owned()
         }));
+        warnings.extend(self.auth.iter().flat_map(jwks::warnings));
         if !self.admin.ip().is_loopback() {
             warnings.push(format!(
                 "admin.listen = {} is not a loopback address: its live page shows every record to whoever reaches it",

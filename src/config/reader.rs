@@ -231,7 +231,9 @@ impl Section<'_> {
     fn shown(&self, key: &str, value: &Spanned<DeValue<'_>>) -> String {
         let text = value.get_ref().as_str().unwrap_or_default();
         let is_place = text.starts_with("env:") || text.starts_with("file:");
-        if key.contains(SECRET) && !is_place { "…".to_owned() } else { self.reader.shown(value) }
+        // A URL may hold a password, or a key in its query.
+        let may_tell = key.contains(SECRET) || (key.ends_with("url") && text.contains(['@', '?']));
+        if may_tell && !is_place { "…".to_owned() } else { self.reader.shown(value) }
     }
 
     fn key(&self, key: &str) -> String {

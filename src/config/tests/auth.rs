@@ -10,7 +10,7 @@ fn the_shipped_table_of_tokens_loads() {
         .take_while(|line| !line.is_empty());
     let lines = table
         .map(|line| line.trim_start_matches(['#', ' ']))
-        .filter(|line| !line.starts_with("public_key_file"));
+        .filter(|line| !line.starts_with("public_key_file") && !line.starts_with("jwks_"));
     let text = lines.collect::<Vec<_>>().join("\n").replace("env:RESTCAST_JWT_SECRET", "x");
     let (shipped, minimal) = (auth(&text), auth(HMAC));
     assert_eq!(format!("{:?}", shipped.auth), format!("{:?}", minimal.auth));
@@ -22,6 +22,7 @@ fn keys_come_from_files_beside_the_configuration_and_from_the_environment() {
     for key in [
         "algorithms = \"RS256\"\npublic_key_file = \"tests/tokens/rsa.pub.pem\"",
         "algorithms = \"HS256\"\nsecret = \"file:LICENSE\"",
+        "algorithms = [\"RS256\", \"ES256\"]\njwks_url = \"https://a.test/\"\njwks_ca_file = \"tests/tls/ca.pem\"",
         "algorithms = \"HS256\"\nsecret = \"env:PATH\"",
     ] {
         let config = Config::parse(root, &format!("{MINIMAL}[auth.jwt]\n{key}\n")).unwrap();
@@ -33,6 +34,62 @@ fn keys_come_from_files_beside_the_configuration_and_from_the_environment() {
 fn several_issuers_are_a_list() {
     let text = HMAC.replace("[auth.jwt]", "[[auth.jwt]]");
     assert_eq!(auth(&format!("{text}{text}")).auth.unwrap().iter().count(), 2);
+}
+
+/// Each table has a problem that says this, and hides what is secret.
+fn refused(rows: &[(&str, &str)]) {
+    for (table, part) in rows {
+        // A key without a table has to stand before all tables.
+        let text = if table.starts_with("auth") {
+            format!("{table}\n{MINIMAL}")
+        } else {
+            format!("{MINIMAL}{table}\n")
+        };
+        let errors = errors(&text);
+        assert!(errors.contains(part), "{table}\n{errors}");
+        assert!(!errors.contains("hunter2"), "{errors}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_published_keys_is_named() {
+    refused(&[
+        (
+            "[auth.jwt]\nalgorithms = \"RS256\"\nsecret = \"hunter2\"\njwks_url = \"https://a.test/\"",
+            "auth.jwt.jwks_url = \"https://a.test/\": a [auth.jwt] has one of secret and jwks_url",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = [\"RS256\", \"HS256\"]\njwks_url = \"https://a.test/\"",
+            "expected secret for the algorithm HS256",
+        ),
+        ("[auth.jwt]\nalgorithms = \"RS256\"\njwks_url = \"a.test/jwks\"", "expected a URL such as"),
+        ("[auth.jwt]\nalgorithms = \"RS256\"\njwks_url = \"ftp://a.test/\"", "expected a URL such as"),
+        ("[auth.jwt]\nalgorithms = \"RS256\"\njwks_url = \"https://a.test/#x\"", "expected a URL such as"),
+        (
+            "[auth.jwt]\nalgorithms = \"RS256\"\njwks_url = \"https://u:hunter2@a.test/\"",
+            "auth.jwt.jwks_url = …: expected a URL such as",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = \"RS256\"\njwks_url = \"https://a.test/\"\njwks_cache = \"500ms\"",
+            "auth.jwt.jwks_cache = \"500ms\": expected a duration from \"1s\" to \"24h\"",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"x\"\njwks_cache = \"5m\"",
+            "jwks_cache = \"5m\": needs a jwks_url",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = \"RS256\"\njwks_url = \"https://a.test/\"\njwks_ca_file = \"LICENSE\"",
+            "expected a PEM file with at least one certificate",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = \"RS256\"\njwks_url = \"http://a.test/\"\njwks_ca_file = \"tests/tls/ca.pem\"",
+            "needs a jwks_url of https",
+        ),
+        (
+            "[auth.jwt]\nalgorithms = \"RS256\"\njwks_url = \"https://a.test/\"\njwks_file = \"x\"",
+            "unknown key",
+        ),
+    ]);
 }
 
 #[test]
@@ -80,17 +137,7 @@ fn what_is_wrong_with_a_key_is_named_and_a_secret_is_not_shown() {
             "auth.jwt[1].leeway = 5: expected a duration",
         ),
     ];
-    for (table, part) in rows {
-        // A key without a table has to stand before all tables.
-        let text = if table.starts_with("auth") {
-            format!("{table}\n{MINIMAL}")
-        } else {
-            format!("{MINIMAL}{table}\n")
-        };
-        let errors = errors(&text);
-        assert!(errors.contains(part), "{table}\n{errors}");
-        assert!(!errors.contains("hunter2"), "{errors}");
-    }
+    refused(&rows);
     assert!(!format!("{:?}", auth(&HMAC.replace("a secret", "hunter2"))).contains("hunter2"));
 }
 
@@ -98,4 +145,16 @@ fn what_is_wrong_with_a_key_is_named_and_a_secret_is_not_shown() {
 fn a_short_secret_is_named_and_not_shown() {
     let warnings = warnings(&HMAC.replace("a secret of more than thirty-two bytes", "hunter2"));
     assert!(warnings.contains("32 bytes") && !warnings.contains("hunter2"), "{warnings}");
+}
+
+#[test]
+fn keys_that_come_over_an_open_net_are_warned_of() {
+    let with = |url: &str| warnings(&format!("[auth.jwt]\nalgorithms = \"RS256\"\njwks_url = \"{url}\"\n"));
+    let warned = with("http://login.example/jwks?key=hunter2");
+    assert!(warned.contains("auth.jwt.jwks_url = http://login.example/jwks is not https"), "{warned}");
+    assert!(!warned.contains("hunter2"), "{warned}");
+    for url in ["https://login.example/", "http://127.0.0.1:9/", "http://[::1]:9/", "http://localhost/"] {
+        assert_eq!(with(url), "", "{url}");
+    }
+    assert!(with("http://localhost.example/").contains("not https"));
 }
