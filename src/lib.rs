@@ -38,6 +38,7 @@
 //! | [`event`], [`identity`], [`message`], [`route`] | words: data only | downwards in this list |
 //! | [`auth`] | from a token to an identity | identity |
 //! | [`capture`] | from an exchange to an event | event, route |
+//! | [`filter`] | which events of a topic a reader wants | event |
 //! | [`hub`] | topics, readers, delivery | event, identity, message |
 //! | [`dialect`] | wire protocols, one file each | event, identity, message |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
@@ -86,6 +87,7 @@ pub mod demo;
 pub mod dialect;
 pub mod event;
 pub mod explain;
+pub mod filter;
 pub mod hub;
 pub mod identity;
 pub mod message;

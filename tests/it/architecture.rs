@@ -13,6 +13,7 @@ const MODULES: &[(&str, &str)] = &[
     ("route", "event"),
     ("auth", "identity"),
     ("capture", "event route"),
+    ("filter", "event"),
     ("hub", "event identity message"),
     ("dialect", "event identity message"),
     ("metrics", ""),
@@ -38,8 +39,10 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 /// Synchronous code without I/O, clock and task: time and ids come in as arguments.
-const LOGIC: [&str; 11] =
-    ["event", "identity", "message", "route", "auth", "capture", "hub", "dialect", "metrics", "api", "demo"];
+const LOGIC: [&str; 12] = [
+    "event", "identity", "message", "route", "auth", "capture", "filter", "hub", "dialect", "metrics", "api",
+    "demo",
+];
 const NOT_IN_LOGIC: [&str; 7] =
     ["tokio::net", "tokio::spawn", "tokio::time", "std::thread", ".await", "Instant::now", "SystemTime::now"];
 const MAX_LINES: usize = 400;

@@ -163,6 +163,11 @@ fn any_exchange_gives_one_event_or_none() {
 }
 
 #[test]
+fn any_filter_lets_a_record_through_or_not() {
+    fuzz("filter");
+}
+
+#[test]
 fn any_json_is_shown_as_it_stands() {
     fuzz("json");
 }
@@ -180,6 +185,8 @@ fn what_is_too_long_for_a_seed_is_survived() {
     for body in bodies {
         targets::json::run(format!("record = \"/0\"\nlist = \"/a/a\"\n\n{body}").as_bytes());
         targets::body::run(format!("\n{body}").as_bytes());
+        targets::filter::run(format!("{{\"a\":1}}\n{body}").as_bytes());
+        targets::filter::run(format!("{body}\n{{\"a\":{body}}}").as_bytes());
         targets::config::run(format!("a = {body}").as_bytes());
     }
     targets::config::run(format!("a{} = 1", ".a".repeat(100_000)).as_bytes());

@@ -17,6 +17,7 @@ mod clients;
 mod concurrent;
 mod deploy;
 mod early;
+mod filters;
 mod flarchitect;
 mod flask;
 mod frames;

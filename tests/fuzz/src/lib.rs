@@ -6,6 +6,7 @@ pub mod body;
 pub mod config;
 pub mod dialects;
 pub mod exchange;
+pub mod filter;
 pub mod json;
 pub mod websocket;
 
@@ -23,11 +24,12 @@ use restcast::route::Routes;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("body", body::run),
     ("config", config::run),
     ("dialects", dialects::run),
     ("exchange", exchange::run),
+    ("filter", filter::run),
     ("json", json::run),
     ("websocket", websocket::run),
 ];
