@@ -50,7 +50,7 @@ pub struct QueueFull;
 
 enum Work {
     Job(Job),
-    Parcel(Parcel, Receipt),
+    Parcel(Box<Parcel>, Receipt),
 }
 
 /// The proxy's end of the queue. The worker ends when the last clone is gone and the queue is empty.
@@ -103,7 +103,7 @@ impl Publisher {
 
     /// Hands over what somebody would miss: where there is no room, every reader is told that it lags.
     pub fn hand_over(&self, parcel: Parcel) {
-        if !self.end.0.0.push(Work::Parcel(parcel, Box::new(drop))) {
+        if !self.end.0.0.push(Work::Parcel(Box::new(parcel), Box::new(drop))) {
             self.metrics.event_lost();
         }
     }
@@ -113,7 +113,7 @@ impl Publisher {
     /// # Errors
     /// There is no room, and nobody has missed anything: whoever sent it knows.
     pub fn send(&self, parcel: Parcel, receipt: Receipt) -> Result<(), QueueFull> {
-        if self.end.0.0.offer(Work::Parcel(parcel, receipt)) { Ok(()) } else { Err(QueueFull) }
+        if self.end.0.0.offer(Work::Parcel(Box::new(parcel), receipt)) { Ok(()) } else { Err(QueueFull) }
     }
 
     /// Jobs that wait.
@@ -153,7 +153,7 @@ impl Worker {
                     self.broker.publish(Parcel::Event(event));
                 }
             }
-            Work::Parcel(parcel, receipt) => receipt(self.broker.publish(parcel)),
+            Work::Parcel(parcel, receipt) => receipt(self.broker.publish(*parcel)),
         }));
         done.is_err().then(|| {
             self.metrics.tap_failed();
