@@ -39,6 +39,7 @@
 //! | [`auth`] | from a token to an identity | identity |
 //! | [`capture`] | from an exchange to an event | event, route |
 //! | [`filter`] | which events of a topic a reader wants | event |
+//! | [`access`] | whom the backend lets see what | nothing |
 //! | [`hub`] | topics, readers, delivery | event, identity, message |
 //! | [`dialect`] | wire protocols, one file each | event, identity, message |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
@@ -76,6 +77,7 @@
 //! No unsafe code. No panic that the network or a config file can reach. No task that nobody ends: listeners,
 //! the upstream watch and the keys' belong to [`app`], connections to the hub, which can close them all.
 
+pub mod access;
 pub mod api;
 pub mod app;
 pub mod auth;

@@ -14,6 +14,7 @@ const MODULES: &[(&str, &str)] = &[
     ("auth", "identity"),
     ("capture", "event route"),
     ("filter", "event"),
+    ("access", ""),
     ("hub", "event identity message"),
     ("dialect", "event identity message"),
     ("metrics", ""),
@@ -39,9 +40,9 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 /// Synchronous code without I/O, clock and task: time and ids come in as arguments.
-const LOGIC: [&str; 12] = [
-    "event", "identity", "message", "route", "auth", "capture", "filter", "hub", "dialect", "metrics", "api",
-    "demo",
+const LOGIC: [&str; 13] = [
+    "event", "identity", "message", "route", "auth", "capture", "filter", "access", "hub", "dialect",
+    "metrics", "api", "demo",
 ];
 const NOT_IN_LOGIC: [&str; 7] =
     ["tokio::net", "tokio::spawn", "tokio::time", "std::thread", ".await", "Instant::now", "SystemTime::now"];

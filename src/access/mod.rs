@@ -1,0 +1,209 @@
+//! Whom the backend lets see what, where a route leaves that to the backend: a reader may see a record if a
+//! GET of it with the reader's own credentials succeeds. Bookkeeping only; somebody else asks.
+//!
+//! A question is one credential's about one record. However many events and readers wait for it, it is asked
+//! once ([`Access::ask`], [`Access::due`], [`Access::returned`]). It answers for what happened before it was
+//! asked and for nothing after: when the record changes, it is asked again. What it said is remembered, so
+//! that who could see a record hears that it is gone ([`Access::deleted`]).
+//!
+//! Questions are bounded in all and for each credential; what finds no place is for nobody of that
+//! credential. Memory of answers is bounded too; what is forgotten counts as never seen.
+
+mod credentials;
+mod line;
+mod question;
+mod recent;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use credentials::{Credentials, Keys};
+use line::Line;
+pub use question::{Answer, Asked, Asking, Change, Due, Limits, Question, Ticket, Verdict};
+use recent::Recent;
+
+#[derive(Debug, Clone, Copy)]
+struct Decision {
+    seen: bool,
+    /// The last position before it was asked.
+    asked: u64,
+    at: Duration,
+}
+
+#[derive(Debug)]
+struct Waiter<W> {
+    position: u64,
+    change: Change,
+    who: W,
+}
+
+#[derive(Debug)]
+struct Open<W> {
+    who: Arc<Credentials>,
+    record: Arc<str>,
+    since: Duration,
+    /// When it was asked: the last position before, and the time.
+    asked: Option<(u64, Duration)>,
+    waiting: Vec<Waiter<W>>,
+    /// For these it was asked too early.
+    again: Vec<Waiter<W>>,
+}
+
+impl<W> Open<W> {
+    /// Waits for this answer, or the next one where the question was asked too early for it. Of a deletion
+    /// any answer will do: it is told what could be seen before.
+    fn join(&mut self, waiter: Waiter<W>, needed: u64) {
+        let is_late = waiter.change != Change::Deleted && self.asked.is_some_and(|(asked, _)| asked < needed);
+        if is_late || !self.again.is_empty() {
+            self.again.push(waiter);
+        } else {
+            self.waiting.push(waiter);
+        }
+    }
+}
+
+/// See the module's documentation. `W`: what waits for an answer.
+#[derive(Debug)]
+pub struct Access<W> {
+    limits: Limits,
+    keys: Keys,
+    /// The last that was heard of.
+    position: u64,
+    decisions: Recent<u128, Decision>,
+    /// The last change of each record.
+    changes: Recent<u128, u64>,
+    /// No change after it is forgotten.
+    horizon: u64,
+    open: HashMap<u128, Open<W>>,
+    line: Line,
+}
+
+impl<W> Access<W> {
+    /// Nothing is known. `keys` are those by which credentials were made.
+    pub fn new(limits: Limits, keys: Keys) -> Self {
+        Self {
+            limits,
+            keys,
+            position: 0,
+            decisions: Recent::new(limits.remembered),
+            changes: Recent::new(limits.remembered),
+            horizon: 0,
+            open: HashMap::new(),
+            line: Line::new(limits),
+        }
+    }
+
+    /// An event changed this record. To be called before anybody asks about the event.
+    pub fn changed(&mut self, record: &str, position: u64) {
+        self.position = self.position.max(position);
+        let forgotten = self.changes.insert(self.keys.of(record), position);
+        self.horizon = forgotten.into_values().fold(self.horizon, u64::max);
+    }
+
+    /// Asks, or joins whoever has asked. `waiter` is told where it [waits](Asked::Waits).
+    pub fn ask(&mut self, asking: Asking, waiter: W, now: Duration) -> Asked {
+        let Asking { who, record, position, change } = asking;
+        self.position = self.position.max(position);
+        let key = self.keys.of(&(who.key(), &*record));
+        let last_change = self.last_change(&record);
+        let needed = if change == Change::Unchanged { last_change } else { position };
+        let waiter = Waiter { position, change, who: waiter };
+        if let Some(open) = self.open.get_mut(&key) {
+            open.join(waiter, needed);
+            return Asked::Waits;
+        }
+        if change == Change::Deleted {
+            return Asked::Known(self.deleted(key));
+        }
+        if let Some(seen) = self.known(key, needed, now) {
+            let answer = if seen { Answer::Seen } else { Answer::Hidden };
+            return Asked::Known(Verdict { answer, before: seen, superseded: last_change > position });
+        }
+        if !self.line.push(who.key(), key) {
+            return Asked::Full;
+        }
+        let (waiting, again) = (vec![waiter], Vec::new());
+        self.open.insert(key, Open { who, record, since: now, asked: None, waiting, again });
+        Asked::Waits
+    }
+
+    fn last_change(&self, record: &str) -> u64 {
+        self.changes.get(&self.keys.of(record)).unwrap_or(self.horizon)
+    }
+
+    /// What was answered after `needed`, and not too long ago.
+    fn known(&self, key: u128, needed: u64, now: Duration) -> Option<bool> {
+        let decision = self.decisions.get(&key)?;
+        let is_good = decision.asked >= needed && now.saturating_sub(decision.at) < self.limits.ttl;
+        is_good.then_some(decision.seen)
+    }
+
+    /// The record is gone: whether it could be seen is said once more.
+    fn deleted(&mut self, key: u128) -> Verdict {
+        let before = self.decisions.remove(&key).is_some_and(|decision| decision.seen);
+        Verdict { answer: Answer::Hidden, before, superseded: false }
+    }
+
+    /// What is to be done now. To be called after each [`ask`](Self::ask) and [`returned`](Self::returned).
+    pub fn due(&mut self, now: Duration) -> Due<W> {
+        let mut due = Due { ask: Vec::new(), late: Vec::new() };
+        while let Some(key) = self.line.pop() {
+            let Some(open) = self.open.get_mut(&key) else { continue };
+            if now.saturating_sub(open.since) > self.limits.patience {
+                let told = self.settle(Ticket(key), Answer::Unclear, now);
+                due.late.extend(told);
+                continue;
+            }
+            open.asked = Some((self.position, now));
+            let (who, record) = (Arc::clone(&open.who), Arc::clone(&open.record));
+            due.ask.push(Question { ticket: Ticket(key), who, record });
+        }
+        due
+    }
+
+    /// The answer to a question; returns who waited for it, in the order in which they asked.
+    pub fn returned(&mut self, ticket: Ticket, answer: Answer, now: Duration) -> Vec<(W, Verdict)> {
+        self.settle(ticket, answer, now)
+    }
+
+    fn settle(&mut self, Ticket(key): Ticket, answer: Answer, now: Duration) -> Vec<(W, Verdict)> {
+        let Some(open) = self.open.remove(&key) else { return Vec::new() };
+        self.line.done(open.who.key());
+        let before = self.decisions.get(&key).is_some_and(|decision| decision.seen);
+        if let (Answer::Seen | Answer::Hidden, Some((asked, at))) = (answer, open.asked) {
+            self.decisions.insert(key, Decision { seen: answer == Answer::Seen, asked, at });
+        }
+        let last_change = self.last_change(&open.record);
+        let tell = |waiter: Waiter<W>| {
+            let verdict = match waiter.change {
+                Change::Deleted => self.deleted(key),
+                Change::Changed | Change::Unchanged => {
+                    Verdict { answer, before, superseded: last_change > waiter.position }
+                }
+            };
+            (waiter.who, verdict)
+        };
+        let mut told: Vec<(W, Verdict)> = open.waiting.into_iter().map(tell).collect();
+        if open.again.is_empty() {
+            return told;
+        }
+        if self.line.push(open.who.key(), key) {
+            let Open { who, record, again: waiting, .. } = open;
+            let again = Vec::new();
+            self.open.insert(key, Open { who, record, since: now, asked: None, waiting, again });
+        } else {
+            let unclear = Verdict { answer: Answer::Unclear, before: false, superseded: true };
+            told.extend(open.again.into_iter().map(|waiter| (waiter.who, unclear)));
+        }
+        told
+    }
+
+    /// Questions that are asked, and those that wait to be.
+    pub fn questions(&self) -> (usize, usize) {
+        let asked = self.open.values().filter(|open| open.asked.is_some()).count();
+        (asked, self.open.len() - asked)
+    }
+}
