@@ -37,6 +37,11 @@ pub fn composite<S: AsRef<str>>(parts: &[S]) -> String {
     encoded.join(",")
 }
 
+/// The parts of an id that [`composite`] made.
+pub(super) fn decompose(id: &str) -> Vec<String> {
+    id.split(',').map(|part| part.replace("%2C", ",").replace("%25", "%")).collect()
+}
+
 /// `0|[1-9][0-9]*`, up to 2^53: what every JSON reader takes as the same number.
 pub(super) fn is_canonical_integer(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -50,6 +50,11 @@ fn part(text: &str) -> Part {
     }
 }
 
+/// A value with the quotes that make it a string.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// A value without the quotes that make it a string.
 pub(super) fn unquoted(text: &str) -> String {
     let inner = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));

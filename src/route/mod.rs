@@ -2,6 +2,9 @@
 
 mod condition;
 mod id;
+mod item;
+#[cfg(test)]
+mod item_tests;
 mod key;
 mod matched;
 mod method;

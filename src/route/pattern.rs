@@ -7,9 +7,9 @@ use super::path::{self, KEY_FOLLOWS};
 /// A path pattern: constant segments, `{name}` segments, and `Constant({name})` segments as OData writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
-    segments: Vec<Segment>,
+    pub(super) segments: Vec<Segment>,
     /// The numbers of the parameters that make up the id, in the order of its parts.
-    key: Vec<usize>,
+    pub(super) key: Vec<usize>,
     /// The number of the parameter that names the model, where the path does.
     model: Option<usize>,
 }
@@ -18,7 +18,7 @@ pub struct Pattern {
 pub(super) type Parameter = (usize, bool);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Segment {
+pub(super) enum Segment {
     Constant(String),
     Parameter(String),
     /// OData's `Authors({id})` (Part 2: URL Conventions, section 4.3.1).
@@ -58,7 +58,7 @@ impl Pattern {
     }
 
     /// The parameters' names, in order.
-    fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(Segment::name)
     }
 
@@ -236,7 +236,7 @@ impl Segment {
         Ok(constant)
     }
 
-    fn name(&self) -> Option<&str> {
+    pub(super) fn name(&self) -> Option<&str> {
         match self {
             Self::Parameter(name) | Self::Parenthesised { name, .. } => Some(name),
             Self::Constant(_) => None,
