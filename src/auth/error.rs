@@ -26,13 +26,15 @@ pub enum TokenError {
     NoExpiry,
     /// Its `nbf` is to come, or no number.
     NotYetValid,
+    /// It is for getting other tokens, and lives longer than its bearer's access should.
+    Refresh,
     /// The claim of the user is not there, empty, or neither a text nor a whole number.
     NoUser,
 }
 
 impl TokenError {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Missing,
         Self::Malformed,
         Self::Algorithm,
@@ -44,6 +46,7 @@ impl TokenError {
         Self::Expired,
         Self::NoExpiry,
         Self::NotYetValid,
+        Self::Refresh,
         Self::NoUser,
     ];
 
@@ -66,6 +69,7 @@ impl TokenError {
             Self::Expired => "expired",
             Self::NoExpiry => "no_expiry",
             Self::NotYetValid => "not_yet_valid",
+            Self::Refresh => "refresh",
             Self::NoUser => "no_user",
         }
     }
@@ -86,6 +90,7 @@ impl TokenError {
             Self::Expired => "the token has expired",
             Self::NoExpiry => "the token does not say when it expires",
             Self::NotYetValid => "the token is not valid yet",
+            Self::Refresh => "the token is a refresh token: an access token is needed",
             Self::NoUser => "the token names no user",
         }
     }

@@ -29,6 +29,8 @@ pub use key::{Key, Secret};
 
 /// A longer text is no token.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// Claims that say what a token is for: simplejwt's, Flask-JWT-Extended's and Keycloak's names.
+const PURPOSE: [&str; 3] = ["token_type", "type", "typ"];
 
 /// One `[auth.jwt]`: whose tokens are believed, and what their claims are called.
 #[derive(Debug, Clone)]
@@ -187,6 +189,9 @@ impl Issuer {
         let claims = token.claims.clone();
         self.check_names(&claims)?;
         let expires = self.check_time(&claims, now)?;
+        if is_refresh(&claims) {
+            return Err(TokenError::Refresh);
+        }
         let id = find(&claims, &self.user_claim).and_then(name).ok_or(TokenError::NoUser)?;
         let email = find(&claims, &self.email_claim).and_then(Value::as_str).map(ToOwned::to_owned);
         let roles = find(&claims, &self.roles_claim).map(roles).unwrap_or_default();
@@ -245,6 +250,12 @@ impl Issuer {
         let Key::Shared(secret) = &self.key else { return None };
         encode(&Header::new(*self.algorithms.first()?), claims, &secret.signing()).ok()
     }
+}
+
+/// The backend's own API refuses it; signed with the same key, it looks like any other token.
+fn is_refresh(claims: &Map<String, Value>) -> bool {
+    let purposes = PURPOSE.iter().filter_map(|name| claims.get(*name)?.as_str());
+    purposes.into_iter().any(|purpose| purpose.eq_ignore_ascii_case("refresh"))
 }
 
 /// Seconds since 1970; with a fraction, as some issuers give them.

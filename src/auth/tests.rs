@@ -193,6 +193,10 @@ fn claims_decide_why_a_token_is_refused() {
         (json!({"sub": 7.5}), Err(TokenError::NoUser)),
         (json!({"sub": true}), Err(TokenError::NoUser)),
         (json!({"sub": ["alice"]}), Err(TokenError::NoUser)),
+        (json!({"token_type": "refresh"}), Err(TokenError::Refresh)),
+        (json!({"type": "refresh"}), Err(TokenError::Refresh)),
+        (json!({"typ": "Refresh"}), Err(TokenError::Refresh)),
+        (json!({"typ": "Bearer", "type": "access", "token_type": ["refresh"]}), Ok(())),
     ];
     for (changes, expected) in rows {
         let result = identify(shared(&[Algorithm::HS256]), &signed(&changes));

@@ -47,7 +47,8 @@ pub(super) fn credential(error: TokenError) -> Credential {
         | TokenError::Issuer
         | TokenError::Audience
         | TokenError::NoExpiry
-        | TokenError::NotYetValid => Credential::Invalid,
+        | TokenError::NotYetValid
+        | TokenError::Refresh => Credential::Invalid,
     }
 }
 

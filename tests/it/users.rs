@@ -168,6 +168,22 @@ fn a_note_that_django_gives_to_another_user_is_told_to_its_new_owner() {
     assert_eq!(readers[0].next()["id"], last);
 }
 
+#[test]
+fn a_refresh_token_of_django_opens_no_socket_as_it_opens_no_list() {
+    let Some(notes) = Notes::start(OWNED) else { return };
+    let tokens = log_in(&notes.proxy, ALICE);
+    let bearer = format!("Bearer {}", tokens["refresh"].as_str().unwrap());
+    let headers = [("Authorization", bearer.as_str())];
+    assert_eq!(request(notes.proxy.address, "GET", "/api/notes/", &headers, b"").status, 401);
+    for endpoint in ["/ws", "/flarchitect"] {
+        let path = format!("{endpoint}?token={}", tokens["refresh"].as_str().unwrap());
+        let refusal = Reader::try_connect(notes.proxy.address, &path).err().unwrap();
+        assert!(refusal.contains("401"), "{refusal}");
+        notes.reader(endpoint, ALICE);
+    }
+    assert_eq!(notes.proxy.metric("restcast_auth_failures_total{reason=\"refresh\"}"), 2.0);
+}
+
 /// A page of each user, who has logged in there.
 fn open(notes: &Notes, pictures: &str) -> Option<Pages> {
     let url = format!("http://{}/notes.html", notes.proxy.address);
