@@ -1,6 +1,8 @@
 //! A backend with users and permissions that nobody here wrote: Django REST framework, whose logins issue the
 //! tokens that restcast checks. Each user hears what the backend lets it GET, and so does its page.
 
+use std::thread;
+
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -241,6 +243,19 @@ fn own_writes(notes: &Notes, pages: &Pages) {
     notes.write(BOB, "PUT", &format!("{second}/"), &whole);
     notes.delete(ALICE, first);
     both_show_what_they_may_get(notes, pages, "changing");
+    // A PUT's answer is the whole record, and which of two came last is not known.
+    let change = |number: u64| {
+        for (user, id) in [(ALICE, third), (BOB, second)] {
+            let whole = json!({"title": format!("version {number}"), "shared_with": []});
+            notes.write(user, "PUT", &format!("{id}/"), &whole);
+        }
+    };
+    thread::scope(|scope| {
+        for writer in 0..3 {
+            scope.spawn(move || (0..4).map(|number| 10 * writer + number).for_each(change));
+        }
+    });
+    both_show_what_they_may_get(notes, pages, "changing all at once");
 }
 
 #[test]
