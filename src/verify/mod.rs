@@ -3,6 +3,8 @@
 //! requests and those who wait.
 
 mod keeper;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,11 +54,6 @@ impl Verifier {
         });
         let keepers = published.collect::<Result<_, _>>()?;
         Ok(Self { issuers, keepers, waiting: Arc::new(Semaphore::new(MAX_WAITING)), begin: Instant::now() })
-    }
-
-    /// Whose tokens are believed.
-    pub fn issuers(&self) -> &Issuers {
-        &self.issuers
     }
 
     /// Who bears this token. Where all keys are here, which is nearly always, it does not wait.

@@ -25,6 +25,7 @@ mod fuzz;
 mod handshake;
 mod harness;
 mod http;
+mod jwks;
 mod lifecycle;
 mod limits;
 mod live_page;

@@ -156,6 +156,17 @@ fn every_file_that_the_readme_links_to_is_there() {
 }
 
 #[test]
+fn the_table_about_published_keys_is_checked_without_a_warning() {
+    let tables = blocks("toml").concat() + &blocks("toml jwks").concat();
+    assert!(tables.contains("jwks_url"), "{tables}");
+    let folder = Folder::new();
+    folder.write("proxy.toml", tables);
+    let output = restcast().arg("check").current_dir(folder.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && !text.contains("warning"), "{text}");
+}
+
+#[test]
 fn the_tables_about_tokens_make_and_check_them() {
     let tables = blocks("toml").concat() + &blocks("toml auth").concat();
     assert!(tables.contains("[auth.jwt]"), "{tables}");
