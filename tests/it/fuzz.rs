@@ -173,6 +173,11 @@ fn any_json_is_shown_as_it_stands() {
 }
 
 #[test]
+fn any_token_under_any_keys_is_believed_only_if_it_was_signed() {
+    fuzz("keys");
+}
+
+#[test]
 fn any_bytes_on_a_websocket_go_on_or_end_it() {
     fuzz("websocket");
 }

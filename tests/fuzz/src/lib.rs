@@ -8,6 +8,7 @@ pub mod dialects;
 pub mod exchange;
 pub mod filter;
 pub mod json;
+pub mod keys;
 pub mod websocket;
 
 use std::time::{Duration, SystemTime};
@@ -24,13 +25,14 @@ use restcast::route::Routes;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("body", body::run),
     ("config", config::run),
     ("dialects", dialects::run),
     ("exchange", exchange::run),
     ("filter", filter::run),
     ("json", json::run),
+    ("keys", keys::run),
     ("websocket", websocket::run),
 ];
 
