@@ -95,6 +95,8 @@ pub struct Item {
     pub partial: bool,
     /// Whom it belongs to, where the route's visibility asks; `None` where that is not known: then nobody's.
     pub owner: Option<Arc<str>>,
+    /// Whom it belonged to before it was moved to `owner`: for them it is gone.
+    pub was: Option<Arc<str>>,
 }
 
 /// How much an item proves.
@@ -160,6 +162,26 @@ pub enum Audience {
     Roles(Arc<[String]>),
     /// Readers to whom a record belongs, record by record: those whose claim of that name is its owner.
     Owner(Arc<str>),
+    /// Readers to whom the backend shows a record, record by record.
+    Upstream(Arc<Showing>),
+}
+
+/// Where the backend is asked for the records of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Showing {
+    /// What readers get that may see a record.
+    pub payload: Payload,
+    /// The path of each item's record, in the order of the items; `None`: nobody knows where to ask.
+    pub paths: Vec<Option<Arc<str>>>,
+}
+
+/// What readers get that the backend shows a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// The record of the answer to the writer.
+    Record,
+    /// The record of the answer to the reader's own GET.
+    Refetch,
 }
 
 /// What an event comes from.
@@ -251,7 +273,7 @@ impl Event {
             operation: Operation::Update,
             action: None,
             many: false,
-            items: vec![Item { id: Json::parse(id), record, partial: false, owner: None }],
+            items: vec![Item { id: Json::parse(id), record, ..Item::default() }],
             request_body: None,
             http: Some(Exchange {
                 method: Method::PUT,

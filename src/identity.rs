@@ -76,7 +76,8 @@ impl Identity {
                 let claim = find(&user.claims, claim);
                 claim.zip(item.owner.as_deref()).is_some_and(|(claim, owner)| is_text(claim, owner))
             }
-            (_, Self::Anonymous) => false,
+            // The backend is asked, not the identity.
+            (Audience::Upstream(_), Self::User(_)) | (_, Self::Anonymous) => false,
         }
     }
 

@@ -206,6 +206,16 @@ impl Metrics {
         }
     }
 
+    /// The first event of a route of which nobody knows where to ask for its record.
+    pub fn path_unknown(&self, route: usize, path: &str) {
+        if self.is_first(route) {
+            tracing::warn!(
+                route = path,
+                "no path leads to the record that was written: such events are withheld; see restcast explain"
+            );
+        }
+    }
+
     fn is_first(&self, route: usize) -> bool {
         self.warned.get(route).is_some_and(|warned| !warned.swap(true, Ordering::Relaxed))
     }

@@ -94,12 +94,14 @@ impl Verdict {
         let is_nobodys = match &event.audience {
             Audience::Everyone => return,
             Audience::Owner(_) => event.items.iter().all(|item| item.owner.is_none()),
+            Audience::Upstream(showing) => showing.paths.iter().all(Option::is_none),
             Audience::Authenticated | Audience::Roles(_) => false,
         };
+        let is_asked = matches!(event.audience, Audience::Upstream(_));
         if is_nobodys {
-            self.reason = Some(Reason::NoOwner);
+            self.reason = Some(if is_asked { Reason::NoPath } else { Reason::NoOwner });
         }
-        if (is_nobodys || !identities) && self.outcome != Outcome::Uncertain {
+        if (is_nobodys || !(identities || is_asked)) && self.outcome != Outcome::Uncertain {
             self.outcome = Outcome::Withheld;
         }
     }

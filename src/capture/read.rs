@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::records::Reading;
 use super::{Answer, Capture, Finished, Outcome, Reason, Stage, Verdict};
-use crate::event::{self, Audience, Event, Exchange, Operation, Origin};
+use crate::event::{self, Audience, Event, Exchange, Item, Operation, Origin, Showing};
 use crate::route::{Routes, Visibility};
 
 impl Finished {
@@ -24,7 +24,7 @@ impl Finished {
         }
         let model = capture.matched.model.clone();
         let reading = if model.is_some() { reading } else { reading.of_no_model() };
-        let audience = capture.audience();
+        let audience = capture.audience(&reading.items, routes);
         let uncertain = reading.outcome == Outcome::Uncertain;
         let route = &capture.matched.route;
         let accepted = status.is_some_and(|status| status.as_u16() == 202);
@@ -89,7 +89,7 @@ impl Capture {
         }
     }
 
-    fn audience(&self) -> Audience {
+    fn audience(&self, items: &[Item], routes: &Routes) -> Audience {
         match &self.matched.route.visibility {
             Visibility::Authenticated => Audience::Authenticated,
             Visibility::Auto if self.credentials => Audience::Authenticated,
@@ -97,6 +97,11 @@ impl Capture {
             Visibility::Roles(roles) => Audience::Roles(Arc::clone(roles)),
             // Who that is is settled where the owners of earlier events are known.
             Visibility::Owner { claim, .. } => Audience::Owner(Arc::clone(claim)),
+            Visibility::Upstream(payload) => {
+                let path = |item: &Item| routes.item_path(&self.matched, &self.path, item.id.as_ref()?);
+                let paths = items.iter().map(|item| path(item).map(Arc::from)).collect();
+                Audience::Upstream(Arc::new(Showing { payload: *payload, paths }))
+            }
         }
     }
 

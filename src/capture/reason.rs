@@ -39,4 +39,6 @@ pub enum Reason {
     NoModel,
     /// Nothing says whose record it is.
     NoOwner,
+    /// No path leads to the record.
+    NoPath,
 }

@@ -29,7 +29,7 @@ pub(super) struct Reading {
 impl Reading {
     /// Says only which record changed.
     pub(super) fn reference(id: Option<Json>, outcome: Outcome, reason: Reason) -> Self {
-        let item = Item { id, record: None, partial: false, owner: None };
+        let item = Item { id, ..Item::default() };
         Self { outcome, many: false, items: vec![item], id_conflict: false, reason: Some(reason) }
     }
 
@@ -38,7 +38,7 @@ impl Reading {
         let shown = self.items.iter().any(|item| item.record.is_some());
         let outcome = if shown { Outcome::NoRecord } else { self.outcome };
         let reason = if outcome == Outcome::Uncertain { self.reason } else { Some(Reason::NoModel) };
-        let item = |_| Item { id: None, record: None, partial: false, owner: None };
+        let item = |_| Item::default();
         let items = self.items.into_iter().take(1).map(item).collect();
         Self { outcome, many: self.many, items, id_conflict: false, reason }
     }
@@ -106,6 +106,7 @@ impl Records<'_> {
             id: identity.id.filter(|_| is_known || self.operation != Operation::Delete),
             record,
             owner: object.and_then(|object| self.owner(object)),
+            was: None,
         })
     }
 
@@ -127,7 +128,7 @@ impl Records<'_> {
         Reading {
             outcome: if told { Outcome::Event } else { Outcome::NoRecord },
             many: false,
-            items: vec![Item { id: identity.id, record, partial, owner }],
+            items: vec![Item { id: identity.id, record, partial, owner, was: None }],
             id_conflict: identity.conflict,
             reason: reason.filter(|_| !told),
         }

@@ -13,7 +13,7 @@ use super::ConfigFile;
 use super::reason::sentence;
 use crate::capture::{Outcome, Reason};
 use crate::config::Config;
-use crate::event::{Audience, Event, Position};
+use crate::event::{Audience, Event, Payload, Position, Showing};
 use crate::explain::{Ending, Scenario, verdict};
 use crate::message::Publication;
 
@@ -98,7 +98,9 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
         return Ok(lines(&page));
     };
     let outcome = match (verdict.outcome, verdict.reason) {
-        (Outcome::Withheld, Some(Reason::NoOwner)) => "withheld: nobody but operators gets it",
+        (Outcome::Withheld, Some(Reason::NoOwner | Reason::NoPath)) => {
+            "withheld: nobody but operators gets it"
+        }
         (outcome, _) => meaning(outcome),
     };
     page.push(format!("  outcome   {outcome}"));
@@ -161,6 +163,7 @@ fn describe(event: Event, config: &Config, page: &mut Vec<String>) {
         Audience::Authenticated => "authenticated readers".to_owned(),
         Audience::Roles(roles) => format!("readers with one of the roles {}", roles.join(", ")),
         Audience::Owner(claim) => owners(claim, &event),
+        Audience::Upstream(showing) => asked(showing),
     };
     page.push(format!("  readers   {readers}"));
     let topics: Vec<String> = event.topics().iter().map(ToString::to_string).collect();
@@ -183,6 +186,19 @@ fn owners(claim: &str, event: &Event) -> String {
         [] => "operators alone".to_owned(),
         [owner] => format!("readers whose {claim} is {owner}"),
         _ => format!("readers whose {claim} is one of {}, each their own records", owners.join(", ")),
+    }
+}
+
+/// Whoever the backend shows a record of the event.
+fn asked(showing: &Showing) -> String {
+    let paths: Vec<&str> = showing.paths.iter().flatten().map(|path| &**path).collect();
+    let gets = match showing.payload {
+        Payload::Record => "",
+        Payload::Refetch => ", each as that answer shows it",
+    };
+    match paths.as_slice() {
+        [] => "operators alone".to_owned(),
+        paths => format!("readers whose own GET {} succeeds{gets}", paths.join(", ")),
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) fn sentence(reason: Reason, route: &Route) -> String {
         },
         Reason::NoModel => "the path names the model, and models have names of up to 128 bytes",
         Reason::NoOwner => return no_owner(route),
+        Reason::NoPath => {
+            "no path leads to its record: the id is not known, or no route of the model has a path that ends with it"
+        }
         Reason::NoRecords => "no element of the list is a record",
         Reason::NoItem => {
             return format!(

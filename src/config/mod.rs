@@ -1,5 +1,6 @@
 //! `proxy.toml`: read once, at start. What loads is usable; what does not load says why, all of it at once.
 
+mod access;
 mod answers;
 mod auth;
 mod endpoints;
@@ -24,16 +25,17 @@ use crate::capture::{Budget, Limits};
 use crate::dialect::Dialect;
 use crate::hub::OutboxLimits;
 use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
-use crate::route::Routes;
+use crate::route::{Routes, Visibility};
 use crate::transport::Expiry;
+pub use access::AccessConfig;
 pub use reader::Problem;
 use reader::{Reader, Section};
 use setting::{Bytes, Setting, word};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-const TABLES: [&str; 9] =
-    ["server", "admin", "upstream", "tap", "hub", "route", "endpoint", "auth", "broker"];
+const TABLES: [&str; 10] =
+    ["server", "admin", "upstream", "tap", "hub", "access", "route", "endpoint", "auth", "broker"];
 
 /// The whole file.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct Config {
     pub tap: TapConfig,
     /// `[hub]`
     pub hub: HubConfig,
+    /// `[access]`
+    pub access: AccessConfig,
     /// `[[route]]`
     pub routes: Routes,
     /// `[[endpoint]]`
@@ -207,6 +211,7 @@ impl Config {
             upstream: upstream(reader.section(root, "upstream")),
             tap: tap(reader.section(root, "tap")),
             hub: hub(reader.section(root, "hub")),
+            access: access::access(reader.section(root, "access")),
             routes: Routes::new(routes::routes(reader, root))
                 .map_err(|message| reader.report(0, "route", "", message))
                 .ok()?,
@@ -239,6 +244,7 @@ impl Config {
             }
         }
         warnings.extend(self.unproven());
+        warnings.extend(self.unreachable());
         warnings.extend(self.auth.iter().flat_map(Issuers::iter).filter(|issuer| issuer.is_guessable()).map(|_| {
             "auth.jwt.secret is shorter than 32 bytes: who guesses it can be anybody (RFC 7518, section 3.2)".to_owned()
         }));
@@ -270,6 +276,18 @@ impl Config {
             )
         };
         routes.map(|route| warning(&route.path)).collect()
+    }
+
+    /// Routes whose events nobody can get, since nothing says where to ask for their records.
+    fn unreachable(&self) -> Vec<String> {
+        let asked = self.routes.iter().filter(|route| matches!(route.visibility, Visibility::Upstream(_)));
+        let warning = |path| {
+            format!(
+                "route {path} shows its events to whom the backend shows the record, and no route of its model has \
+                 a path that ends with the id and has no other parameters than its own: nobody gets them"
+            )
+        };
+        asked.filter(|route| !self.routes.has_item_path(route)).map(|route| warning(&route.path)).collect()
     }
 
     /// Every option there is, as (table, key).

@@ -10,7 +10,7 @@ use super::reader::{Reader, Section};
 use super::setting::{Setting, word};
 use super::{answers, visibility};
 use crate::event::Operation;
-use crate::route::{IdType, MAX_MODEL_BYTES, Model, Pattern, Route, Visibility};
+use crate::route::{IdType, MAX_MODEL_BYTES, Model, Pattern, Route};
 
 const WRITES: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
@@ -47,7 +47,7 @@ fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Opti
     let id_type = section.read("id_type", |value| word(value, &id_types)).unwrap_or(IdType::Auto);
     let fields = section.get("fields", Vec::new());
     let publish_reads = section.get("publish_reads", false);
-    let visibility = section.read("visibility", visibility::visibility).unwrap_or(Visibility::Auto);
+    let visibility = visibility::visibility(&section);
     let method_override = answers::method_override(&section);
     let (mut pattern, path) = path.unzip();
     answers::key(&section, pattern.as_mut(), answers.id.parts.len());

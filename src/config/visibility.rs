@@ -4,17 +4,34 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::setting::Setting;
+use super::reader::Section;
+use super::setting::{Setting, word};
+use crate::event::Payload;
 use crate::route::{Pointer, Visibility};
 
-const EXPECTED: &str = "one of \"auto\", \"public\", \"authenticated\", { roles = [\"admin\"] }, \
-                        { claim = \"sub\", field = \"owner_id\" }";
+const EXPECTED: &str = "one of \"auto\", \"public\", \"authenticated\", \"upstream\", \
+                        { roles = [\"admin\"] }, { claim = \"sub\", field = \"owner_id\" }";
 
-pub(super) fn visibility(value: &DeValue<'_>) -> Result<Visibility, String> {
+/// `visibility` and `payload`.
+pub(super) fn visibility(section: &Section<'_>) -> Visibility {
+    let payloads = [("record", Payload::Record), ("refetch", Payload::Refetch)];
+    let payload = section.read("payload", |value| word(value, &payloads)).unwrap_or(Payload::Record);
+    match section.read("visibility", read) {
+        Some(Visibility::Upstream(_)) => return Visibility::Upstream(payload),
+        Some(visibility) if payload == Payload::Record => return visibility,
+        None if payload == Payload::Record => return Visibility::Auto,
+        Some(_) | None => {}
+    }
+    section.report("payload", "\"refetch\" goes with visibility = \"upstream\", which asks for each reader");
+    Visibility::Upstream(payload)
+}
+
+fn read(value: &DeValue<'_>) -> Result<Visibility, String> {
     match (value.as_str(), value.as_table()) {
         (Some("auto"), _) => Ok(Visibility::Auto),
         (Some("public"), _) => Ok(Visibility::Public),
         (Some("authenticated"), _) => Ok(Visibility::Authenticated),
+        (Some("upstream"), _) => Ok(Visibility::Upstream(Payload::Record)),
         (_, Some(table)) => of_table(table),
         _ => Err(EXPECTED.to_owned()),
     }

@@ -50,7 +50,7 @@ fn encode(dialect: &str, event: Event) -> Option<String> {
 
 fn item(id: &str, record: &str) -> Item {
     let json = |text: &str| (text != "-").then(|| Json::parse(text).unwrap());
-    Item { id: json(id), record: json(record), partial: false, owner: None }
+    Item { id: json(id), record: json(record), ..Item::default() }
 }
 
 fn event(method: &str, many: bool, items: Vec<Item>) -> Event {

@@ -78,6 +78,7 @@ fn count(metrics: &Metrics, routes: &Routes, route: usize, verdict: Verdict) -> 
     {
         match verdict.reason {
             Some(Reason::NoOwner) => metrics.owner_unknown(route, &rule.path),
+            Some(Reason::NoPath) => metrics.path_unknown(route, &rule.path),
             _ => metrics.withheld(route, &rule.path),
         }
     }

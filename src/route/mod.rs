@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
-use crate::event::{Json, Operation};
+use crate::event::{Json, Operation, Payload};
 pub use condition::{Condition, Scalar};
 pub use id::{IdSource, IdType, composite};
 pub use matched::Matched;
@@ -52,12 +52,14 @@ pub enum Visibility {
         /// Where the record says it.
         field: Pointer,
     },
+    /// Readers to whom the backend shows the record.
+    Upstream(Payload),
 }
 
 impl Visibility {
     /// Whether it shows events to readers only that have proven who they are.
     pub fn needs_identity(&self) -> bool {
-        !matches!(self, Self::Auto | Self::Public)
+        !matches!(self, Self::Auto | Self::Public | Self::Upstream(_))
     }
 }
 

@@ -25,7 +25,7 @@ const MODULES: &[(&str, &str)] = &[
     ("api", "broker metrics"),
     ("demo", "api"),
     ("proxy", "event identity message route auth capture hub dialect metrics verify broker transport api"),
-    ("config", "event route auth capture hub dialect outbound transport proxy"),
+    ("config", "event route auth access capture hub dialect outbound transport proxy"),
     ("explain", "capture proxy config"),
     (
         "app",

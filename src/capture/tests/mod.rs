@@ -8,6 +8,7 @@ mod overlaps;
 mod owners;
 mod properties;
 mod records;
+mod showing;
 mod stages;
 mod uploads;
 

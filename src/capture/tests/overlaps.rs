@@ -20,8 +20,7 @@ fn verdict(write: &str) -> Verdict {
     };
     let record =
         |id: &str| (operation != Operation::Delete).then(|| Json::parse(&format!(r#"{{"id":{id}}}"#)));
-    let item =
-        |id: &str| Item { id: Json::parse(id), record: record(id).flatten(), partial: false, owner: None };
+    let item = |id: &str| Item { id: Json::parse(id), record: record(id).flatten(), ..Item::default() };
     let mut event = Event::sample("author", "0");
     event.operation = operation;
     event.many = ids.contains(',');

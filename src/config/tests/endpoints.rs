@@ -16,9 +16,25 @@ fn what_asks_for_identities_where_there_are_none_is_named() {
         assert!(unasked.contains("no endpoint has auth"), "{unasked}");
         assert_eq!(warnings(&text(visibility, &format!("auth = \"optional\"\n{HMAC}"))), "");
     }
-    for visibility in ["\"auto\"", "\"public\""] {
+    for visibility in ["\"auto\"", "\"public\"", "\"upstream\""] {
         assert_eq!(warnings(&text(visibility, "")), "");
     }
+}
+
+#[test]
+fn a_route_is_named_where_nothing_says_where_to_ask_for_its_records() {
+    let text = |path: &str, more: &str| {
+        let route = format!("path = \"{path}\"\nvisibility = \"upstream\"");
+        MINIMAL.replace("path = \"/api/authors/{id}\"", &route) + more
+    };
+    let warnings = |text: &str| Config::parse("proxy.toml", text).unwrap().warnings().join("\n");
+    let named = warnings(&text("/api/authors/{id}/cancel", ""));
+    assert!(
+        named.contains("route /api/authors/{id}/cancel") && named.contains("nobody gets them"),
+        "{named}"
+    );
+    let item = "[[route]]\npath = \"/authors/{id}\"\nmodel = \"author\"";
+    assert_eq!(warnings(&text("/api/authors/{id}/cancel", item)), "");
 }
 
 #[test]

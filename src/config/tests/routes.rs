@@ -122,6 +122,15 @@ fn visibilities_are_words_or_tables() {
         let owner = visibility(&format!(r#"{{ claim = "sub", field = "{field}" }}"#)).unwrap();
         assert_eq!(owner, Visibility::Owner { claim: "sub".into(), field: Pointer::parse(pointer).unwrap() });
     }
+    let upstream = |payload| visibility(&format!("\"upstream\"\n{payload}")).unwrap();
+    assert_eq!(upstream(""), Visibility::Upstream(Payload::Record));
+    assert_eq!(upstream("payload = \"record\""), Visibility::Upstream(Payload::Record));
+    assert_eq!(upstream("payload = \"refetch\""), Visibility::Upstream(Payload::Refetch));
+    for visibility in ["", "visibility = \"public\""] {
+        let error =
+            errors(&with_route(&format!("path = \"/b/{{id}}\"\n{visibility}\npayload = \"refetch\"")));
+        assert!(error.contains("payload") && error.contains("visibility = \"upstream\""), "{error}");
+    }
     for wrong in [
         "\"everybody\"",
         "{}",

@@ -96,6 +96,7 @@ fn event(messages: &[u8]) -> Event {
             record: Json::parse(word()),
             partial: false,
             owner: Some(Arc::from("")),
+            was: None,
         }],
         request_body: None,
         audience: Audience::Everyone,

@@ -1,0 +1,32 @@
+//! `[access]`: how the backend is asked what readers may see, for routes with `visibility = "upstream"`.
+
+use std::time::Duration;
+
+use super::from_one;
+use super::reader::Section;
+use crate::access::Limits;
+
+/// `[access]`
+#[derive(Debug)]
+pub struct AccessConfig {
+    /// How much is asked, and for how long an answer holds.
+    pub limits: Limits,
+    /// For one question.
+    pub timeout: Duration,
+}
+
+pub(super) fn access(section: Section<'_>) -> AccessConfig {
+    let number = |key, default| section.read(key, |value| from_one(value, 1 << 20)).unwrap_or(default);
+    let timeout = section.get("timeout", Duration::from_secs(5));
+    let limits = Limits {
+        ttl: section.get("ttl", Duration::from_secs(30)),
+        at_once: number("at_once", 64),
+        at_once_each: number("at_once_per_reader", 8),
+        waiting: number("waiting", 10_000),
+        waiting_each: number("waiting_per_reader", 256),
+        patience: timeout,
+        remembered: number("remembered", 32_768),
+    };
+    section.finish();
+    AccessConfig { limits, timeout }
+}
