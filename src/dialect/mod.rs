@@ -10,6 +10,7 @@ mod options;
 mod script;
 #[cfg(test)]
 mod tests;
+mod time;
 #[cfg(test)]
 mod transcript_tests;
 
