@@ -2,6 +2,7 @@
 
 mod canonical;
 mod echo;
+mod fastcms;
 mod flarchitect;
 mod listener;
 mod options;
@@ -99,6 +100,7 @@ pub type Constructor = fn(&dyn Options) -> Arc<dyn Dialect>;
 /// Every dialect, by the name it has in the config.
 pub const DIALECTS: &[(&str, Constructor)] = &[
     ("flarchitect", |_| Arc::new(flarchitect::Flarchitect)),
+    ("fastcms", |options| Arc::new(fastcms::FastCms::new(options))),
     ("canonical", |_| Arc::new(canonical::Canonical)),
     ("echo", |_| Arc::new(echo::Echo)),
 ];

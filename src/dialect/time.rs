@@ -9,7 +9,6 @@ const LAST_MICRO: i64 = 253_402_300_799_999_999;
 
 /// `2026-11-21T02:10:35.535983+00:00`: always with microseconds and offset, so that browsers and Python read
 /// it alike. What lies before 1970 is 1970.
-#[cfg_attr(not(test), expect(dead_code, reason = "the dialects that need it follow"))]
 pub(super) fn iso(time: SystemTime) -> String {
     moment(time).to_rfc3339_opts(SecondsFormat::Micros, false)
 }

@@ -5,6 +5,7 @@ mod endpoints;
 mod routes;
 
 use super::*;
+use crate::dialect::DIALECTS;
 use crate::event::Payload;
 
 const MINIMAL: &str = r#"
@@ -74,6 +75,28 @@ fn the_shipped_file_shows_every_option_with_its_default() {
     assert_eq!(format!("{with_all:?}"), format!("{minimal:?}"));
 }
 
+/// What the shipped file has below its line on a dialect's own options.
+fn shipped_options(dialect: &str) -> String {
+    let head = format!("# {dialect} has besides:\n");
+    let below = SHIPPED.split_once(&head).map_or("", |(_, below)| below);
+    let lines = below.lines().map_while(|line| line.strip_prefix("#   "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_shipped_file_shows_every_option_of_every_dialect_with_its_default() {
+    for (dialect, _) in DIALECTS {
+        let shown = shipped_options(dialect);
+        for key in Config::dialect_options(dialect) {
+            let is_shown = shown.lines().any(|line| line.starts_with(&format!("{key} = ")));
+            assert!(is_shown, "{key} of {dialect} is not in proxy.toml");
+        }
+        let minimal = MINIMAL.replace("flarchitect", dialect);
+        let parse = |text: &str| format!("{:?}", Config::parse("proxy.toml", text).unwrap());
+        assert_eq!(parse(&format!("{minimal}{shown}")), parse(&minimal), "{dialect}");
+    }
+}
+
 #[test]
 fn every_problem_is_named_at_once_with_file_key_value_and_what_would_be_right() {
     let text = r#"
@@ -113,7 +136,7 @@ proxy.toml:14: route[1].path = "api/{id}": expected a path that starts with "/",
 proxy.toml:18: route[2].id_type = "number": expected one of "auto", "integer", "string"
 proxy.toml:19: route[2].methods = ["GET"]: expected a list of POST, PUT, PATCH and DELETE (for GET see publish_reads)
 proxy.toml:20: route[2].record = "data": expected a JSON pointer: empty, or starting with "/", such as "/data"
-proxy.toml:23: endpoint[1].dialect = "flarchitekt": expected one of "flarchitect", "canonical", "echo"
+proxy.toml:23: endpoint[1].dialect = "flarchitekt": expected one of "flarchitect", "fastcms", "canonical", "echo"
 proxy.toml:24: brokers: unknown table; did you mean broker?"#;
     assert_eq!(errors(text), expected);
 }

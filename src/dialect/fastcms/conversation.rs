@@ -1,0 +1,111 @@
+//! One connection: who it is, what it is subscribed to, and whether it is still alive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::action::Action;
+use super::fault::Fault;
+use super::pulse::{Beat, Pulse};
+use super::settings::Settings;
+use super::subscriptions::Subscriptions;
+use super::words;
+use crate::dialect::{Conversation, Opening};
+use crate::identity::Credential;
+use crate::message::{Call, CloseReason, Command, Message, Now, Returned, Turn};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Client {
+    settings: Arc<Settings>,
+    subscriptions: Subscriptions,
+    pulse: Pulse,
+    /// Until when it has to say who it is; nothing else is done for it before.
+    gate: Option<Duration>,
+}
+
+impl Client {
+    pub(super) fn open(settings: Arc<Settings>, opening: &Opening<'_>, turn: &mut Turn) -> Self {
+        let gate = opening.required.then_some(opening.now.age + settings.auth_timeout);
+        let pulse = Pulse::new(&settings);
+        let mut client = Self { settings, subscriptions: Subscriptions::default(), pulse, gate };
+        turn.frames.push(words::connected(opening.connection, opening.now.time));
+        if *opening.credential != Credential::Missing {
+            client.meet(opening.credential, turn);
+        }
+        client
+    }
+
+    /// Somebody has shown a token. A bad one changes nothing of who the client is, but lets nobody in.
+    fn meet(&mut self, credential: &Credential, turn: &mut Turn) {
+        let Credential::Valid(identity) = credential else {
+            self.turn_away(Fault::of(credential), turn);
+            return;
+        };
+        turn.frames.extend(identity.user().map(words::authenticated));
+        turn.commands.push(Command::Identify(identity.clone()));
+        self.gate = None;
+    }
+
+    fn turn_away(&self, (fault, reason): (Fault, CloseReason), turn: &mut Turn) {
+        turn.frames.push(words::error(&fault));
+        if self.gate.is_some() {
+            turn.close = Some(reason);
+        }
+    }
+
+    fn act(&mut self, action: Action, turn: &mut Turn) -> Result<(), Fault> {
+        match action {
+            Action::Ping => turn.frames.push(words::pong()),
+            Action::Pong => {}
+            Action::Auth(token) => turn.call = Some(Call::Identify(token)),
+            _ if self.gate.is_some() => return Err(Fault::Unauthenticated),
+            Action::Subscribe { collection, filter } => {
+                let frame = words::subscribed(&collection, filter.as_ref());
+                let limit = self.settings.max_subscriptions;
+                self.subscriptions.add(&collection, limit, &mut turn.commands)?;
+                turn.frames.push(frame);
+            }
+            Action::Unsubscribe(collection) => {
+                self.subscriptions.remove(&collection, &mut turn.commands);
+                turn.frames.push(words::unsubscribed(&collection));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Conversation for Client {
+    fn receive(&mut self, message: Message, now: Now, turn: &mut Turn) {
+        let action = Action::read(&message);
+        if !matches!(action, Err(Fault::NotJson)) {
+            self.pulse.hear(now.age);
+        }
+        if let Err(fault) = action.and_then(|action| self.act(action, turn)) {
+            turn.frames.push(words::error(&fault));
+        }
+    }
+
+    fn returned(&mut self, Returned::Credential(credential): Returned, _: Now, turn: &mut Turn) {
+        self.meet(&credential, turn);
+    }
+
+    fn alarm(&self) -> Option<Duration> {
+        Some(self.gate.map_or(self.pulse.next(), |gate| gate.min(self.pulse.next())))
+    }
+
+    fn wake(&mut self, now: Now, turn: &mut Turn) {
+        if self.gate.is_some_and(|gate| gate <= now.age) {
+            self.turn_away((Fault::Unauthenticated, CloseReason::Unauthenticated), turn);
+            return;
+        }
+        match self.pulse.beat(now.age, &self.settings) {
+            Beat::Ping => turn.frames.push(words::ping(now.time)),
+            Beat::Dead => turn.close = Some(CloseReason::Heartbeat),
+            Beat::Rest => {}
+        }
+    }
+
+    fn expired(&mut self, _: Now, turn: &mut Turn) {
+        turn.frames.push(words::error(&Fault::BadToken));
+    }
+}

@@ -1,0 +1,84 @@
+//! Dialect `fastcms` (`protocols.md`, section 3): clients subscribe to collections by messages, may say who
+//! they are at any time, and get one message for each record.
+
+mod action;
+mod conversation;
+mod fault;
+mod pulse;
+mod settings;
+mod subscriptions;
+mod words;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::time::iso;
+use super::{Conversation, Dialect, Manner, Opening, Options};
+use crate::event::{Event, Item, Json, Operation, Outcome};
+use crate::message::{Encode, Frame, Publication, Rendering, Turn};
+use conversation::Client;
+use settings::Settings;
+
+#[derive(Debug)]
+pub(super) struct FastCms {
+    settings: Arc<Settings>,
+}
+
+impl FastCms {
+    pub(super) fn new(options: &dyn Options) -> Self {
+        Self { settings: Arc::new(Settings::read(options)) }
+    }
+}
+
+impl Dialect for FastCms {
+    fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation> {
+        Box::new(Client::open(Arc::clone(&self.settings), opening, turn))
+    }
+
+    /// A bad token is answered by a message.
+    fn manner(&self) -> Manner {
+        Manner::Accept
+    }
+}
+
+impl Encode for FastCms {
+    /// The dialect has no word for doubt, so what is uncertain is not told.
+    fn encode(&self, publication: &Publication) -> Rendering {
+        let event = &publication.event;
+        let (Outcome::Certain, Some(kind)) = (event.outcome, kind(event)) else {
+            return Rendering::Nothing;
+        };
+        let (kind, collection) = (Value::from(kind), Value::from(&*event.model));
+        let (time, delivered) = (iso(event.time), iso(publication.time));
+        let frame = |item: &Item| {
+            let id = item.id.as_ref().map_or("null", Json::as_str);
+            let data = data(item);
+            Some(Frame::text(&format!(
+                r#"{{"type":"event","data":{{"type":{kind},"collection":{collection},"record_id":{id},"data":{data},"timestamp":"{time}"}},"timestamp":"{delivered}"}}"#
+            )))
+        };
+        Rendering::Each(event.items.iter().map(frame).collect())
+    }
+}
+
+/// What happened, in this dialect's words.
+fn kind(event: &Event) -> Option<&str> {
+    match event.operation {
+        Operation::Create => Some("record.created"),
+        Operation::Update => Some("record.updated"),
+        Operation::Delete => Some("record.deleted"),
+        Operation::Custom => Some(event.action.as_deref().unwrap_or("custom")),
+        Operation::Read => None,
+    }
+}
+
+/// The record. Where there is none, an object all the same, since pages read fields of it: with the id as
+/// after a deletion.
+fn data(item: &Item) -> String {
+    match (&item.record, &item.id) {
+        (Some(record), _) => record.as_str().to_owned(),
+        (None, Some(id)) => format!(r#"{{"id":{}}}"#, id.as_str()),
+        (None, None) => "{}".to_owned(),
+    }
+}

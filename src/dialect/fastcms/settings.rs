@@ -1,0 +1,45 @@
+//! The options of an endpoint that speaks `fastcms`.
+
+use std::time::Duration;
+
+use crate::dialect::Options;
+
+/// As one endpoint has them.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// Between two `ping` messages.
+    pub(super) heartbeat: Duration,
+    /// A client that sends nothing for so long is taken for dead.
+    pub(super) heartbeat_timeout: Duration,
+    /// How often that is looked for.
+    pub(super) heartbeat_check: Duration,
+    /// How long a client without a token may take to send one, where the endpoint requires it.
+    pub(super) auth_timeout: Duration,
+    /// Collections that one connection may be subscribed to, besides `*`.
+    pub(super) max_subscriptions: usize,
+}
+
+/// More would make each subscription slow: they are looked through one by one.
+const MOST_SUBSCRIPTIONS: usize = 10_000;
+
+impl Settings {
+    pub(super) fn read(options: &dyn Options) -> Self {
+        let seconds = |key, default| options.duration(key, Duration::from_secs(default));
+        let settings = Self {
+            heartbeat: seconds("heartbeat", 30),
+            heartbeat_timeout: seconds("heartbeat_timeout", 90),
+            heartbeat_check: seconds("heartbeat_check", 60),
+            auth_timeout: seconds("auth_timeout", 10),
+            max_subscriptions: options.number("max_subscriptions", 100),
+        };
+        if settings.heartbeat_timeout <= settings.heartbeat {
+            let message = "must be longer than heartbeat: clients say something when they get one";
+            options.report("heartbeat_timeout", message.to_owned());
+        }
+        if !(1..=MOST_SUBSCRIPTIONS).contains(&settings.max_subscriptions) {
+            let message = format!("expected a whole number from 1 to {MOST_SUBSCRIPTIONS}");
+            options.report("max_subscriptions", message);
+        }
+        settings
+    }
+}
