@@ -152,6 +152,7 @@ impl Realtime {
         );
         let Some(taken) = takeover::take(session).await else { return Ok(()) };
         let socket = WebSocket::new(taken.stream, taken.early, greeting, endpoint.limits);
+        socket.greet(&mut turn);
         let subscriber = match self.hub.attach(socket.lane(), profile) {
             Ok(subscriber) => subscriber,
             Err(AttachError::Full | AttachError::Closing) => {

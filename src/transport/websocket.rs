@@ -64,6 +64,17 @@ impl<S: Stream> WebSocket<S> {
         Arc::clone(&self.link) as Arc<dyn Lane>
     }
 
+    /// Says first of all what `turn` says, and ends the connection if it does: before the hub knows of it, so
+    /// that no push comes between, and none to whom nobody let in.
+    pub fn greet(&self, turn: &mut Turn) {
+        for frame in std::mem::take(&mut turn.frames) {
+            self.link.answer(frame.websocket());
+        }
+        if let Some(reason) = turn.close {
+            self.link.close_after(reason);
+        }
+    }
+
     /// Says `instead` in place of the greeting, and ends the connection.
     pub async fn refuse(self, instead: Bytes) {
         self.link.replace(instead);

@@ -196,3 +196,35 @@ async fn what_others_are_to_get_is_passed_on_and_the_end_comes_after_the_last_wo
     assert_eq!(setup.notes(), ["left", "-1"]);
     assert_eq!(setup.hub.connections(), 0);
 }
+
+/// A connection whose dialect says `turn` first of all; the hub pushes as soon as it knows of it.
+async fn pushed_at_once(mut turn: Turn) -> (Client, u64) {
+    let (hub, (stream, theirs)) = (hub(), tokio::io::duplex(4096));
+    let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
+    socket.greet(&mut turn);
+    let subscriber = hub.attach(socket.lane(), profile()).unwrap();
+    let push = Push { to: Target::default(), message: Json::string("push") };
+    let reached = hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached;
+    let mut connection = JoinSet::new();
+    connection.spawn(socket.run(echo(), subscriber, Arc::new(Alone), turn));
+    let mut client = Client { stream, connection };
+    client.bytes(GREETING.len()).await.unwrap();
+    (client, reached)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_first_comes_before_every_push() {
+    let frames = vec![Frame::text("welcome"), Frame::text("to you")];
+    let (mut client, reached) = pushed_at_once(Turn { frames, ..Turn::default() }).await;
+    client.expect(&["text welcome", "text to you", "text \"push\""]).await;
+    assert_eq!(reached, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_pushed_to_whom_nobody_lets_in() {
+    let close = Some(CloseReason::Unauthenticated);
+    let (mut client, reached) = pushed_at_once(Turn { close, ..Turn::default() }).await;
+    client.expect(&["close 1008 Authentication required"]).await;
+    assert_eq!(reached, 0);
+    client.ended().await;
+}
