@@ -162,6 +162,8 @@ pub enum Audience {
     Roles(Arc<[String]>),
     /// Readers to whom a record belongs, record by record: those whose claim of that name is its owner.
     Owner(Arc<str>),
+    /// The one user of this id.
+    User(Arc<str>),
     /// Readers to whom the backend shows a record, record by record.
     Upstream(Arc<Showing>),
 }

@@ -76,6 +76,7 @@ impl Identity {
                 let claim = find(&user.claims, claim);
                 claim.zip(item.owner.as_deref()).is_some_and(|(claim, owner)| is_text(claim, owner))
             }
+            (Audience::User(id), Self::User(user)) => *user.id == **id,
             // The backend is asked, not the identity.
             (Audience::Upstream(_), Self::User(_)) | (_, Self::Anonymous) => false,
         }
@@ -176,6 +177,8 @@ mod tests {
             (by("sub"), Some("alice2"), false, false),
             (by("sub"), None, false, false),
             (by("org"), Some("alice"), false, false),
+            (Audience::User(Arc::from("u")), None, false, true),
+            (Audience::User(Arc::from("alice")), Some("alice"), false, false),
         ];
         for (audience, owner, anonymous, for_alice) in rows {
             let item = owned(owner);

@@ -1,5 +1,6 @@
 //! What the admin port answers: metrics, health, the live page. Plain requests and responses, no I/O.
 
+mod site;
 #[cfg(test)]
 mod tests;
 
@@ -12,17 +13,12 @@ use serde_json::json;
 
 use crate::broker::Publisher;
 use crate::metrics::Metrics;
+pub use site::{Asked, Later, Promise, Reply, Site};
 
 const PAGE: &str = include_str!("live.html");
 /// The page is one file and talks to its own origin and, in the demo, to the proxy.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
      img-src data:; connect-src 'self' http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// Answers requests; no I/O.
-pub trait Site: Send + Sync + fmt::Debug + 'static {
-    /// The answer to `request`.
-    fn respond(&self, request: Request<Bytes>) -> Response<Bytes>;
-}
 
 /// What the live page shows of the configuration.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +50,13 @@ impl fmt::Debug for Admin {
 }
 
 impl Site for Admin {
-    fn respond(&self, request: Request<Bytes>) -> Response<Bytes> {
+    fn respond(&self, asked: Asked) -> Reply {
+        self.answer(&asked.request).into()
+    }
+}
+
+impl Admin {
+    fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
         if !matches!(path, "/" | "/live.json" | "/metrics" | "/healthz" | "/readyz") {
             let text = "there are /, /metrics, /healthz and /readyz\n";
@@ -76,9 +78,7 @@ impl Site for Admin {
             _ => answer(StatusCode::OK, "text/plain", "ok\n"),
         }
     }
-}
 
-impl Admin {
     fn about(&self) -> String {
         let endpoint = |(path, dialect): &(String, &str)| json!({ "path": path, "dialect": dialect });
         let route = |(path, model): &(String, String)| json!({ "path": path, "model": model });

@@ -32,7 +32,7 @@ fn setup() -> Setup {
 impl Setup {
     fn get(&self, method: &str, path: &str) -> Response<Bytes> {
         let request = Request::builder().method(method).uri(path).body(Bytes::new()).unwrap();
-        let response = self.admin.respond(request);
+        let response = self.admin.answer(&request);
         for (name, value) in [("cache-control", "no-store"), ("x-content-type-options", "nosniff")] {
             assert_eq!(response.headers()[name], value, "{path}");
         }

@@ -95,7 +95,7 @@ impl Verdict {
             Audience::Everyone => return,
             Audience::Owner(_) => event.items.iter().all(|item| item.owner.is_none()),
             Audience::Upstream(showing) => showing.paths.iter().all(Option::is_none),
-            Audience::Authenticated | Audience::Roles(_) => false,
+            Audience::Authenticated | Audience::Roles(_) | Audience::User(_) => false,
         };
         let is_asked = matches!(event.audience, Audience::Upstream(_));
         if is_nobodys {

@@ -164,6 +164,7 @@ fn describe(event: Event, config: &Config, page: &mut Vec<String>) {
         Audience::Roles(roles) => format!("readers with one of the roles {}", roles.join(", ")),
         Audience::Owner(claim) => owners(claim, &event),
         Audience::Upstream(showing) => asked(showing),
+        Audience::User(id) => format!("the user {id}"),
     };
     page.push(format!("  readers   {readers}"));
     let topics: Vec<String> = event.topics().iter().map(ToString::to_string).collect();

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use crate::api::Site;
+use crate::api::{Asked, Reply, Site};
 use answer::{ALL_METHODS, Answer};
 use store::{Collection, Store};
 
@@ -44,7 +44,13 @@ enum Target {
 impl Site for Backend {
     /// Answers one request. The head is complete: it has a `Content-Length` wherever one belongs
     /// (for HEAD that of the GET), and every answer allows any origin to read it.
-    fn respond(&self, request: Request<Bytes>) -> Response<Bytes> {
+    fn respond(&self, asked: Asked) -> Reply {
+        self.serve(asked.request).into()
+    }
+}
+
+impl Backend {
+    fn serve(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (head, body) = request.into_parts();
         let answer = if body.len() > BODY_LIMIT_BYTES {
             let message = format!("the body is larger than {BODY_LIMIT_BYTES} bytes");
@@ -58,9 +64,7 @@ impl Site for Backend {
         }
         response
     }
-}
 
-impl Backend {
     /// A backend that holds a few real authors and books.
     pub fn seeded() -> Self {
         Self { store: Mutex::new(Store::seeded()) }

@@ -8,7 +8,7 @@ use super::*;
 fn ask(backend: &Backend, line: &str, body: &[u8]) -> Response<Bytes> {
     let (method, path) = line.split_once(' ').expect("METHOD PATH");
     let request = Request::builder().method(method).uri(path);
-    backend.respond(request.body(Bytes::copy_from_slice(body)).expect("a request"))
+    backend.serve(request.body(Bytes::copy_from_slice(body)).expect("a request"))
 }
 
 fn text(response: &Response<Bytes>) -> &str {

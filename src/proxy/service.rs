@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use pingora::apps::{HttpServerApp as _, HttpServerOptions};
 use pingora::listeners::{ListenerConfig, Listeners};
@@ -127,7 +128,8 @@ pub(super) async fn serve(
 }
 
 /// A site of our own.
+#[expect(clippy::disallowed_methods, reason = "a site begins when it is made")]
 pub fn site_service(name: &str, site: Arc<dyn Site>, live: Option<Live>, address: SocketAddr) -> Listener {
-    let app = SiteApp { site, live };
+    let app = SiteApp { site, live, began: Instant::now() };
     Listener(Box::new(Service::with_listeners(name.to_owned(), listeners(&[address]), app)))
 }

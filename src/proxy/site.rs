@@ -1,7 +1,7 @@
 //! A small HTTP server for what restcast serves itself: the admin port and the demo's backend.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -10,10 +10,11 @@ use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
+use uuid::Uuid;
 
 use super::realtime::{self, Arrival, Endpoint, Realtime};
 use super::respond::Refusal;
-use crate::api::Site;
+use crate::api::{Asked, Reply, Site};
 use crate::identity::{Credential, Identity};
 
 /// A larger request body is cut off with 413.
@@ -36,6 +37,7 @@ pub struct Live {
 pub(super) struct SiteApp {
     pub(super) site: Arc<dyn Site>,
     pub(super) live: Option<Live>,
+    pub(super) began: Instant,
 }
 
 impl SiteApp {
@@ -66,15 +68,12 @@ impl SiteApp {
         }
         let head: &request::Parts = session.req_header();
         let without_body = head.method == Method::HEAD;
-        let mut request = Request::builder().method(head.method.clone()).uri(head.uri.clone());
-        if let Some(headers) = request.headers_mut() {
-            headers.clone_from(&head.headers);
-        }
-        let response = match (read_body(session).await?, request) {
-            (Some(body), request) => request.body(body).ok().map(|request| self.site.respond(request)),
-            (None, _) => Response::builder().status(StatusCode::PAYLOAD_TOO_LARGE).body(Bytes::new()).ok(),
+        let head = head.clone();
+        let response = match read_body(session).await? {
+            Some(body) => self.ask(Request::from_parts(head, body)).await,
+            None => self.site.too_large(&head),
         };
-        let (mut parts, body) = response.unwrap_or_default().into_parts();
+        let (mut parts, body) = response.into_parts();
         if !matches!(parts.status.as_u16(), 204 | 304) && !parts.headers.contains_key(header::CONTENT_LENGTH)
         {
             parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
@@ -84,6 +83,15 @@ impl SiteApp {
             session.write_response_body(body, true).await?;
         }
         Ok(())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the shell tells sites what time it is")]
+    async fn ask(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (time, uptime) = (SystemTime::now(), self.began.elapsed());
+        match self.site.respond(Asked { request, time, uptime, id: Uuid::now_v7() }) {
+            Reply::Now(response) => response,
+            Reply::Later(answer) => answer.await,
+        }
     }
 }
 
