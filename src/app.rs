@@ -162,14 +162,14 @@ impl Parts {
         let in_flight = InFlight::default();
 
         let verifier = config.auth.clone().map(Verifier::new).transpose()?;
-        let backstage = |endpoint| Backstage {
-            endpoint,
-            verifier: verifier.clone(),
+        let backstage = |index, endpoint: &EndpointConfig| Backstage {
+            endpoint: index,
+            verifier: verifier.clone().filter(|_| endpoint.auth != EndpointAuth::None),
             publisher: publisher.clone(),
             metrics: Arc::clone(&metrics),
         };
         let made = listed.iter().enumerate();
-        let made = made.map(|(index, listed)| endpoint(&config, listed, backstage(index)));
+        let made = made.map(|(index, listed)| endpoint(&config, listed, backstage(index, listed)));
         let mut endpoints: Vec<Endpoint> = made.collect();
         let live = endpoints.pop().context("the live page has an endpoint")?;
         let live = Live { endpoint: live, realtime: realtime.clone() };
@@ -250,7 +250,7 @@ fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) ->
 
 fn admission(verifier: Option<&Verifier>, endpoint: &EndpointConfig) -> Admission {
     Admission {
-        verifier: verifier.filter(|_| endpoint.auth != EndpointAuth::None).cloned(),
+        verifier: verifier.cloned(),
         required: endpoint.auth == EndpointAuth::Required,
         cookies: endpoint.cookies.clone(),
         origins: endpoint.origins.clone(),
