@@ -10,19 +10,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::access::Answer;
 use crate::api::{About, Admin, Site};
 use crate::auth::TokenError;
 use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Outcome, Overlaps};
 use crate::config::{BrokerKind, Config, EndpointAuth, EndpointConfig};
 use crate::dialect;
-use crate::hub::{Desk, Hub};
+use crate::hub::{Desk, Hub, Why};
 use crate::message::{CloseReason, Encode};
 use crate::metrics::{Labels, Metrics};
 use crate::proxy::{
-    Admission, Backstage, Endpoint, Entrance, Gateway, InFlight, Listener, Live, Realtime, Sockets, Tap,
-    Upstreams, proxy_service, site_service,
+    Admission, Asked, Asker, Backstage, CallLimits, Calls, Endpoint, Entrance, Gateway, InFlight, Listener,
+    Live, Questions, Realtime, Sockets, Tap, Upstreams, proxy_service, site_service,
 };
+use crate::route::Visibility;
 use crate::transport::{Expiry, Limits};
 use crate::verify::Verifier;
 
@@ -133,6 +135,8 @@ struct Running {
     hub: Arc<Hub>,
     in_flight: InFlight,
     verifier: Option<Verifier>,
+    /// Asks the backend what readers may see, where some route wants that.
+    asker: Option<(Asker, Asked)>,
     metrics: Arc<Metrics>,
 }
 
@@ -150,7 +154,7 @@ impl Parts {
     ) -> anyhow::Result<Self> {
         let listed = with_live(&config)?;
         let metrics = Arc::new(metrics(&config, &listed)?);
-        let hub = Arc::new(Hub::new(listed.iter().map(desk).collect(), config.hub.max_connections));
+        let (hub, asked) = hub(&config, &listed);
         let broker: Arc<dyn Broker> = match config.broker {
             BrokerKind::Memory => Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics))),
         };
@@ -184,8 +188,17 @@ impl Parts {
         let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];
         listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
 
+        let (entrance, limits) = (Entrance::default(), config.tap.limits());
+        let calls = Arc::new(Calls::new(entrance.clone(), call_limits(&config)));
         let routes = Arc::new(config.routes);
-        let limits = config.tap.limits();
+        let asker = Asker {
+            calls,
+            hub: Arc::clone(&hub),
+            routes: Arc::clone(&routes),
+            limits: limits.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let asker = asked.map(|asked| (asker, asked));
         let gateway = Gateway {
             routes: Arc::clone(&routes),
             endpoints,
@@ -204,10 +217,27 @@ impl Parts {
             metrics: Arc::clone(&metrics),
             in_flight: in_flight.clone(),
         };
-        listeners.push(proxy_service(gateway, threads, &config.server.listen, Entrance::default()));
-        let running = Running { listeners, sockets, upstreams, hub, in_flight, verifier, metrics };
+        listeners.push(proxy_service(gateway, threads, &config.server.listen, entrance));
+        let running = Running { listeners, sockets, upstreams, hub, in_flight, verifier, asker, metrics };
         Ok(Self { running, worker })
     }
+}
+
+/// The hub, and the questions of those that it has for the backend, if some route has it ask.
+fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) {
+    let hub = Hub::new(listed.iter().map(desk).collect(), config.hub.max_connections);
+    if !config.routes.iter().any(|route| matches!(route.visibility, Visibility::Upstream(_))) {
+        return (Arc::new(hub), None);
+    }
+    let limits = config.access.limits;
+    let (questions, asked) = Questions::new(limits.at_once);
+    (Arc::new(hub.asking(limits, config.hub.outbox, Arc::new(questions))), Some(asked))
+}
+
+/// The hub sees to it that no more are asked at once.
+fn call_limits(config: &Config) -> CallLimits {
+    let at_once = config.access.limits.at_once;
+    CallLimits { at_once, waiting: at_once, time: config.access.timeout, body: config.tap.body_limit }
 }
 
 /// Every endpoint; the last one is the live page's.
@@ -263,6 +293,8 @@ fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, pro
         dialects: endpoints.iter().map(|endpoint| endpoint.dialect_name).collect(),
         outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
         token_errors: TokenError::ALL.map(TokenError::name).to_vec(),
+        answers: Answer::ALL.map(Answer::name).to_vec(),
+        withheld: Why::ALL.map(Why::name).to_vec(),
     })
 }
 
@@ -284,6 +316,9 @@ async fn serve(running: Running, mut signals: Signals, drain_timeout: Duration, 
     // Keys are on their way before the first token needs them; nothing waits for them.
     if let Some(verifier) = running.verifier {
         tasks.spawn(async move { verifier.watch(&running.metrics).await });
+    }
+    if let Some((asker, asked)) = running.asker {
+        tasks.spawn(asker.run(asked));
     }
     // Names are resolved before the first request needs them, if the name server answers in time.
     drop(timeout(FIRST_CHECK, running.upstreams.check()).await);

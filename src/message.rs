@@ -258,7 +258,7 @@ pub struct Push {
 }
 
 /// An event at its position.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Publication {
     /// Where it stands.
     pub position: Position,

@@ -1,11 +1,11 @@
 //! A reader's credentials, and the keys by which they are known.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -49,6 +49,18 @@ impl Credentials {
         Self { key: keys.of(&told), headers, client }
     }
 
+    /// The same of somebody else: who proves with `token` who it is, or with nothing.
+    #[must_use]
+    pub fn of_bearer(&self, keys: &Keys, token: Option<&str>) -> Self {
+        let mut headers = self.headers.clone();
+        headers.remove(header::COOKIE);
+        headers.remove(header::AUTHORIZATION);
+        if let Some(value) = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()) {
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        Self::new(keys, headers, self.client)
+    }
+
     /// By which they are known.
     pub(super) fn key(&self) -> u128 {
         self.key
@@ -72,3 +84,9 @@ impl PartialEq for Credentials {
 }
 
 impl Eq for Credentials {}
+
+impl Hash for Credentials {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}

@@ -105,7 +105,7 @@ impl<W> Access<W> {
 
     /// Asks, or joins whoever has asked. `waiter` is told where it [waits](Asked::Waits).
     pub fn ask(&mut self, asking: Asking, waiter: W, now: Duration) -> Asked {
-        let Asking { who, record, position, change } = asking;
+        let Asking { who, record, position, change, fresh } = asking;
         self.position = self.position.max(position);
         let key = self.keys.of(&(who.key(), &*record));
         let last_change = self.last_change(&record);
@@ -118,7 +118,7 @@ impl<W> Access<W> {
         if change == Change::Deleted {
             return Asked::Known(self.deleted(key));
         }
-        if let Some(seen) = self.known(key, needed, now) {
+        if let Some(seen) = self.known(key, needed, now).filter(|_| !fresh) {
             let answer = if seen { Answer::Seen } else { Answer::Hidden };
             return Asked::Known(Verdict { answer, before: seen, superseded: last_change > position });
         }

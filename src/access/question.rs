@@ -36,6 +36,18 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Seen, Self::Hidden, Self::Unclear];
+
+    /// Lower-case name; the `answer` label of `restcast_access_questions_total`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Hidden => "hidden",
+            Self::Unclear => "unclear",
+        }
+    }
+
     /// What an answer of this status says.
     pub fn of_status(status: u16) -> Self {
         match status {
@@ -79,6 +91,8 @@ pub struct Asking {
     pub position: u64,
     /// What the event did.
     pub change: Change,
+    /// An answer that is remembered is not enough: what a GET returns is wanted.
+    pub fresh: bool,
 }
 
 /// What became of an [`Asking`].

@@ -37,6 +37,8 @@ impl Broker for Memory {
         };
         let took = SystemTime::now().duration_since(written).unwrap_or_default();
         self.metrics.event_hidden(delivery.hidden);
+        self.metrics.access_withheld(&delivery.withheld);
+        self.metrics.access_lagged(delivery.lagged);
         self.metrics.event_delivered(&delivery.delivered, delivery.overflowed, took);
         delivery.reached
     }

@@ -9,12 +9,18 @@
 //! reader takes none twice, however many of its topics an event belongs to.
 
 mod census;
+mod delivery;
+mod line;
 mod outbox;
 mod readers;
 mod rendered;
+mod sight;
 mod subscriber;
 #[cfg(test)]
 mod tests;
+mod view;
+mod views;
+mod why;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,14 +31,23 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::event::{Event, Position, Topic};
+use crate::access::Credentials;
+use crate::event::{Audience, Event, Position, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
 pub use census::Resident;
+pub use delivery::Delivery;
+use delivery::Offering;
+use line::Line;
 pub use outbox::{Full, Outbox, OutboxLimits};
 use readers::{Entry, Readers};
-use rendered::Rendered;
+use rendered::{Rendered, Way};
+use sight::Sight;
 pub use subscriber::Subscriber;
+pub use view::Sighting;
+pub use views::Ask;
+use views::{Showings, Views};
+pub use why::Why;
 
 /// Readers copied under one hold of the lock, and served between two pauses: that is some 0.2 ms.
 const BATCH: usize = 32;
@@ -56,19 +71,6 @@ pub enum Sent {
     Overflow,
     /// The connection is closed or closing.
     Gone,
-}
-
-/// What became of one event or push.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Delivery {
-    /// Frames that left or wait, by endpoint.
-    pub delivered: Vec<u64>,
-    /// Readers that got something.
-    pub reached: u64,
-    /// Readers that were too slow and are closed.
-    pub overflowed: u64,
-    /// Readers that may not see it.
-    pub hidden: u64,
 }
 
 /// One endpoint as the hub knows it; readers name it by its number.
@@ -107,6 +109,10 @@ struct Reader {
     address: Option<IpAddr>,
     /// It may change while the connection is open.
     identity: RwLock<Identity>,
+    /// With which the backend is asked what it may see; so may they.
+    credentials: RwLock<Option<Arc<Credentials>>>,
+    /// What waits behind a question.
+    line: Line,
     /// Its topics with its place in each. Only its own [`Subscriber`] changes them, after the tables.
     topics: Mutex<Vec<(Topic, usize)>>,
     /// The last position that it got something of: one event reaches it once, however many of its topics
@@ -117,6 +123,20 @@ struct Reader {
 impl Reader {
     fn identity(&self) -> Identity {
         self.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn credentials(&self) -> Option<Arc<Credentials>> {
+        self.credentials.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it got nothing of this position yet; it counts as having got it from now on. Events come one at
+    /// a time, so nobody else asks.
+    fn is_first(&self, position: u64) -> bool {
+        let is_first = self.seen.load(Ordering::Relaxed) < position;
+        if is_first {
+            self.seen.store(position, Ordering::Relaxed);
+        }
+        is_first
     }
 
     fn topics(&self) -> MutexGuard<'_, Vec<(Topic, usize)>> {
@@ -135,9 +155,13 @@ struct Tables {
 #[derive(Debug)]
 pub struct Hub {
     tables: Mutex<Tables>,
-    desks: Vec<Desk>,
+    desks: Arc<[Desk]>,
     position: AtomicU64,
     max_connections: usize,
+    /// What may wait for one reader behind a question.
+    line: OutboxLimits,
+    /// Where some event asks the backend.
+    views: Option<Views>,
 }
 
 /// The hub takes no connection more.
@@ -154,7 +178,15 @@ pub enum AttachError {
 impl Hub {
     /// A hub for the readers of these endpoints, up to `max_connections`.
     pub fn new(desks: Vec<Desk>, max_connections: usize) -> Self {
-        Self { tables: Mutex::default(), desks, position: AtomicU64::new(0), max_connections }
+        Self {
+            tables: Mutex::default(),
+            desks: desks.into(),
+            position: AtomicU64::new(0),
+            max_connections,
+            // Nothing waits before it asks.
+            line: OutboxLimits { frames: 0, bytes: 0 },
+            views: None,
+        }
     }
 
     /// Takes a reader; it gets nothing before it subscribes. It leaves when the [`Subscriber`] is dropped.
@@ -165,7 +197,19 @@ impl Hub {
     ) -> Result<Subscriber, AttachError> {
         let Profile { id, endpoint, identity, since, address } = profile;
         let (identity, topics, seen) = (RwLock::new(identity), Mutex::default(), AtomicU64::new(0));
-        let reader = Arc::new(Reader { lane, id, endpoint, since, address, identity, topics, seen });
+        let (credentials, line) = (RwLock::default(), Line::new(self.line));
+        let reader = Arc::new(Reader {
+            lane,
+            id,
+            endpoint,
+            since,
+            address,
+            identity,
+            credentials,
+            line,
+            topics,
+            seen,
+        });
         let mut tables = self.lock();
         if tables.closing {
             return Err(AttachError::Closing);
@@ -188,7 +232,7 @@ impl Hub {
             return delivery;
         }
         let topics = event.topics();
-        let rendered = Rendered::new(Publication { position, time, event }, &self.desks);
+        let offering = self.offering(Publication { position, time, event });
         for topic in &topics {
             let mut next = Some(0);
             let mut batch = Vec::new();
@@ -196,7 +240,7 @@ impl Hub {
                 batch.clear();
                 next = self.lock().topics.get(topic).and_then(|r| r.batch(from, BATCH, &mut batch));
                 for entry in batch.iter().filter(|entry| entry.since < position.0) {
-                    rendered.offer(&entry.reader, &mut delivery);
+                    offering.offer(&entry.reader, &mut delivery);
                 }
                 if next.is_some() {
                     pause();
@@ -204,6 +248,17 @@ impl Hub {
             }
         }
         delivery
+    }
+
+    fn offering(&self, publication: Publication) -> Offering<'_> {
+        let (time, desks) = (publication.time, Arc::clone(&self.desks));
+        match (&self.views, &publication.event.audience) {
+            (Some(views), Audience::Upstream(showing)) => {
+                let sight = Sight::new(publication.clone(), Arc::clone(showing), desks);
+                Offering::Asked(Showings::new(views, sight, time))
+            }
+            _ => Offering::Settled(Rendered::new(publication, desks)),
+        }
     }
 
     /// Hands a message to the connections that it is for, at `time`, whatever they subscribed to; with a
@@ -217,7 +272,7 @@ impl Hub {
                 return;
             };
             if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time)) {
-                delivery.send(reader, std::iter::once(&*frame));
+                delivery.send(reader, std::iter::once(&*frame), Way::InLine);
             }
         });
         delivery
@@ -257,24 +312,5 @@ impl Hub {
     fn lock(&self) -> MutexGuard<'_, Tables> {
         // A panic under the lock leaves whole tables behind: each change is one insert or remove.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Delivery {
-    /// Hands frames to a reader, up to the first that it does not take.
-    fn send<'a>(&mut self, reader: &Reader, frames: impl Iterator<Item = &'a Frame>) {
-        let mut count = 0;
-        for frame in frames {
-            match reader.lane.send(frame) {
-                Sent::Written | Sent::Queued => count += 1,
-                Sent::Overflow => {
-                    self.overflowed += 1;
-                    break;
-                }
-                Sent::Gone => break,
-            }
-        }
-        self.reached += u64::from(count > 0);
-        self.delivered.iter_mut().skip(reader.endpoint).take(1).for_each(|sum| *sum += count);
     }
 }

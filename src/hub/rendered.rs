@@ -1,9 +1,7 @@
 //! One event on its way to many readers: encoded at most once for each endpoint, and shown to each reader as
 //! far as its identity may see it.
 
-use std::cell::OnceCell;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use super::{Delivery, Desk, Reader};
 use crate::event::Event;
@@ -11,25 +9,37 @@ use crate::identity::Identity;
 use crate::message::{Frame, Publication, Rendering};
 
 /// See the module's documentation.
-pub(super) struct Rendered<'a> {
+#[derive(Debug)]
+pub(super) struct Rendered {
     publication: Publication,
-    desks: &'a [Desk],
-    renderings: Vec<OnceCell<Rendering>>,
+    desks: Arc<[Desk]>,
+    renderings: Vec<OnceLock<Rendering>>,
 }
 
-impl<'a> Rendered<'a> {
-    pub(super) fn new(publication: Publication, desks: &'a [Desk]) -> Self {
-        Self { publication, desks, renderings: vec![OnceCell::new(); desks.len()] }
+/// How frames go to a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Behind what waits for it.
+    InLine,
+    /// At once: what came before it has left.
+    Direct,
+}
+
+impl Rendered {
+    pub(super) fn new(publication: Publication, desks: Arc<[Desk]>) -> Self {
+        let renderings = vec![OnceLock::new(); desks.len()];
+        Self { publication, desks, renderings }
     }
 
     /// Sends a reader what it may see, once.
     pub(super) fn offer(&self, reader: &Reader, delivery: &mut Delivery) {
-        let position = self.publication.position.0;
-        // Events come one at a time, so nobody else writes it.
-        if reader.seen.load(Ordering::Relaxed) >= position {
-            return;
+        if reader.is_first(self.publication.position.0) {
+            self.show(reader, delivery, Way::InLine);
         }
-        reader.seen.store(position, Ordering::Relaxed);
+    }
+
+    /// Sends a reader what it may see.
+    pub(super) fn show(&self, reader: &Reader, delivery: &mut Delivery, way: Way) {
         let event = &self.publication.event;
         let identity = reader.identity.read().unwrap_or_else(PoisonError::into_inner);
         if !may_read_any(&identity, event) {
@@ -39,10 +49,10 @@ impl<'a> Rendered<'a> {
         match self.rendering(reader.endpoint) {
             Some(Rendering::Whole(frame)) if identity.may_read_all(event) => {
                 drop(identity);
-                delivery.send(reader, std::iter::once(frame));
+                delivery.send(reader, std::iter::once(frame), way);
             }
             Some(Rendering::Whole(_)) => delivery.hidden += 1,
-            Some(Rendering::Each(frames)) => delivery.send(reader, visible(&identity, event, frames)),
+            Some(Rendering::Each(frames)) => delivery.send(reader, visible(&identity, event, frames), way),
             Some(Rendering::Nothing) | None => {}
         }
     }

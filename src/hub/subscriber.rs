@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use uuid::Uuid;
 
 use super::{Entry, Hub, Reader};
+use crate::access::Credentials;
 use crate::event::Topic;
 use crate::identity::Identity;
 use crate::message::Command;
@@ -32,6 +33,23 @@ impl Subscriber {
                 *self.reader.identity.write().unwrap_or_else(PoisonError::into_inner) = identity;
             }
         }
+    }
+
+    /// From now on the backend is asked with these what it may see; `None`: it sees nothing of that kind.
+    pub fn bear(&self, credentials: Option<Arc<Credentials>>) {
+        *self.reader.credentials.write().unwrap_or_else(PoisonError::into_inner) = credentials;
+    }
+
+    /// The reader is whom this token names, or nobody in particular: the backend is asked accordingly.
+    pub fn present(&self, token: Option<&str>) {
+        let credentials = self.reader.credentials().zip(self.hub.keys());
+        let credentials = credentials.map(|(known, keys)| Arc::new(known.of_bearer(keys, token)));
+        self.bear(credentials);
+    }
+
+    /// The backend is asked what it may see.
+    pub fn bears(&self) -> bool {
+        self.reader.credentials().is_some()
     }
 
     fn subscribe(&self, topic: Topic) {

@@ -117,7 +117,7 @@ impl Admission {
     }
 
     /// Whoever sends no `Origin` is no browser.
-    fn takes_origin(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn takes_origin(&self, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
         headers.get_all(header::ORIGIN).iter().all(|origin| {
@@ -127,6 +127,11 @@ impl Admission {
             is_own || self.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
         })
     }
+}
+
+/// The token that a client chose to show in a place where the backend would not look for it.
+pub(super) fn shown(head: &request::Parts) -> Option<String> {
+    from_protocols(&head.headers).or_else(|| from_query(head.uri.query().unwrap_or_default()))
 }
 
 fn from_authorization(headers: &HeaderMap) -> Option<String> {

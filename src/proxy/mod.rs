@@ -3,9 +3,11 @@
 
 mod admission;
 mod answer;
+mod ask;
 mod backstage;
 mod call;
 mod connector;
+mod credentials;
 mod downstream;
 mod early;
 mod failure;
@@ -30,6 +32,7 @@ mod upload_tests;
 mod upstream;
 
 pub use admission::Admission;
+pub use ask::{Asked, Asker, Questions};
 pub use backstage::Backstage;
 pub use call::{Call, CallError, CallLimits, Calls, Entrance, Tapping};
 pub use forward::{TrustedProxies, X_FORWARDED_HOST, told_hosts};

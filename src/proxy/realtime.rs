@@ -11,9 +11,11 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use uuid::Uuid;
 
 use super::admission::Admission;
+use super::credentials;
 use super::hop;
 use super::respond::Refusal;
 use super::takeover;
+use crate::access::Credentials;
 use crate::dialect::{Dialect, Opening};
 use crate::hub::{AttachError, Hub, Profile};
 use crate::identity::Credential;
@@ -138,6 +140,7 @@ impl Realtime {
         let head: &request::Parts = session.req_header();
         let key = accept_key(head)?;
         let greeting = switching_protocols(&key, endpoint.admission.protocol(head));
+        let credentials = self.credentials(head, endpoint, &arrival);
         let profile = arrival.profile(endpoint.index);
         let mut turn = Turn::default();
         let conversation = endpoint.dialect.open(
@@ -161,6 +164,7 @@ impl Realtime {
                 return Ok(());
             }
         };
+        subscriber.bear(credentials);
         let counted = Counted::new(&self.metrics, endpoint.index);
         let backstage = Arc::clone(&endpoint.backstage);
         let connection = async move {
@@ -173,6 +177,17 @@ impl Realtime {
         )]
         drop(tokio::spawn(connection));
         Ok(())
+    }
+
+    /// With what the backend is asked for the reader; `None`: it is never asked.
+    fn credentials(
+        &self,
+        head: &request::Parts,
+        endpoint: &Endpoint,
+        arrival: &Arrival,
+    ) -> Option<Arc<Credentials>> {
+        let headers = || credentials::headers(head, &endpoint.admission);
+        self.hub.keys().map(|keys| Arc::new(Credentials::new(keys, headers(), arrival.address)))
     }
 }
 

@@ -20,7 +20,7 @@ use super::websocket::{Expiry, Limits};
 use crate::dialect::Conversation;
 use crate::hub::{Lane as _, Subscriber};
 use crate::identity::Identity;
-use crate::message::{CloseReason, Command, Frame, Message, Now, Turn};
+use crate::message::{Call, CloseReason, Command, Frame, Message, Now, Turn};
 
 /// Messages read before other tasks get their turn.
 const READS_PER_POLL: usize = 32;
@@ -44,6 +44,8 @@ pub(super) struct Connection<S> {
     conversation: Box<dyn Conversation>,
     subscriber: Subscriber,
     backstage: Arc<dyn Backstage>,
+    /// What was shown to say who the client is, where the backend may be asked with it.
+    token: Option<String>,
     /// The answer that the conversation waits for.
     pending: Option<Returning>,
     timer: Pin<Box<Sleep>>,
@@ -79,6 +81,7 @@ impl<S: Stream> Connection<S> {
             conversation,
             subscriber,
             backstage,
+            token: None,
             pending: None,
             stage: Stage::Open,
             heard: true,
@@ -215,6 +218,9 @@ impl<S: Stream> Connection<S> {
         self.say(&turn.frames);
         turn.announcements.into_iter().for_each(|announcement| self.backstage.announce(announcement));
         turn.pushes.into_iter().for_each(|push| self.backstage.push(push));
+        if let Some(Call::Identify(token)) = turn.call.as_ref().filter(|_| self.subscriber.bears()) {
+            self.token = Some(token.clone());
+        }
         self.pending = turn.call.map(|call| self.backstage.call(call)).or_else(|| self.pending.take());
         if let Some(reason) = turn.close {
             self.link.close_after(reason);
@@ -225,11 +231,22 @@ impl<S: Stream> Connection<S> {
 
     fn handle(&mut self, command: Command) {
         let until = match &command {
-            Command::Identify(identity) => expiry(identity),
+            Command::Identify(identity) => {
+                self.present(identity);
+                expiry(identity)
+            }
             Command::Subscribe(_) | Command::Unsubscribe(_) => self.until,
         };
         self.until = until;
         self.subscriber.handle(command);
+    }
+
+    /// The backend is to see the same client as we do.
+    fn present(&mut self, identity: &Identity) {
+        let token = self.token.take();
+        if token.is_some() || *identity != self.subscriber.identity() {
+            self.subscriber.present(token.as_deref().filter(|_| identity.user().is_some()));
+        }
     }
 
     fn count(&self, before: usize) {

@@ -15,7 +15,7 @@ const MODULES: &[(&str, &str)] = &[
     ("capture", "event route"),
     ("filter", "event"),
     ("access", ""),
-    ("hub", "event identity message"),
+    ("hub", "access event identity message"),
     ("dialect", "event identity message"),
     ("metrics", ""),
     ("outbound", ""),

@@ -59,6 +59,7 @@ impl Scene {
                     record: Arc::from(*record),
                     position: position.parse().unwrap(),
                     change,
+                    fresh: false,
                 };
                 match self.access.ask(asking, format!("{who}{position}"), now) {
                     Asked::Known(verdict) => word(verdict),

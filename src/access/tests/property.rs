@@ -63,7 +63,7 @@ proptest! {
                         changes[usize::from(record)] = position;
                     }
                     let who = Arc::new(credentials(&keys, &who.to_string()));
-                    let asking = Asking { who, record: name, position, change };
+                    let asking = Asking { who, record: name, position, change, fresh: false };
                     if access.ask(asking, position, time) == Asked::Waits {
                         // Any answer tells of a deletion what could be seen before.
                         let needed = if change == Change::Deleted { 0 } else { changes[usize::from(record)] };

@@ -30,7 +30,10 @@ fn a_list_of_several_owners_is_shown_item_by_item_where_the_dialect_can_and_else
         item.owner = Some(Arc::from(owner));
     }
     let delivery = deliver(&hub, list);
-    assert_eq!(delivery, Delivery { delivered: vec![0, 3], reached: 2, overflowed: 0, hidden: 2 });
+    assert_eq!(
+        delivery,
+        Delivery { delivered: vec![0, 3], reached: 2, overflowed: 0, hidden: 2, ..Delivery::default() }
+    );
     let got: Vec<_> = inboxes.iter().map(|inbox| inbox.take().join(" ")).collect();
     assert_eq!(got, ["1 3", "2", "", ""]);
 }

@@ -3,6 +3,7 @@
 mod identities;
 mod outbox;
 mod threads;
+mod views;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
@@ -291,7 +292,7 @@ fn what_lanes_say_is_counted() {
     }
     assert_eq!(
         deliver(&hub, event("author", &["1"])),
-        Delivery { delivered: vec![3, 0], reached: 3, overflowed: 1, hidden: 0 }
+        Delivery { delivered: vec![3, 0], reached: 3, overflowed: 1, hidden: 0, ..Delivery::default() }
     );
 }
 
@@ -310,7 +311,7 @@ fn readers_that_may_not_see_an_event_do_not_get_it() {
     secret.audience = Audience::Authenticated;
     assert_eq!(
         deliver(&hub, secret),
-        Delivery { delivered: vec![0, 1], reached: 1, overflowed: 0, hidden: 1 }
+        Delivery { delivered: vec![0, 1], reached: 1, overflowed: 0, hidden: 1, ..Delivery::default() }
     );
     assert_eq!((stranger.take().len(), operator.take().len()), (0, 1));
     deliver(&hub, event("author", &["1"]));

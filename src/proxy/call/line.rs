@@ -102,7 +102,7 @@ async fn receive(session: &mut HttpSession, limit: usize) -> Result<Response<Byt
     let mut body = BytesMut::new();
     while let Some(chunk) = session.read_body_bytes().await.map_err(broken)? {
         if body.len() + chunk.len() > limit {
-            return Err(CallError::TooLarge);
+            return Err(CallError::TooLarge(status));
         }
         body.extend_from_slice(&chunk);
     }

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -74,7 +74,7 @@ pub enum CallError {
     TimedOut,
     /// The answer's body is larger than the limit.
     #[error("the answer is too large")]
-    TooLarge,
+    TooLarge(StatusCode),
     /// The exchange broke off.
     #[error("the exchange broke off")]
     Broken,

@@ -306,7 +306,7 @@ async fn a_question_that_is_given_up_ends_at_once() {
 async fn what_is_too_many_or_too_much_is_an_error_of_its_own_call() {
     let setup = setup(CallLimits { at_once: 1, waiting: 2, body: 1000, ..LIMITS }).await;
     setup.http("GET /x").await;
-    assert_eq!(setup.call(ask(Method::GET, "/big")).await, Err(CallError::TooLarge));
+    assert_eq!(setup.call(ask(Method::GET, "/big")).await, Err(CallError::TooLarge(StatusCode::OK)));
     until("the place of the large one", || setup.under_way() == 0).await;
     let slow = setup.begin(ask(Method::GET, "/slow"));
     until("it is under way", || setup.under_way() == 1).await;

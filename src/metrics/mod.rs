@@ -1,12 +1,16 @@
 //! Everything that is counted. Each happening is one method that counts and, where someone should know,
 //! logs; labels come from closed sets that are made at start, so counting is an addition and no look-up.
 
+mod access;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+
+use access::Access;
 
 /// Statuses are counted by class; `error` is an exchange without answer.
 const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error"];
@@ -26,6 +30,10 @@ pub struct Labels {
     pub outcomes: Vec<&'static str>,
     /// Reasons to refuse a token, in their order.
     pub token_errors: Vec<&'static str>,
+    /// What the backend says of a reader's access, in their order.
+    pub answers: Vec<&'static str>,
+    /// Why readers do not get what it decides on, in their order.
+    pub withheld: Vec<&'static str>,
 }
 
 /// See the module's documentation.
@@ -40,6 +48,7 @@ pub struct Metrics {
     publications: IntCounter,
     deliveries: Vec<IntCounter>,
     drops: Drops,
+    access: Access,
     connections: Vec<IntGauge>,
     subscriptions: Vec<IntGauge>,
     queue_depth: IntGauge,
@@ -116,11 +125,7 @@ impl Metrics {
         let subscriptions =
             made.gauges("restcast_subscriptions", "Open subscriptions by dialect", &["dialect"])?;
         let depth = made.gauges("restcast_queue_depth", "Jobs that wait, by queue", &["queue"])?;
-        let broker = made.gauges("restcast_broker_up", "1 while the broker can be reached", &["kind"])?;
-        broker.with_label_values(&["memory"]).set(1);
-        made.gauges("restcast_broker_lag_events", "Events the broker has not delivered yet", &["kind"])?
-            .with_label_values(&["memory"])
-            .set(0);
+        broker(&made)?;
         let with_none = labels.routes.iter().map(String::as_str).chain(["none"]);
         let row = |route: &str| STATUS_CLASSES.map(|class| requests.with_label_values(&[route, class]));
         let outcomes = |route: &String| {
@@ -144,6 +149,7 @@ impl Metrics {
             publications: made.counter("restcast_publications_total", "Events published")?,
             deliveries: labels.dialects.iter().map(|d| deliveries.with_label_values(&[*d])).collect(),
             drops: Drops::new(&made)?,
+            access: Access::new(&made, labels)?,
             connections: by_dialect(&connections),
             subscriptions: by_dialect(&subscriptions),
             queue_depth: depth.with_label_values(&["tap"]),
@@ -238,6 +244,12 @@ impl Metrics {
     /// An event went to the hub's readers: frames by dialect, readers closed as too slow.
     pub fn event_delivered(&self, delivered: &[u64], overflowed: u64, after: Duration) {
         self.publications.inc();
+        self.frames_delivered(delivered, overflowed);
+        self.delivery_latency.observe(after.as_secs_f64());
+    }
+
+    /// Frames went to readers, by dialect; readers closed as too slow.
+    pub fn frames_delivered(&self, delivered: &[u64], overflowed: u64) {
         for (counter, count) in self.deliveries.iter().zip(delivered) {
             counter.inc_by(*count);
         }
@@ -245,7 +257,25 @@ impl Metrics {
             self.drops.reader_too_slow.inc_by(overflowed);
             tracing::warn!(readers = overflowed, "closed readers that were too slow");
         }
-        self.delivery_latency.observe(after.as_secs_f64());
+    }
+
+    /// The backend answered what a reader may see, as answer number `answer`. `questions`: how many are asked
+    /// at this moment, and how many wait.
+    pub fn access_answered(&self, answer: usize, questions: (usize, usize)) {
+        self.access.answered(answer, questions);
+    }
+
+    /// Readers do not get an event that the backend decides on, or a part of it, by reason.
+    pub fn access_withheld(&self, readers: &[u64]) {
+        self.access.withheld(readers);
+    }
+
+    /// Readers were closed because too many of their events waited for answers of the backend.
+    pub fn access_lagged(&self, readers: u64) {
+        if readers > 0 {
+            self.access.lagged.inc_by(readers);
+            tracing::warn!(readers, "closed readers for whom too much waited for answers of the upstream");
+        }
     }
 
     /// The queue in front of the hub was full.
@@ -319,6 +349,16 @@ impl Metrics {
         self.queue_depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
+}
+
+/// The broker of a single process is always there, and never behind.
+fn broker(made: &Maker<'_>) -> Result<(), prometheus::Error> {
+    let up = made.gauges("restcast_broker_up", "1 while the broker can be reached", &["kind"])?;
+    up.with_label_values(&["memory"]).set(1);
+    let lag =
+        made.gauges("restcast_broker_lag_events", "Events the broker has not delivered yet", &["kind"])?;
+    lag.with_label_values(&["memory"]).set(0);
+    Ok(())
 }
 
 fn add(gauges: &[IntGauge], index: usize, by: i64) {

@@ -1,0 +1,89 @@
+//! How an event goes to readers, and what became of it.
+
+use std::sync::Arc;
+
+use super::line::Queued;
+use super::rendered::{Rendered, Way};
+use super::views::Showings;
+use super::{Reader, Sent, Why};
+use crate::message::{CloseReason, Frame};
+
+/// What became of one event or push.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Frames that left or wait, by endpoint.
+    pub delivered: Vec<u64>,
+    /// Readers that got something.
+    pub reached: u64,
+    /// Readers that were too slow and are closed.
+    pub overflowed: u64,
+    /// Readers that may not see it.
+    pub hidden: u64,
+    /// Readers for whom too much waited, and that are closed.
+    pub lagged: u64,
+    /// Readers that do not get it, or a part of it, by [`Why`].
+    pub withheld: [u64; Why::ALL.len()],
+}
+
+/// An event on its way to readers.
+pub(super) enum Offering<'a> {
+    /// Who may see it is known.
+    Settled(Rendered),
+    /// The backend is asked.
+    Asked(Showings<'a>),
+}
+
+impl Offering<'_> {
+    pub(super) fn offer(&self, reader: &Arc<Reader>, delivery: &mut Delivery) {
+        match self {
+            Self::Settled(rendered) => rendered.offer(reader, delivery),
+            Self::Asked(showings) => showings.offer(reader, delivery),
+        }
+    }
+}
+
+impl Delivery {
+    pub(super) fn withhold(&mut self, why: Why) {
+        if let Some(count) = self.withheld.get_mut(why as usize) {
+            *count += 1;
+        }
+    }
+
+    /// Hands frames to a reader.
+    pub(super) fn send<'a>(&mut self, reader: &Reader, frames: impl Iterator<Item = &'a Frame>, way: Way) {
+        if way == Way::Direct || reader.line.is_empty() {
+            self.write(reader, frames);
+            return;
+        }
+        let mut frames = frames.peekable();
+        if frames.peek().is_none() {
+            return;
+        }
+        match reader.line.push_frames(frames.by_ref()) {
+            Queued::Waits => reader.line.drain(reader, self),
+            Queued::Free => self.write(reader, frames),
+            Queued::Full => {
+                reader.lane.close(CloseReason::Lagging);
+                self.lagged += 1;
+            }
+            Queued::Closed => {}
+        }
+    }
+
+    /// Hands frames to a reader, up to the first that it does not take.
+    pub(super) fn write<'a>(&mut self, reader: &Reader, frames: impl Iterator<Item = &'a Frame>) {
+        let mut count = 0;
+        for frame in frames {
+            match reader.lane.send(frame) {
+                Sent::Written | Sent::Queued => count += 1,
+                Sent::Overflow => {
+                    self.overflowed += 1;
+                    break;
+                }
+                Sent::Gone => break,
+            }
+        }
+        self.reached += u64::from(count > 0);
+        self.delivered.iter_mut().skip(reader.endpoint).take(1).for_each(|sum| *sum += count);
+    }
+}

@@ -1,0 +1,125 @@
+//! What waits for one reader behind an event that the backend was asked about: each reader's events keep
+//! their order, and nobody else waits.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::view::View;
+use super::{Delivery, OutboxLimits, Reader};
+use crate::message::Frame;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Only the thread that delivers events sets it, so that one finds it unset has nothing before it.
+    waits: AtomicBool,
+    queue: Mutex<Queue>,
+    limits: OutboxLimits,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    /// It was full once: the reader is closed, and nothing comes behind that.
+    closed: bool,
+}
+
+/// One event.
+#[derive(Debug)]
+enum Entry {
+    /// Its readers are known.
+    Frames(Vec<Frame>),
+    /// The backend is asked.
+    Asked(Arc<View>),
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Frames(frames) => frames.iter().map(|frame| frame.websocket().len()).sum(),
+            Self::Asked(view) => view.bytes(),
+        }
+    }
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Queued {
+    /// It waits.
+    Waits,
+    /// Nothing is before it.
+    Free,
+    /// There is no room; from now on nothing more is taken.
+    Full,
+    /// The reader is closed.
+    Closed,
+}
+
+impl Line {
+    /// What may wait for one reader is the same whatever it waits for.
+    pub(super) fn new(limits: OutboxLimits) -> Self {
+        Self { waits: AtomicBool::new(false), queue: Mutex::default(), limits }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.waits.load(Ordering::Acquire)
+    }
+
+    /// Puts frames behind what waits, if anything does.
+    pub(super) fn push_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>) -> Queued {
+        let mut queue = self.lock();
+        if queue.entries.is_empty() && !queue.closed {
+            return Queued::Free;
+        }
+        self.push(&mut queue, Entry::Frames(frames.cloned().collect()))
+    }
+
+    /// Puts an event behind what waits. It leaves with the next [`drain`](Self::drain) after it is settled.
+    pub(super) fn push_asked(&self, view: &Arc<View>) -> Queued {
+        self.waits.store(true, Ordering::Release);
+        self.push(&mut self.lock(), Entry::Asked(Arc::clone(view)))
+    }
+
+    fn push(&self, queue: &mut Queue, entry: Entry) -> Queued {
+        if queue.closed {
+            return Queued::Closed;
+        }
+        let bytes = queue.bytes + entry.bytes();
+        let fits = queue.entries.len() < self.limits.frames && bytes <= self.limits.bytes;
+        if !fits && !queue.entries.is_empty() {
+            *queue = Queue { closed: true, ..Queue::default() };
+            return Queued::Full;
+        }
+        queue.bytes = bytes;
+        queue.entries.push_back(entry);
+        Queued::Waits
+    }
+
+    /// Sends what no longer waits for an answer.
+    pub(super) fn drain(&self, reader: &Reader, delivery: &mut Delivery) {
+        let mut queue = self.lock();
+        while let Some(entry) = queue.entries.front() {
+            if matches!(entry, Entry::Asked(view) if !view.is_settled()) {
+                return;
+            }
+            let Some(entry) = queue.entries.pop_front() else { return };
+            queue.bytes = queue.bytes.saturating_sub(entry.bytes());
+            match entry {
+                Entry::Frames(frames) => delivery.write(reader, frames.iter()),
+                Entry::Asked(view) => view.show(reader, delivery),
+            }
+        }
+        // A closed line stays one that is not empty, so that whatever comes is looked at here.
+        if !queue.closed {
+            queue.entries = VecDeque::new();
+            self.waits.store(false, Ordering::Release);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // A panic of an encoder costs the entry that was taken out; the others are whole.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,125 @@
+//! An event of which the backend says who may see it, and what can be made of it: the whole, parts of it, and
+//! tombstones of its records. What several credentials get alike is rendered once.
+
+use std::sync::{Arc, OnceLock};
+
+use super::Desk;
+use super::rendered::Rendered;
+use super::view::Fate;
+use crate::access::Change;
+use crate::event::{self, Audience, Event, Item, Operation, Payload, Showing};
+use crate::message::Publication;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Sight {
+    publication: Publication,
+    showing: Arc<Showing>,
+    desks: Arc<[Desk]>,
+    whole: OnceLock<Arc<Rendered>>,
+    gone: Vec<OnceLock<Arc<Rendered>>>,
+}
+
+impl Sight {
+    pub(super) fn new(mut publication: Publication, showing: Arc<Showing>, desks: Arc<[Desk]>) -> Self {
+        if showing.payload == Payload::Refetch {
+            // What the writer sent is not what a reader's own GET returns.
+            publication.event.request_body = None;
+        }
+        let gone = vec![OnceLock::new(); publication.event.items.len()];
+        Self { publication, showing, desks, whole: OnceLock::new(), gone }
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.publication.position.0
+    }
+
+    pub(super) fn payload(&self) -> Payload {
+        self.showing.payload
+    }
+
+    pub(super) fn paths(&self) -> &[Option<Arc<str>>] {
+        &self.showing.paths
+    }
+
+    /// What it did to its records.
+    pub(super) fn change(&self) -> Change {
+        let event = &self.publication.event;
+        match event.operation {
+            Operation::Delete if event.outcome == event::Outcome::Certain => Change::Deleted,
+            Operation::Read => Change::Unchanged,
+            Operation::Create | Operation::Update | Operation::Delete | Operation::Custom => Change::Changed,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let records = self.publication.event.items.iter().filter_map(|item| item.record.as_ref());
+        records.map(|record| record.as_str().len()).sum()
+    }
+
+    /// All of it, for whoever may see all of it.
+    pub(super) fn whole(&self) -> Arc<Rendered> {
+        Arc::clone(self.whole.get_or_init(|| self.render(self.publication.event.clone())))
+    }
+
+    fn render(&self, event: Event) -> Arc<Rendered> {
+        let (position, time) = (self.publication.position, self.publication.time);
+        // Who gets it is settled.
+        let event = Event { audience: Audience::Everyone, ..event };
+        Arc::new(Rendered::new(Publication { position, time, event }, Arc::clone(&self.desks)))
+    }
+
+    /// What readers get for whom this becomes of the items.
+    pub(super) fn shown(&self, fates: &[Fate]) -> Vec<Arc<Rendered>> {
+        let mut shown = Vec::new();
+        if fates.iter().all(|fate| *fate == Fate::Shown) && !fates.is_empty() {
+            shown.push(self.whole());
+        } else {
+            let items = self.publication.event.items.iter().zip(fates);
+            let items: Vec<Item> = items.filter_map(|(item, fate)| visible(item, fate)).collect();
+            if !items.is_empty() {
+                shown.push(self.render(Event {
+                    items,
+                    request_body: None,
+                    ..self.publication.event.clone()
+                }));
+            }
+        }
+        let gone = self.gone.iter().enumerate().zip(fates).filter(|(_, fate)| **fate == Fate::Gone);
+        shown.extend(gone.map(|((item, slot), _)| Arc::clone(slot.get_or_init(|| self.tombstone(item)))));
+        shown
+    }
+
+    fn tombstone(&self, item: usize) -> Arc<Rendered> {
+        self.render(tombstone(&self.publication.event, item))
+    }
+}
+
+/// What is left of an item.
+fn visible(item: &Item, fate: &Fate) -> Option<Item> {
+    match fate {
+        Fate::Shown => Some(item.clone()),
+        Fate::Changed => Some(Item { record: None, partial: false, ..item.clone() }),
+        Fate::Fetched(record, partial) => {
+            Some(Item { record: Some(record.clone()), partial: *partial, ..item.clone() })
+        }
+        Fate::Open | Fate::Gone | Fate::Withheld(_) => None,
+    }
+}
+
+/// The deletion of an item's record, for whom an event takes it out of sight. That it was written to, and
+/// how, is no longer their business.
+pub(super) fn tombstone(event: &Event, item: usize) -> Event {
+    let id = event.items.get(item).and_then(|item| item.id.clone());
+    Event {
+        operation: Operation::Delete,
+        action: None,
+        many: false,
+        items: vec![Item { id, ..Item::default() }],
+        http: None,
+        request_body: None,
+        outcome: event::Outcome::Certain,
+        overlapping: false,
+        ..event.clone()
+    }
+}

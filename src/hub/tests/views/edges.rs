@@ -1,0 +1,106 @@
+//! Who is never asked for, and what goes wrong.
+
+use super::*;
+
+#[test]
+fn operators_see_everything_at_once_and_readers_without_credentials_nothing() {
+    let mut scene = scene(LIMITS, Payload::Refetch);
+    let inbox = [Inbox::new(), Inbox::new()];
+    let attach = |(identity, inbox): (Identity, &Arc<Inbox>)| {
+        let lane = Arc::clone(inbox) as Arc<dyn Lane>;
+        let mut subscriber = scene.hub.attach(lane, profile(0, identity)).unwrap();
+        subscriber.handle(Command::Subscribe(Topic::all()));
+        subscriber
+    };
+    let identities = [Identity::Operator, Identity::Anonymous];
+    let _subscribers: Vec<Subscriber> = identities.into_iter().zip(&inbox).map(attach).collect();
+    scene.write("7");
+    assert_eq!(scene.questions(), "");
+    assert_eq!(inbox[0].take(), [r#"update 7 {"n":0}"#]);
+    assert_eq!((inbox[1].take(), scene.withheld(Why::Hidden)), (vec![], 1));
+}
+
+#[test]
+fn a_hub_that_does_not_ask_shows_nothing_of_what_the_backend_decides_on() {
+    let hub = hub(10);
+    let inbox = Inbox::new();
+    let _subscriber = join(&hub, &inbox, "all");
+    let showing = Showing { payload: Payload::Record, paths: vec![Some(Arc::from("/x/1"))] };
+    let event = Event { audience: Audience::Upstream(Arc::new(showing)), ..event("note", &["1"]) };
+    assert_eq!(deliver(&hub, event).hidden, 1);
+    assert_eq!((inbox.take(), hub.keys().is_none()), (Vec::<String>::new(), true));
+}
+
+#[test]
+fn what_was_asked_for_somebody_else_is_not_shown() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    scene.write("7");
+    scene.readers["ann"].1.present(Some("other"));
+    scene.answer("a /x/7", 200);
+    assert_eq!((scene.got("ann"), scene.withheld(Why::Changed)), (String::new(), 1));
+    scene.write("7");
+    assert_eq!(scene.questions(), "Bearer other /x/7");
+    scene.readers["ann"].1.present(None);
+    scene.answer("Bearer other /x/7", 200);
+    assert_eq!(scene.got("ann"), "");
+}
+
+#[test]
+fn what_finds_no_place_is_withheld_from_its_credential_alone() {
+    let mut scene =
+        scene(Limits { at_once: 2, at_once_each: 1, waiting: 1, waiting_each: 0, ..LIMITS }, Payload::Record);
+    scene.join("ann", "a");
+    scene.join("bob", "b");
+    scene.write("1");
+    assert_eq!(scene.withheld(Why::Full), 0);
+    scene.write("2");
+    assert_eq!(scene.withheld(Why::Full), 0, "counted when it is its turn");
+    scene.answer("b /x/1", 200);
+    assert_eq!((scene.got("bob"), scene.withheld(Why::Full)), (r#"update 1 {"n":0}"#.to_owned(), 1));
+    scene.write("3");
+    assert_eq!(scene.questions(), "a /x/1, b /x/3");
+    scene.answer("b /x/3", 200);
+    scene.answer("a /x/1", 200);
+    assert_eq!(scene.got("ann"), r#"update 1 {"n":0}"#);
+    assert_eq!((scene.got("bob"), scene.withheld(Why::Full)), (r#"update 3 {"n":0}"#.to_owned(), 2));
+}
+
+#[test]
+fn a_reader_that_leaves_is_forgotten_with_the_answer() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    scene.join("bob", "b");
+    scene.write("7");
+    let (inbox, subscriber) = scene.readers.remove("ann").unwrap();
+    *inbox.answer.lock().unwrap() = Sent::Gone;
+    drop(subscriber);
+    scene.answer("a /x/7", 200);
+    assert_eq!(Arc::strong_count(&inbox), 1);
+    scene.answer("b /x/7", 200);
+    assert_eq!(scene.got("bob"), r#"update 7 {"n":0}"#);
+    assert_eq!(scene.hub.questions(), (0, 0));
+}
+
+#[test]
+fn an_encoder_that_panics_stops_nobody_for_ever() {
+    #[derive(Debug)]
+    struct Cursed;
+    impl Encode for Cursed {
+        fn encode(&self, publication: &Publication) -> Rendering {
+            let event = &publication.event;
+            assert_ne!(event.items[0].id, Json::parse("13"), "a bug in a dialect");
+            Items.encode(publication)
+        }
+    }
+    let mut scene = scene(LIMITS, Payload::Record);
+    let asked = Arc::clone(&scene.asked) as Arc<dyn Ask>;
+    let desks = vec![desk("/each", None, Arc::new(Cursed))];
+    scene.hub = Arc::new(Hub::new(desks, 100).asking(LIMITS, LINE, asked));
+    scene.join("ann", "a");
+    scene.write("13");
+    let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scene.answer("a /x/13", 200)));
+    unwound.unwrap_err();
+    scene.public("news");
+    assert_eq!(scene.got("ann"), "update 9 {}");
+}

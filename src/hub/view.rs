@@ -1,0 +1,171 @@
+//! One event in the eyes of one credential: what the backend says of each of its records, and what the
+//! readers with that credential get of it.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::sight::Sight;
+use super::{Delivery, Reader, Why};
+use crate::access::{Answer, Change, Credentials, Verdict};
+use crate::event::{Json, Payload};
+use crate::hub::rendered::{Rendered, Way};
+
+/// What a reader's own GET said.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// Whether it succeeded.
+    pub answer: Answer,
+    /// The record that it returned, where one could be read.
+    pub record: Option<Json>,
+    /// That may hold only some of its fields.
+    pub partial: bool,
+}
+
+impl Sighting {
+    /// Nobody knows.
+    pub fn unclear() -> Self {
+        Self { answer: Answer::Unclear, record: None, partial: false }
+    }
+}
+
+/// What becomes of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The backend is asked.
+    Open,
+    /// It is shown as the event has it.
+    Shown,
+    /// It is shown without its record: that may not be what could be seen.
+    Changed,
+    /// It is shown with this record.
+    Fetched(Json, bool),
+    /// It could be seen and cannot any more.
+    Gone,
+    /// It is not shown.
+    Withheld(Why),
+}
+
+impl Fate {
+    pub(super) fn of(
+        verdict: Verdict,
+        change: Change,
+        payload: Payload,
+        sighting: Option<&Sighting>,
+    ) -> Self {
+        match (verdict.answer, change) {
+            (Answer::Unclear, _) => Self::Withheld(Why::Unclear),
+            // The event is the tombstone.
+            (Answer::Hidden, Change::Deleted) if verdict.before => Self::Shown,
+            (Answer::Hidden, _) if verdict.before => Self::Gone,
+            (Answer::Hidden, _) => Self::Withheld(Why::Hidden),
+            (Answer::Seen, _) => match (payload, sighting) {
+                (Payload::Refetch, Some(Sighting { record: Some(record), partial, .. })) => {
+                    Self::Fetched(record.clone(), *partial)
+                }
+                (Payload::Refetch, _) => Self::Changed,
+                (Payload::Record, _) if verdict.superseded => Self::Changed,
+                (Payload::Record, _) => Self::Shown,
+            },
+        }
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct View {
+    sight: Arc<Sight>,
+    who: Arc<Credentials>,
+    state: Mutex<State>,
+    /// What its readers get, in this order.
+    settled: OnceLock<Settled>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    items: Vec<Fate>,
+    readers: Vec<Arc<Reader>>,
+}
+
+#[derive(Debug)]
+struct Settled {
+    shown: Vec<Arc<Rendered>>,
+    /// Why something is withheld, if anything is.
+    why: Option<Why>,
+}
+
+impl View {
+    pub(super) fn new(sight: Arc<Sight>, who: Arc<Credentials>) -> Self {
+        Self { sight, who, state: Mutex::default(), settled: OnceLock::new() }
+    }
+
+    /// Says what became of the items when they were asked about; to be called once and before any answer.
+    pub(super) fn begin(&self, items: Vec<Fate>) {
+        let mut state = self.lock();
+        state.items = items;
+        self.settle(&state);
+    }
+
+    /// The answer for one item. Returns the readers that waited for it, if it was the last.
+    pub(super) fn answer(
+        &self,
+        item: usize,
+        verdict: Verdict,
+        sighting: Option<&Sighting>,
+    ) -> Vec<Arc<Reader>> {
+        let mut state = self.lock();
+        let fate = Fate::of(verdict, self.sight.change(), self.sight.payload(), sighting);
+        if let Some(slot) = state.items.get_mut(item) {
+            *slot = fate;
+        }
+        self.settle(&state);
+        if self.is_settled() { std::mem::take(&mut state.readers) } else { Vec::new() }
+    }
+
+    fn settle(&self, state: &State) {
+        if state.items.contains(&Fate::Open) {
+            return;
+        }
+        let why = state.items.iter().find_map(|fate| match fate {
+            Fate::Withheld(why) => Some(*why),
+            Fate::Open | Fate::Shown | Fate::Changed | Fate::Fetched(..) | Fate::Gone => None,
+        });
+        self.settled.get_or_init(|| Settled { shown: self.sight.shown(&state.items), why });
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.get().is_some()
+    }
+
+    /// A reader waits for the answer; `false`: it is there.
+    pub(super) fn join(&self, reader: &Arc<Reader>) -> bool {
+        let mut state = self.lock();
+        let waits = !self.is_settled();
+        if waits {
+            state.readers.push(Arc::clone(reader));
+        }
+        waits
+    }
+
+    /// Sends a reader what it gets, unless it is somebody else by now.
+    pub(super) fn show(&self, reader: &Reader, delivery: &mut Delivery) {
+        let Some(settled) = self.settled.get() else { return };
+        if reader.credentials().as_ref() != Some(&self.who) {
+            delivery.withhold(Why::Changed);
+            return;
+        }
+        if let Some(why) = settled.why {
+            delivery.withhold(why);
+        }
+        for rendered in &settled.shown {
+            rendered.show(reader, delivery, Way::Direct);
+        }
+    }
+
+    /// What it holds while it waits.
+    pub(super) fn bytes(&self) -> usize {
+        self.sight.bytes()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

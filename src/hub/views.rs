@@ -1,0 +1,185 @@
+//! Events of which the backend says who may see them: questions go out, and answers come back.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::line::Queued;
+use super::rendered::Way;
+use super::sight::Sight;
+use super::view::{Fate, Sighting, View};
+use super::{Delivery, Hub, OutboxLimits, Reader, Why};
+use crate::access::{
+    Access, Asked, Asking, Change, Credentials, Due, Keys, Limits, Question, Ticket, Verdict,
+};
+use crate::event::Payload;
+use crate::identity::Identity;
+use crate::message::CloseReason;
+
+/// Asks the backend.
+pub trait Ask: Send + Sync + fmt::Debug {
+    /// Sets out to ask, and does not wait. Whatever happens, [`Hub::returned`] is called for it, later and not
+    /// from in here. No more are asked at a time than the limits say.
+    fn ask(&self, question: Question);
+}
+
+/// A view that waits for the answer about one of its items.
+type Waiter = (Arc<View>, usize);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Views {
+    access: Mutex<Access<Waiter>>,
+    keys: Keys,
+    ask: Arc<dyn Ask>,
+}
+
+impl Views {
+    pub(super) fn new(limits: Limits, keys: Keys, ask: Arc<dyn Ask>) -> Self {
+        Self { access: Mutex::new(Access::new(limits, keys.clone())), keys, ask }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Access<Waiter>> {
+        // A panic under the lock would be a bug of its tables, which hold nothing half-done.
+        self.access.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The event in the eyes of a credential.
+    fn view(
+        &self,
+        sight: &Arc<Sight>,
+        who: &Arc<Credentials>,
+        now: Duration,
+        delivery: &mut Delivery,
+    ) -> Arc<View> {
+        let view = Arc::new(View::new(Arc::clone(sight), Arc::clone(who)));
+        let mut access = self.lock();
+        let fates = sight.paths().iter().enumerate().map(|(item, path)| {
+            let Some(path) = path else { return Fate::Withheld(Why::NoPath) };
+            let asking = Asking {
+                who: Arc::clone(who),
+                record: Arc::clone(path),
+                position: sight.position(),
+                change: sight.change(),
+                fresh: sight.payload() == Payload::Refetch,
+            };
+            match access.ask(asking, (Arc::clone(&view), item), now) {
+                Asked::Known(verdict) => Fate::of(verdict, sight.change(), sight.payload(), None),
+                Asked::Waits => Fate::Open,
+                Asked::Full => Fate::Withheld(Why::Full),
+            }
+        });
+        view.begin(fates.collect());
+        let due = access.due(now);
+        drop(access);
+        self.follow(due, delivery);
+        view
+    }
+
+    fn follow(&self, due: Due<Waiter>, delivery: &mut Delivery) {
+        for ((view, item), verdict) in due.late {
+            tell(&view, item, verdict, None, delivery);
+        }
+        for question in due.ask {
+            self.ask.ask(question);
+        }
+    }
+}
+
+fn tell(view: &View, item: usize, verdict: Verdict, sighting: Option<&Sighting>, delivery: &mut Delivery) {
+    for reader in view.answer(item, verdict, sighting) {
+        reader.line.drain(&reader, delivery);
+    }
+}
+
+/// One event on its way to readers of which the backend says who may see it.
+pub(super) struct Showings<'a> {
+    views: &'a Views,
+    sight: Arc<Sight>,
+    now: Duration,
+    /// One for each credential.
+    seen: RefCell<HashMap<Arc<Credentials>, Arc<View>>>,
+}
+
+impl<'a> Showings<'a> {
+    pub(super) fn new(views: &'a Views, sight: Sight, time: SystemTime) -> Self {
+        if sight.change() != Change::Unchanged {
+            let mut access = views.lock();
+            sight.paths().iter().flatten().for_each(|path| access.changed(path, sight.position()));
+        }
+        Self { views, sight: Arc::new(sight), now: since_epoch(time), seen: RefCell::default() }
+    }
+
+    /// Sends a reader what it may see, once that is known.
+    pub(super) fn offer(&self, reader: &Arc<Reader>, delivery: &mut Delivery) {
+        if !reader.is_first(self.sight.position()) {
+            return;
+        }
+        if reader.identity() == Identity::Operator {
+            self.sight.whole().show(reader, delivery, Way::InLine);
+            return;
+        }
+        let Some(who) = reader.credentials() else {
+            delivery.withhold(Why::Hidden);
+            return;
+        };
+        let known = self.seen.borrow().get(&who).cloned();
+        let view = known.unwrap_or_else(|| {
+            let view = self.views.view(&self.sight, &who, self.now, delivery);
+            self.seen.borrow_mut().insert(who, Arc::clone(&view));
+            view
+        });
+        match reader.line.push_asked(&view) {
+            Queued::Full => {
+                reader.lane.close(CloseReason::Lagging);
+                delivery.lagged += 1;
+            }
+            Queued::Waits if view.join(reader) => {}
+            Queued::Waits | Queued::Free | Queued::Closed => reader.line.drain(reader, delivery),
+        }
+    }
+}
+
+impl Hub {
+    /// The backend is asked, by `ask`, for events that say so. `line`: what may wait for one reader meanwhile;
+    /// one for whom more would is closed with [`CloseReason::Lagging`].
+    #[must_use]
+    pub fn asking(mut self, limits: Limits, line: OutboxLimits, ask: Arc<dyn Ask>) -> Self {
+        self.views = Some(Views::new(limits, Keys::default(), ask));
+        self.line = line;
+        self
+    }
+
+    /// By which credentials of readers are made; `None`: no event asks.
+    pub fn keys(&self) -> Option<&Keys> {
+        self.views.as_ref().map(|views| &views.keys)
+    }
+
+    /// The answer to a question, at `time`: readers that waited for it get what they may see.
+    pub fn returned(&self, ticket: Ticket, sighting: &Sighting, time: SystemTime) -> Delivery {
+        let mut delivery = self.nothing_delivered();
+        let Some(views) = &self.views else { return delivery };
+        let now = since_epoch(time);
+        let mut access = views.lock();
+        let told = access.returned(ticket, sighting.answer, now);
+        let due = access.due(now);
+        drop(access);
+        // The next questions first: they need not wait for frames to be written.
+        views.follow(due, &mut delivery);
+        for ((view, item), verdict) in told {
+            tell(&view, item, verdict, Some(sighting), &mut delivery);
+        }
+        delivery
+    }
+
+    /// Questions that are asked at this moment, and those that wait to be.
+    pub fn questions(&self) -> (usize, usize) {
+        self.views.as_ref().map_or((0, 0), |views| views.lock().questions())
+    }
+}
+
+fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
