@@ -11,6 +11,7 @@
 #![expect(clippy::disallowed_methods, reason = "deadlines need a clock")]
 #![expect(clippy::float_cmp, reason = "metrics that count are whole numbers")]
 
+mod access;
 mod architecture;
 mod cli;
 mod clients;
