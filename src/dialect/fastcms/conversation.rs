@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::fault::Fault;
+use super::presence::{Presence, Seat};
 use super::pulse::{Beat, Pulse};
 use super::settings::Settings;
 use super::subscriptions::Subscriptions;
 use super::words;
 use crate::dialect::{Conversation, Opening};
-use crate::identity::Credential;
+use crate::identity::{Credential, User};
 use crate::message::{Call, CloseReason, Command, Message, Now, Returned, Turn};
 
 /// See the module's documentation.
@@ -21,22 +22,31 @@ pub(super) struct Client {
     pulse: Pulse,
     /// Until when it has to say who it is; nothing else is done for it before.
     gate: Option<Duration>,
+    presence: Arc<Presence>,
+    /// Of the user that it is.
+    seat: Option<Seat>,
 }
 
 impl Client {
-    pub(super) fn open(settings: Arc<Settings>, opening: &Opening<'_>, turn: &mut Turn) -> Self {
+    pub(super) fn open(
+        settings: Arc<Settings>,
+        presence: Arc<Presence>,
+        opening: &Opening<'_>,
+        turn: &mut Turn,
+    ) -> Self {
         let gate = opening.required.then_some(opening.now.age + settings.auth_timeout);
         let pulse = Pulse::new(&settings);
-        let mut client = Self { settings, subscriptions: Subscriptions::default(), pulse, gate };
+        let subscriptions = Subscriptions::default();
+        let mut client = Self { settings, subscriptions, pulse, gate, presence, seat: None };
         turn.frames.push(words::connected(opening.connection, opening.now.time));
         if *opening.credential != Credential::Missing {
-            client.meet(opening.credential, turn);
+            client.meet(opening.credential, opening.now, turn);
         }
         client
     }
 
     /// Somebody has shown a token. A bad one changes nothing of who the client is, but lets nobody in.
-    fn meet(&mut self, credential: &Credential, turn: &mut Turn) {
+    fn meet(&mut self, credential: &Credential, now: Now, turn: &mut Turn) {
         let Credential::Valid(identity) = credential else {
             self.turn_away(Fault::of(credential), turn);
             return;
@@ -44,6 +54,22 @@ impl Client {
         turn.frames.extend(identity.user().map(words::authenticated));
         turn.commands.push(Command::Identify(identity.clone()));
         self.gate = None;
+        self.sit(identity.user(), now, turn);
+    }
+
+    /// Whoever was here before has left, unless it is the same.
+    fn sit(&mut self, user: Option<&User>, now: Now, turn: &mut Turn) {
+        let stays = self.seat.as_ref().map(Seat::user) == user.map(|user| user.id.as_str());
+        if !stays {
+            self.rise(now, turn);
+            self.seat = user.map(|user| self.presence.enter(&user.id, now, turn));
+        }
+    }
+
+    fn rise(&mut self, now: Now, turn: &mut Turn) {
+        if let Some(seat) = self.seat.take() {
+            seat.leave(now, turn);
+        }
     }
 
     fn turn_away(&self, (fault, reason): (Fault, CloseReason), turn: &mut Turn) {
@@ -85,8 +111,8 @@ impl Conversation for Client {
         }
     }
 
-    fn returned(&mut self, Returned::Credential(credential): Returned, _: Now, turn: &mut Turn) {
-        self.meet(&credential, turn);
+    fn returned(&mut self, Returned::Credential(credential): Returned, now: Now, turn: &mut Turn) {
+        self.meet(&credential, now, turn);
     }
 
     fn alarm(&self) -> Option<Duration> {
@@ -105,7 +131,12 @@ impl Conversation for Client {
         }
     }
 
-    fn expired(&mut self, _: Now, turn: &mut Turn) {
+    fn expired(&mut self, now: Now, turn: &mut Turn) {
         turn.frames.push(words::error(&Fault::BadToken));
+        self.rise(now, turn);
+    }
+
+    fn ended(&mut self, now: Now, turn: &mut Turn) {
+        self.rise(now, turn);
     }
 }

@@ -4,9 +4,12 @@
 mod action;
 mod conversation;
 mod fault;
+mod presence;
 mod pulse;
 mod settings;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::sync::Arc;
@@ -18,22 +21,26 @@ use super::{Conversation, Dialect, Manner, Opening, Options};
 use crate::event::{Event, Item, Json, Operation, Outcome};
 use crate::message::{Encode, Frame, Publication, Rendering, Turn};
 use conversation::Client;
+use presence::Presence;
 use settings::Settings;
 
 #[derive(Debug)]
 pub(super) struct FastCms {
     settings: Arc<Settings>,
+    presence: Arc<Presence>,
 }
 
 impl FastCms {
     pub(super) fn new(options: &dyn Options) -> Self {
-        Self { settings: Arc::new(Settings::read(options)) }
+        let (settings, presence) = (Settings::read(options), settings::presence(options));
+        Self { settings: Arc::new(settings), presence: Arc::new(presence) }
     }
 }
 
 impl Dialect for FastCms {
     fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation> {
-        Box::new(Client::open(Arc::clone(&self.settings), opening, turn))
+        let (settings, presence) = (Arc::clone(&self.settings), Arc::clone(&self.presence));
+        Box::new(Client::open(settings, presence, opening, turn))
     }
 
     /// A bad token is answered by a message.

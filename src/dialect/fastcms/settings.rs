@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::presence::{Presence, Told};
 use crate::dialect::Options;
+use crate::event::Audience;
 
 /// As one endpoint has them.
 #[derive(Debug)]
@@ -42,4 +44,27 @@ impl Settings {
         }
         settings
     }
+}
+
+/// `presence` and `presence_audience`.
+pub(super) fn presence(options: &dyn Options) -> Presence {
+    let told = [("user", Told::Users), ("off", Told::Nothing)];
+    let told = word(options, "presence", ("connection", Told::Connections), &told);
+    let audience = [("public", Audience::Everyone)];
+    let audience = word(options, "presence_audience", ("authenticated", Audience::Authenticated), &audience);
+    Presence::new(told, audience)
+}
+
+/// One of a closed set of words.
+fn word<T: Clone>(options: &dyn Options, key: &'static str, default: (&str, T), others: &[(&str, T)]) -> T {
+    let text = options.text(key, default.0);
+    match others.iter().find(|(word, _)| *word == text) {
+        Some((_, meaning)) => return meaning.clone(),
+        None if text == default.0 => {}
+        None => {
+            let words: String = others.iter().map(|(word, _)| format!(", \"{word}\"")).collect();
+            options.report(key, format!("expected one of \"{}\"{words}", default.0));
+        }
+    }
+    default.1
 }
