@@ -87,12 +87,11 @@ impl Client {
             _ if self.gate.is_some() => return Err(Fault::Unauthenticated),
             Action::Subscribe { collection, filter } => {
                 let frame = words::subscribed(&collection, filter.as_ref());
-                let limit = self.settings.max_subscriptions;
-                self.subscriptions.add(&collection, limit, &mut turn.commands)?;
+                self.subscriptions.add(&collection, &self.settings, &mut turn.commands)?;
                 turn.frames.push(frame);
             }
             Action::Unsubscribe(collection) => {
-                self.subscriptions.remove(&collection, &mut turn.commands);
+                self.subscriptions.remove(&collection, &self.settings, &mut turn.commands);
                 turn.frames.push(words::unsubscribed(&collection));
             }
         }

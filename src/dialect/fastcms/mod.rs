@@ -2,6 +2,7 @@
 //! they are at any time, and get one message for each record.
 
 mod action;
+mod collections;
 mod conversation;
 mod fault;
 mod presence;
@@ -20,6 +21,7 @@ use super::time::iso;
 use super::{Conversation, Dialect, Manner, Opening, Options};
 use crate::event::{Event, Item, Json, Operation, Outcome};
 use crate::message::{Encode, Frame, Publication, Rendering, Turn};
+use collections::COLLECTIONS;
 use conversation::Client;
 use presence::Presence;
 use settings::Settings;
@@ -53,14 +55,17 @@ impl Encode for FastCms {
     /// The dialect has no word for doubt, so what is uncertain is not told.
     fn encode(&self, publication: &Publication) -> Rendering {
         let event = &publication.event;
-        let (Outcome::Certain, Some(kind)) = (event.outcome, kind(event)) else {
+        let is_schema = self.settings.collections.is_schema(&event.model);
+        let (Outcome::Certain, Some(kind)) = (event.outcome, kind(event, is_schema)) else {
             return Rendering::Nothing;
         };
-        let (kind, collection) = (Value::from(kind), Value::from(&*event.model));
+        let collection = if is_schema { COLLECTIONS } else { &event.model };
+        let (kind, collection) = (Value::from(kind), Value::from(collection));
         let (time, delivered) = (iso(event.time), iso(publication.time));
         let frame = |item: &Item| {
             let id = item.id.as_ref().map_or("null", Json::as_str);
-            let data = data(item);
+            let schema = is_schema.then(|| collections::schema(item)).flatten();
+            let data = schema.unwrap_or_else(|| data(item));
             Some(Frame::text(&format!(
                 r#"{{"type":"event","data":{{"type":{kind},"collection":{collection},"record_id":{id},"data":{data},"timestamp":"{time}"}},"timestamp":"{delivered}"}}"#
             )))
@@ -70,14 +75,15 @@ impl Encode for FastCms {
 }
 
 /// What happened, in this dialect's words.
-fn kind(event: &Event) -> Option<&str> {
-    match event.operation {
-        Operation::Create => Some("record.created"),
-        Operation::Update => Some("record.updated"),
-        Operation::Delete => Some("record.deleted"),
-        Operation::Custom => Some(event.action.as_deref().unwrap_or("custom")),
-        Operation::Read => None,
-    }
+fn kind(event: &Event, is_schema: bool) -> Option<String> {
+    let done = match event.operation {
+        Operation::Create => "created",
+        Operation::Update => "updated",
+        Operation::Delete => "deleted",
+        Operation::Custom => return Some(event.action.as_deref().unwrap_or("custom").to_owned()),
+        Operation::Read => return None,
+    };
+    Some(format!("{}.{done}", if is_schema { "collection" } else { "record" }))
 }
 
 /// The record. Where there is none, an object all the same, since pages read fields of it: with the id as

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::collections::Collections;
 use super::presence::{Presence, Told};
 use crate::dialect::Options;
 use crate::event::Audience;
@@ -19,6 +20,8 @@ pub(super) struct Settings {
     pub(super) auth_timeout: Duration,
     /// Collections that one connection may be subscribed to, besides `*`.
     pub(super) max_subscriptions: usize,
+    /// What its clients call collections.
+    pub(super) collections: Collections,
 }
 
 /// More would make each subscription slow: they are looked through one by one.
@@ -33,6 +36,7 @@ impl Settings {
             heartbeat_check: seconds("heartbeat_check", 60),
             auth_timeout: seconds("auth_timeout", 10),
             max_subscriptions: options.number("max_subscriptions", 100),
+            collections: Collections::new(&options.texts("schemas")),
         };
         if settings.heartbeat_timeout <= settings.heartbeat {
             let message = "must be longer than heartbeat: clients say something when they get one";

@@ -1,81 +1,86 @@
 //! What one connection is subscribed to, and what of it the hub has to know: while `*` is there, nothing
 //! else.
 
+use super::collections::GLOBAL;
 use super::fault::Fault;
+use super::settings::Settings;
 use crate::event::Topic;
 use crate::message::Command;
-
-/// All collections at once.
-const GLOBAL: &str = "*";
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     global: bool,
     /// In the order in which they came; none twice.
-    named: Vec<Topic>,
+    named: Vec<Named>,
+}
+
+#[derive(Debug)]
+struct Named {
+    /// In lower case, as the hub has it.
+    collection: String,
+    topics: Vec<Topic>,
 }
 
 impl Subscriptions {
     /// Adds one; a second time changes nothing.
     ///
     /// # Errors
-    /// There are `limit` already.
+    /// There are as many already as there may be.
     pub(super) fn add(
         &mut self,
         collection: &str,
-        limit: usize,
+        settings: &Settings,
         commands: &mut Vec<Command>,
     ) -> Result<(), Fault> {
+        let topics = settings.collections.topics(collection);
         if collection == GLOBAL {
-            self.go_global(commands);
+            self.go_global(topics, commands);
             return Ok(());
         }
-        let Some(topic) = topic(collection) else { return Ok(()) };
-        if !self.named.contains(&topic) {
-            if self.named.len() >= limit {
-                return Err(Fault::TooManySubscriptions(limit));
+        let collection = collection.to_lowercase();
+        if !self.named.iter().any(|named| named.collection == collection) {
+            if self.named.len() >= settings.max_subscriptions {
+                return Err(Fault::TooManySubscriptions(settings.max_subscriptions));
             }
-            self.named.push(topic.clone());
+            self.named.push(Named { collection, topics: topics.clone() });
         }
         if !self.global {
-            commands.push(Command::Subscribe(topic));
+            commands.extend(topics.into_iter().map(Command::Subscribe));
         }
         Ok(())
     }
 
     /// Takes one away; one that is not there changes nothing.
-    pub(super) fn remove(&mut self, collection: &str, commands: &mut Vec<Command>) {
+    pub(super) fn remove(&mut self, collection: &str, settings: &Settings, commands: &mut Vec<Command>) {
+        let topics = settings.collections.topics(collection);
         if collection == GLOBAL {
-            self.go_local(commands);
+            self.go_local(topics, commands);
             return;
         }
-        let Some(topic) = topic(collection) else { return };
-        self.named.retain(|named| *named != topic);
+        let collection = collection.to_lowercase();
+        self.named.retain(|named| named.collection != collection);
         if !self.global {
-            commands.push(Command::Unsubscribe(topic));
+            commands.extend(topics.into_iter().map(Command::Unsubscribe));
         }
     }
 
-    /// The new topic comes before the old ones go: no event falls between, and the hub tells none twice.
-    fn go_global(&mut self, commands: &mut Vec<Command>) {
+    /// What is new comes before the others go: no event falls between, and the hub tells none twice.
+    fn go_global(&mut self, all: Vec<Topic>, commands: &mut Vec<Command>) {
         if !std::mem::replace(&mut self.global, true) {
-            commands.push(Command::Subscribe(Topic::all()));
-            commands.extend(self.named.iter().map(|topic| Command::Unsubscribe(topic.clone())));
+            commands.extend(all.into_iter().map(Command::Subscribe));
+            commands.extend(self.topics().map(Command::Unsubscribe));
         }
     }
 
-    fn go_local(&mut self, commands: &mut Vec<Command>) {
+    fn go_local(&mut self, all: Vec<Topic>, commands: &mut Vec<Command>) {
         if std::mem::take(&mut self.global) {
-            commands.extend(self.named.iter().cloned().map(Command::Subscribe));
-            commands.push(Command::Unsubscribe(Topic::all()));
+            commands.extend(self.topics().map(Command::Subscribe));
+            commands.extend(all.into_iter().map(Command::Unsubscribe));
         }
     }
-}
 
-/// Where a collection's events are. `None`: nowhere, since no model can be called so: the name means something
-/// else in the hub.
-fn topic(collection: &str) -> Option<Topic> {
-    let topic = Topic::model(collection);
-    (topic != Topic::all() && !collection.contains('/')).then_some(topic)
+    fn topics(&self) -> impl Iterator<Item = Topic> {
+        self.named.iter().flat_map(|named| &named.topics).cloned()
+    }
 }

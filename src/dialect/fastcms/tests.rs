@@ -265,17 +265,37 @@ fn the_star_is_alone_in_the_hub_and_the_others_come_back_after_it() {
         ("unsubscribe", "*", &["+posts", "+users", "+likes", "-all"]),
         ("unsubscribe", "*", &[]),
         ("subscribe", "more", &[too_many]),
+        ("unsubscribe", "posts", &["-posts"]),
         // No model is called so; in the hub these would be something else.
         ("subscribe", "all", &[]),
-        ("subscribe", "posts/1", &[]),
         ("unsubscribe", "ALL", &[]),
-        ("unsubscribe", "posts", &["-posts"]),
+        ("subscribe", "posts/1", &[]),
     ];
     for (action, collection, expected) in rows {
         let message = format!(r#"{{"action":"{action}","collection":"{collection}"}}"#);
         let mut told = talk.say(1, &message);
         told.retain(|line| !line.contains("subscribed\""));
         assert_eq!(told, expected, "{message}");
+    }
+}
+
+#[test]
+fn the_collections_themselves_are_one_collection() {
+    let fastcms = dialect(&[("schemas", "Collection,view")]);
+    let (mut talk, _) = Talk::open(&fastcms, &Credential::Missing, false);
+    let rows: [(&str, &str, &[&str]); 7] = [
+        ("subscribe", "__collections__", &["+collection", "+view"]),
+        ("subscribe", "collection", &[]),
+        ("subscribe", "*", &["+all", "-collection", "-view"]),
+        ("unsubscribe", "*", &["+collection", "+view", "-all"]),
+        ("unsubscribe", "View", &[]),
+        ("unsubscribe", "__collections__", &["-collection", "-view"]),
+        ("subscribe", "posts", &["+posts"]),
+    ];
+    for (action, collection, expected) in rows {
+        let mut told = talk.say(1, &format!(r#"{{"action":"{action}","collection":"{collection}"}}"#));
+        told.retain(|line| !line.contains("subscribed\""));
+        assert_eq!(told, expected, "{action} {collection}");
     }
 }
 
