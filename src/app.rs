@@ -282,6 +282,7 @@ fn admission(verifier: Option<&Verifier>, endpoint: &EndpointConfig) -> Admissio
     Admission {
         verifier: verifier.cloned(),
         required: endpoint.auth == EndpointAuth::Required,
+        places: endpoint.dialect.places(),
         cookies: endpoint.cookies.clone(),
         origins: endpoint.origins.clone(),
     }

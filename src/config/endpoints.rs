@@ -1,6 +1,7 @@
 //! `[[endpoint]]`.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -28,15 +29,30 @@ pub(super) fn endpoints<'a>(
 ) -> Vec<EndpointConfig> {
     let mut endpoints: Vec<EndpointConfig> = Vec::new();
     let has_issuers = root.get("auth").and_then(|auth| auth.get_ref().as_table()?.get("jwt")).is_some();
-    for section in reader.sections(root, "endpoint") {
-        let endpoint = endpoint(&section, folder, has_issuers);
-        if endpoint.as_ref().is_some_and(|new| endpoints.iter().any(|old| old.path == new.path)) {
+    let sections = reader.sections(root, "endpoint");
+    let mut of_apps = Vec::new();
+    for section in &sections {
+        let Some(endpoint) = endpoint(section, folder, has_issuers) else { continue };
+        if endpoints.iter().any(|other| other.path == endpoint.path) {
             section.report("path", "another [[endpoint]] has this path already");
         }
-        endpoints.extend(endpoint);
-        section.finish();
+        of_apps.extend(endpoint.dialect.app().map(|app| (app, section, endpoint.dialect.models().is_some())));
+        endpoints.push(endpoint);
     }
+    separate(&of_apps);
+    sections.into_iter().for_each(Section::finish);
     endpoints
+}
+
+/// Of several apps none gets what another one writes. `apps`: of each endpoint, and whether it names its models.
+fn separate(apps: &[(Arc<str>, &Section<'_>, bool)]) {
+    let are_several = apps.iter().any(|(app, ..)| apps.iter().any(|(other, ..)| app != other));
+    for (_, section, _) in apps.iter().filter(|(.., names_models)| are_several && !names_models) {
+        section.report(
+            "models",
+            "is missing: there are several apps, and each gets the writes of its own models alone",
+        );
+    }
 }
 
 fn endpoint(section: &Section<'_>, folder: &Path, has_issuers: bool) -> Option<EndpointConfig> {
@@ -49,12 +65,15 @@ fn endpoint(section: &Section<'_>, folder: &Path, has_issuers: bool) -> Option<E
     let dialect = dialect.and_then(dialect::find).map(|(name, make)| (name, make(&Own { section, folder })));
     let (dialect_name, dialect) = dialect.unzip();
     let Bytes(max_message) = section.get("max_message", Bytes(64 * KIB));
-    let auth = section.read("auth", |value| word(value, &AUTH)).unwrap_or(EndpointAuth::None);
+    let auth = section.read("auth", |value| word(value, &AUTH));
+    let wanted = dialect.as_ref().is_some_and(|dialect| dialect.wants_token());
+    let auth = auth.unwrap_or(if wanted { EndpointAuth::Required } else { EndpointAuth::None });
     let expiry = section.read("on_expiry", |value| word(value, &EXPIRY)).unwrap_or(Expiry::Close);
     let cookies = section.read("cookie", cookies);
     let origins = section.read("origins", origins).unwrap_or_default();
     if auth != EndpointAuth::None && !has_issuers {
-        section.report("auth", "needs an [auth.jwt] that says whose tokens are believed");
+        let otherwise = if wanted { ", or auth = \"none\"" } else { "" };
+        section.report("auth", format!("needs an [auth.jwt] that says whose tokens are believed{otherwise}"));
     }
     if auth == EndpointAuth::Required && expiry == Expiry::Demote {
         section

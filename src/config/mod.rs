@@ -205,7 +205,7 @@ impl Config {
         reader.refuse_unknown(root, &TABLES);
         let admin = reader.section(root, "admin");
         let broker = reader.section(root, "broker");
-        let config = Self {
+        let mut config = Self {
             server: server(reader.section(root, "server")),
             admin: admin.get("listen", SocketAddr::from(([127, 0, 0, 1], 9090))),
             upstream: upstream(reader.section(root, "upstream")),
@@ -221,6 +221,13 @@ impl Config {
                 .read("kind", |v| word(v, &[("memory", BrokerKind::Memory)]))
                 .unwrap_or(BrokerKind::Memory),
         };
+        for dialect in config.endpoints.iter().map(|endpoint| &endpoint.dialect) {
+            match dialect.models() {
+                _ if !dialect.shows_requests() => {}
+                Some(models) => config.routes.keep_requests(models.iter().map(String::as_str)),
+                None => config.routes.keep_all_requests(),
+            }
+        }
         admin.finish();
         broker.finish();
         for (table, what) in [("route", "nothing would be tapped"), ("endpoint", "nobody could subscribe")] {

@@ -41,10 +41,40 @@ pub trait Dialect: Encode {
         None
     }
 
+    /// The models whose events are told, in lower case; `None`: all.
+    fn models(&self) -> Option<&[String]> {
+        None
+    }
+
+    /// Shows what writers of these models sent.
+    fn shows_requests(&self) -> bool {
+        false
+    }
+
+    /// Nobody comes in without a token where the config does not say whom to ask for one.
+    fn wants_token(&self) -> bool {
+        false
+    }
+
+    /// Where a token may stand.
+    fn places(&self) -> Places {
+        Places::All
+    }
+
     /// Cookies that hold a token where the config names none.
     fn cookies(&self) -> &'static [&'static str] {
         &[]
     }
+}
+
+/// Where in a handshake a token may stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Places {
+    /// `Authorization`, the subprotocol `bearer`, the query, and cookies.
+    #[default]
+    All,
+    /// The query and cookies.
+    QueryAndCookies,
 }
 
 /// How a dialect turns clients away.

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use super::hop;
 use super::respond::Refusal;
 use crate::auth::TokenError;
-use crate::dialect::Manner;
+use crate::dialect::{Manner, Places};
 use crate::identity::Credential;
 use crate::metrics::Metrics;
 use crate::verify::Verifier;
@@ -27,6 +27,8 @@ pub struct Admission {
     pub verifier: Option<Verifier>,
     /// Without a token nobody comes in.
     pub required: bool,
+    /// Where a token may stand.
+    pub places: Places,
     /// The cookies that may hold a token; the first that is there does.
     pub cookies: Vec<String>,
     /// Where pages may come from; empty: anywhere, unless a cookie says who the reader is.
@@ -104,14 +106,18 @@ impl Admission {
 
     /// The subprotocol to select.
     pub(super) fn protocol(&self, head: &request::Parts) -> Option<&'static str> {
-        self.verifier.as_ref().and_then(|_| from_protocols(&head.headers)).map(|_| BEARER)
+        let is_read = self.verifier.is_some() && self.places == Places::All;
+        is_read.then(|| from_protocols(&head.headers)).flatten().map(|_| BEARER)
     }
 
     /// The first of the places that holds one; what was chosen comes before what a browser adds.
     fn token(&self, head: &request::Parts) -> Option<(Place, String)> {
-        let chosen = from_authorization(&head.headers)
-            .or_else(|| from_protocols(&head.headers))
-            .or_else(|| from_query(head.uri.query().unwrap_or_default()));
+        let in_headers = || from_authorization(&head.headers).or_else(|| from_protocols(&head.headers));
+        let in_headers = match self.places {
+            Places::All => in_headers(),
+            Places::QueryAndCookies => None,
+        };
+        let chosen = in_headers.or_else(|| from_query(head.uri.query().unwrap_or_default()));
         let cookie = || self.cookies.iter().find_map(|name| from_cookies(&head.headers, name));
         chosen.map(|token| (Place::Chosen, token)).or_else(|| Some((Place::Cookie, cookie()?)))
     }
@@ -207,6 +213,22 @@ mod tests {
             assert_eq!(found, *expected, "{path} {headers:?}");
         }
         assert_eq!(Admission::default().token(&head("/ws", &[("cookie", "session=t")])), None);
+    }
+
+    #[test]
+    fn headers_hold_no_token_where_a_dialect_does_not_read_them() {
+        let cookies = vec!["session".to_owned()];
+        let admission = Admission { places: Places::QueryAndCookies, cookies, ..Admission::default() };
+        let in_headers = [("authorization", "Bearer h"), ("sec-websocket-protocol", "bearer, p")];
+        let with_cookie = [&in_headers[..], &[("cookie", "session=c")]].concat();
+        for (path, headers, expected) in [
+            ("/ws", &in_headers[..], None),
+            ("/ws", &with_cookie, Some("c")),
+            ("/ws?token=q", &with_cookie, Some("q")),
+        ] {
+            let found = admission.token(&head(path, headers)).map(|(_, token)| token);
+            assert_eq!(found.as_deref(), expected, "{path} {headers:?}");
+        }
     }
 
     #[test]
