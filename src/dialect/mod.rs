@@ -5,6 +5,7 @@ mod echo;
 mod fastcms;
 mod flarchitect;
 mod listener;
+mod mdb_engine;
 mod options;
 #[cfg(test)]
 #[path = "../../tests/transcripts/script.rs"]
@@ -131,6 +132,7 @@ pub type Constructor = fn(&dyn Options) -> Arc<dyn Dialect>;
 pub const DIALECTS: &[(&str, Constructor)] = &[
     ("flarchitect", |_| Arc::new(flarchitect::Flarchitect)),
     ("fastcms", |options| Arc::new(fastcms::FastCms::new(options))),
+    ("mdb_engine", |options| Arc::new(mdb_engine::MdbEngine::new(options))),
     ("canonical", |_| Arc::new(canonical::Canonical)),
     ("echo", |_| Arc::new(echo::Echo)),
 ];

@@ -65,7 +65,7 @@ fn event(method: &str, many: bool, items: Vec<Item>) -> Event {
 #[test]
 fn every_dialect_is_found_by_its_name_alone() {
     let names: Vec<&str> = DIALECTS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["flarchitect", "fastcms", "canonical", "echo"]);
+    assert_eq!(names, ["flarchitect", "fastcms", "mdb_engine", "canonical", "echo"]);
     for name in names {
         assert_eq!(find(name).unwrap().0, name);
     }

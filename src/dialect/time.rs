@@ -14,7 +14,6 @@ pub(super) fn iso(time: SystemTime) -> String {
 }
 
 /// The same without offset. Browsers take it for their local time: only where a protocol has it so.
-#[cfg_attr(not(test), expect(dead_code, reason = "the dialects that need it follow"))]
 pub(super) fn iso_naive(time: SystemTime) -> String {
     moment(time).naive_utc().format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }

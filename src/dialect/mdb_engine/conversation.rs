@@ -1,0 +1,91 @@
+//! One connection: let in or turned away after the upgrade, greeted, and asked for a sign of life when it is
+//! silent. That none comes has no consequence (`protocols.md`, section 2.3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::time::iso_naive;
+use super::super::{Conversation, Opening};
+use super::settings::Settings;
+use crate::identity::{Credential, Identity};
+use crate::message::{CloseReason, Frame, Message, Now, Turn};
+
+pub(super) fn open(
+    settings: &Arc<Settings>,
+    opening: &Opening<'_>,
+    turn: &mut Turn,
+) -> Box<dyn Conversation> {
+    match admit(settings, opening) {
+        Ok(identity) => Box::new(Connection::greet(settings, &identity, opening.now, turn)),
+        Err(reason) => {
+            turn.close = Some(reason);
+            Box::new(Refused)
+        }
+    }
+}
+
+/// Who comes in (`protocols.md`, section 2.1).
+fn admit(settings: &Settings, opening: &Opening<'_>) -> Result<Identity, CloseReason> {
+    let reason = match opening.credential {
+        Credential::Valid(identity) => return Ok(identity.clone()),
+        Credential::Missing if !opening.required => return Ok(Identity::Anonymous),
+        _ if settings.allow_bad_token && !opening.required => return Ok(Identity::Anonymous),
+        Credential::Missing => CloseReason::Unauthenticated,
+        Credential::Expired => CloseReason::Expired,
+        Credential::Invalid => CloseReason::InvalidToken,
+        Credential::Unchecked => CloseReason::Unchecked,
+    };
+    Err(reason)
+}
+
+/// Nothing more is said to it, and nothing it says is heard.
+#[derive(Debug)]
+struct Refused;
+
+impl Conversation for Refused {
+    fn receive(&mut self, _: Message, _: Now, _: &mut Turn) {}
+}
+
+#[derive(Debug)]
+struct Connection {
+    settings: Arc<Settings>,
+    /// When it has been silent for long enough.
+    due: Duration,
+}
+
+impl Connection {
+    fn greet(settings: &Arc<Settings>, identity: &Identity, now: Now, turn: &mut Turn) -> Self {
+        let user = identity.user();
+        let email = user.and_then(|user| user.email.as_deref()).map_or(Value::Null, Value::from);
+        turn.frames.push(Frame::text(&format!(
+            r#"{{"type":"connected","app_slug":"{}","message":"WebSocket connected successfully","authenticated":{},"user_email":{email},"timestamp":"{}"}}"#,
+            settings.app,
+            user.is_some(),
+            iso_naive(now.time),
+        )));
+        turn.commands.extend(settings.subscriptions());
+        Self { settings: Arc::clone(settings), due: now.age + settings.ping_interval }
+    }
+}
+
+impl Conversation for Connection {
+    /// Whatever comes is a sign of life, and nothing more.
+    fn receive(&mut self, _: Message, now: Now, _: &mut Turn) {
+        self.due = now.age + self.settings.ping_interval;
+    }
+
+    fn alarm(&self) -> Option<Duration> {
+        Some(self.due)
+    }
+
+    fn wake(&mut self, now: Now, turn: &mut Turn) {
+        turn.frames.push(Frame::text(&format!(
+            r#"{{"type":"ping","timestamp":"{}","app_slug":"{}"}}"#,
+            iso_naive(now.time),
+            self.settings.app,
+        )));
+        self.due = now.age + self.settings.ping_interval;
+    }
+}
