@@ -1,7 +1,6 @@
 //! `[[endpoint]]`.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -9,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Section};
 use super::setting::{Bytes, Setting, word};
-use super::{EndpointAuth, EndpointConfig, KIB, auth};
-use crate::dialect::{self, Options};
+use super::{EndpointAuth, EndpointConfig, KIB, apps, auth, manifest};
+use crate::dialect::{self, Declaration, Options};
 use crate::transport::Expiry;
 
 const AUTH: [(&str, EndpointAuth); 3] = [
@@ -32,42 +31,71 @@ pub(super) fn endpoints<'a>(
     let sections = reader.sections(root, "endpoint");
     let mut of_apps = Vec::new();
     for section in &sections {
-        let Some(endpoint) = endpoint(section, folder, has_issuers) else { continue };
-        if endpoints.iter().any(|other| other.path == endpoint.path) {
-            section.report("path", "another [[endpoint]] has this path already");
+        for endpoint in of_section(section, Surroundings { folder, has_issuers }) {
+            if endpoints.iter().any(|other| other.path == endpoint.path) {
+                report_twice(section, &endpoint.path);
+            }
+            let app = endpoint.dialect.app();
+            of_apps.extend(app.map(|app| (app, section, endpoint.dialect.models().is_some())));
+            endpoints.push(endpoint);
         }
-        of_apps.extend(endpoint.dialect.app().map(|app| (app, section, endpoint.dialect.models().is_some())));
-        endpoints.push(endpoint);
     }
-    separate(&of_apps);
+    apps::separate(&of_apps);
     sections.into_iter().for_each(Section::finish);
     endpoints
 }
 
-/// Of several apps none gets what another one writes. `apps`: of each endpoint, and whether it names its models.
-fn separate(apps: &[(Arc<str>, &Section<'_>, bool)]) {
-    let are_several = apps.iter().any(|(app, ..)| apps.iter().any(|(other, ..)| app != other));
-    for (_, section, _) in apps.iter().filter(|(.., names_models)| are_several && !names_models) {
-        section.report(
-            "models",
-            "is missing: there are several apps, and each gets the writes of its own models alone",
-        );
+/// What an endpoint's table does not say.
+#[derive(Clone, Copy)]
+struct Surroundings<'a> {
+    folder: &'a Path,
+    has_issuers: bool,
+}
+
+/// The endpoint of a table, or those that its manifest declares.
+fn of_section(section: &Section<'_>, surroundings: Surroundings<'_>) -> Vec<EndpointConfig> {
+    match manifest::declarations(section, surroundings.folder) {
+        None => endpoint(section, surroundings, None).into_iter().collect(),
+        Some(declared) if declared.is_empty() => {
+            // What is wrong with the rest of the table is said all the same.
+            drop(endpoint(section, surroundings, Some(&Declaration::unknown())));
+            Vec::new()
+        }
+        Some(declared) => {
+            declared.iter().filter_map(|declared| endpoint(section, surroundings, Some(declared))).collect()
+        }
     }
 }
 
-fn endpoint(section: &Section<'_>, folder: &Path, has_issuers: bool) -> Option<EndpointConfig> {
-    let path = section.require("path", "\"/ws\"", |value| {
-        let path = String::read(value)?;
-        let plain = path.starts_with('/') && !path.contains(['?', '#', '{', '}', ' ']);
-        if plain { Ok(path) } else { Err("a path such as \"/ws\", without parameters".to_owned()) }
+fn report_twice(section: &Section<'_>, path: &str) {
+    if section.has("path") {
+        section.report("path", "another [[endpoint]] has this path already");
+    } else {
+        section.report("manifest", format!("another endpoint has the path {path} already"));
+    }
+}
+
+fn endpoint(
+    section: &Section<'_>,
+    Surroundings { folder, has_issuers }: Surroundings<'_>,
+    declared: Option<&Declaration>,
+) -> Option<EndpointConfig> {
+    let path = match declared {
+        Some(declared) => Some(declared.path.clone()),
+        None => section.require("path", "\"/ws\"", path),
+    };
+    let own = Own { section, folder };
+    let dialect = section.require("dialect", "\"flarchitect\"", dialect_name).and_then(dialect::find);
+    let dialect = dialect.map(|(name, make)| match declared {
+        Some(declared) => (name, make(&declared.over(&own))),
+        None => (name, make(&own)),
     });
-    let dialect = section.require("dialect", "\"flarchitect\"", dialect_name);
-    let dialect = dialect.and_then(dialect::find).map(|(name, make)| (name, make(&Own { section, folder })));
     let (dialect_name, dialect) = dialect.unzip();
     let Bytes(max_message) = section.get("max_message", Bytes(64 * KIB));
-    let auth = section.read("auth", |value| word(value, &AUTH));
     let wanted = dialect.as_ref().is_some_and(|dialect| dialect.wants_token());
-    let auth = auth.unwrap_or(if wanted { EndpointAuth::Required } else { EndpointAuth::None });
+    let usual = if wanted { EndpointAuth::Required } else { EndpointAuth::None };
+    let auth = section.read("auth", |value| word(value, &AUTH)).unwrap_or(usual);
+    let auth = declared.map_or(auth, |declared| manifest::auth(declared.entry, has_issuers));
     let expiry = section.read("on_expiry", |value| word(value, &EXPIRY)).unwrap_or(Expiry::Close);
     let cookies = section.read("cookie", cookies);
     let origins = section.read("origins", origins).unwrap_or_default();
@@ -122,6 +150,12 @@ impl Options for Own<'_> {
     fn report(&self, key: &'static str, message: String) {
         self.section.report(key, message);
     }
+}
+
+fn path(value: &DeValue<'_>) -> Result<String, String> {
+    let path = String::read(value)?;
+    let plain = path.starts_with('/') && !path.contains(['?', '#', '{', '}', ' ']);
+    if plain { Ok(path) } else { Err("a path such as \"/ws\", without parameters".to_owned()) }
 }
 
 fn dialect_name(value: &DeValue<'_>) -> Result<&'static str, String> {

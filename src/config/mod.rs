@@ -2,9 +2,11 @@
 
 mod access;
 mod answers;
+mod apps;
 mod auth;
 mod endpoints;
 mod jwks;
+mod manifest;
 mod reader;
 mod routes;
 mod setting;
@@ -221,13 +223,7 @@ impl Config {
                 .read("kind", |v| word(v, &[("memory", BrokerKind::Memory)]))
                 .unwrap_or(BrokerKind::Memory),
         };
-        for dialect in config.endpoints.iter().map(|endpoint| &endpoint.dialect) {
-            match dialect.models() {
-                _ if !dialect.shows_requests() => {}
-                Some(models) => config.routes.keep_requests(models.iter().map(String::as_str)),
-                None => config.routes.keep_all_requests(),
-            }
-        }
+        apps::keep_requests(&mut config.routes, &config.endpoints);
         admin.finish();
         broker.finish();
         for (table, what) in [("route", "nothing would be tapped"), ("endpoint", "nobody could subscribe")] {
@@ -252,6 +248,7 @@ impl Config {
         }
         warnings.extend(self.unproven());
         warnings.extend(self.unreachable());
+        warnings.extend(apps::mixed(&self.endpoints));
         warnings.extend(self.auth.iter().flat_map(Issuers::iter).filter(|issuer| issuer.is_guessable()).map(|_| {
             "auth.jwt.secret is shorter than 32 bytes: who guesses it can be anybody (RFC 7518, section 3.2)".to_owned()
         }));

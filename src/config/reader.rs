@@ -160,6 +160,8 @@ impl<'a> Reader<'a> {
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
         problems.sort();
+        // What several endpoints of one table found is said once.
+        problems.dedup();
         problems
     }
 
@@ -182,8 +184,11 @@ impl Section<'_> {
         key: &'static str,
         read: impl FnOnce(&DeValue<'_>) -> Result<T, String>,
     ) -> Option<T> {
-        self.known.borrow_mut().push(key);
-        self.reader.asked.borrow_mut().push((self.kind.to_owned(), key));
+        let is_new = !self.known.borrow().contains(&key);
+        if is_new {
+            self.known.borrow_mut().push(key);
+            self.reader.asked.borrow_mut().push((self.kind.to_owned(), key));
+        }
         let value = self.table?.get(key)?;
         match read(value.get_ref()) {
             Ok(value) => Some(value),
@@ -220,6 +225,11 @@ impl Section<'_> {
         let line = value.map_or(self.line, |value| self.reader.line(value.span().start));
         let shown = value.map(|value| self.shown(key, value)).unwrap_or_default();
         self.reader.report(line, &self.key(key), &shown, message);
+    }
+
+    /// The text at `key`, which is read elsewhere.
+    pub(super) fn peek(&self, key: &str) -> Option<&str> {
+        self.table?.get(key)?.get_ref().as_str()
     }
 
     /// Whether the file says it, be it right or wrong.

@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::identity::Credential;
 use crate::message::{Encode, Message, Now, Returned, Turn};
+pub use mdb_engine::{Declaration, Entry, read_manifest};
 pub use options::{Defaults, Options};
 
 /// A wire protocol as one endpoint speaks it; shared by the endpoint's connections.
@@ -140,4 +141,9 @@ pub const DIALECTS: &[(&str, Constructor)] = &[
 /// The dialect of that name.
 pub fn find(name: &str) -> Option<(&'static str, Constructor)> {
     DIALECTS.iter().find(|(known, _)| *known == name).copied()
+}
+
+/// Endpoints of this dialect may be declared by a manifest ([`read_manifest`]).
+pub fn has_manifest(name: &str) -> bool {
+    name == "mdb_engine"
 }

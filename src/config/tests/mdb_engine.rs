@@ -92,3 +92,111 @@ fn requests_are_kept_of_the_models_whose_writers_are_to_be_shown() {
     assert!(keeps("updates = \"request\"\nmodels = [\"Author\"]"));
     assert!(!keeps("updates = \"request\"\nmodels = [\"book\"]"));
 }
+
+/// A folder with a manifest, gone when dropped.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(manifest: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("restcast-manifest-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("manifest.json"), manifest).unwrap();
+        Self(path)
+    }
+
+    fn read(&self, text: &str) -> Result<Config, ConfigError> {
+        Config::parse(self.0.join("proxy.toml").to_str().unwrap(), text)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn declared(more: &str) -> String {
+    format!("[[endpoint]]\ndialect = \"mdb_engine\"\nmanifest = \"manifest.json\"\n{more}\n")
+}
+
+const MANIFEST: &str = r#"{"slug":"my_app","name":"My app","websockets":{
+    "realtime":{"path":"/ws","description":"Updates","auth":{"required":true,"allow_anonymous":false},"ping_interval":30},
+    "events":{"path":"/events","auth":{"required":false},"ping_interval":60}}}"#;
+
+/// As the debug output has it: what an endpoint's dialect holds is private.
+fn shown(endpoint: &EndpointConfig) -> String {
+    format!("{:?}", endpoint.dialect)
+}
+
+#[test]
+fn a_manifest_declares_endpoints_like_those_of_the_file() {
+    let folder = Folder::new(MANIFEST);
+    let config = folder.read(&file(&declared("models = [\"author\"]\nupdated_type = \"x\""))).unwrap();
+    let [events, realtime] = &config.endpoints[..] else { panic!("{:?}", config.endpoints) };
+    let more = "models = [\"author\"]\nupdated_type = \"x\"";
+    let same = Config::parse("", &file(&endpoint("/ws", "my_app", more))).unwrap();
+    assert_eq!(format!("{realtime:?}"), format!("{:?}", same.endpoints[0]));
+    assert_eq!((events.path.as_str(), events.auth), ("/events", EndpointAuth::Optional));
+    let more = format!("{more}\nauth = \"optional\"\nallow_bad_token = true\nping_interval = \"1m\"");
+    let same = Config::parse("", &file(&endpoint("/events", "my_app", &more))).unwrap();
+    assert_eq!(format!("{events:?}"), format!("{:?}", same.endpoints[0]));
+    // Where nobody can prove who they are, everybody may come all the same.
+    let public =
+        Folder::new(r#"{"slug":"a","websockets":{"realtime":{"path":"/ws","auth":{"required":false}}}}"#);
+    let config = public.read(&file(&declared("")).replace(HMAC, "")).unwrap();
+    assert_eq!(config.endpoints[0].auth, EndpointAuth::None);
+    // Without a slug, as in the document's second example, the file says it.
+    let nameless = Folder::new(r#"{"websockets":{"realtime":{"path":"/ws"}}}"#);
+    let config = nameless.read(&file(&declared("app = \"a\"\nping_interval = \"7s\""))).unwrap();
+    assert!(shown(&config.endpoints[0]).contains("app: \"a\"") && shown(&config.endpoints[0]).contains("7s"));
+}
+
+#[test]
+fn what_is_wrong_with_a_manifest_is_said_with_file_and_key() {
+    let said = |manifest: &str, text: &str| {
+        let folder = Folder::new(manifest);
+        let error = folder.read(text).unwrap_err().to_string();
+        error.replace(folder.0.to_str().unwrap(), "")
+    };
+    let line = "/proxy.toml:9: endpoint[1].manifest = \"manifest.json\": ";
+    let wrong = r#"{"slug":"a","websockets":{"x":{"path":"/x","ping_interval":4,"pings":1}}}"#;
+    assert_eq!(
+        said(wrong, &file(&declared("models = [\"author\"]"))),
+        format!(
+            "{line}websockets.x.ping_interval = 4: expected a whole number of seconds from 5 to 300\n\
+             {line}websockets.x.pings: unknown key; there are path, description, auth, ping_interval"
+        )
+    );
+    for (manifest, more, part) in [
+        (MANIFEST, "path = \"/ws\"", "endpoint[1].path = \"/ws\": the manifest says that: leave one out"),
+        (MANIFEST, "auth = \"none\"", "endpoint[1].auth = \"none\": the manifest says that"),
+        (MANIFEST, "app = \"b\"", "endpoint[1].app = \"b\": the manifest says my_app"),
+        (r#"{"websockets":{"a":{"path":"/a"}}}"#, "", "endpoint[1].app: is missing"),
+        (
+            r#"{"slug":"a","websockets":{"a":{"path":"/a"},"b":{"path":"/a"}}}"#,
+            "",
+            "another endpoint has the path /a already",
+        ),
+        (MANIFEST, "colour = 1", "endpoint[1].colour: unknown key"),
+        ("{", "colour = 1", "endpoint[1].colour: unknown key"),
+        ("{", "", "expected a JSON object: EOF while parsing"),
+    ] {
+        let said = said(manifest, &file(&declared(more)));
+        assert!(said.contains(part), "{more}: {said}");
+    }
+    let missing = said(MANIFEST, &file(&declared("").replace("manifest.json", "no.json")));
+    assert!(missing.contains("manifest = \"no.json\": expected a readable file"), "{missing}");
+    let elsewhere = said(MANIFEST, &file(&declared("").replace("mdb_engine", "flarchitect")));
+    assert!(elsewhere.contains("endpoint[1].manifest: unknown key"), "{elsewhere}");
+}
+
+#[test]
+fn an_app_of_which_only_some_endpoints_are_private_is_named() {
+    let folder = Folder::new(MANIFEST);
+    let warnings = |text: &str| folder.read(text).unwrap().warnings().join("\n");
+    let mixed = warnings(&file(&declared("")));
+    assert!(mixed.contains("app my_app: endpoint /events lets in whoever comes"), "{mixed}");
+    assert!(mixed.contains("/ws needs a token"), "{mixed}");
+    assert_eq!(warnings(&file(&endpoint("/ws", "a", ""))), "");
+    assert_eq!(warnings(&file(&endpoint("/ws", "a", "auth = \"none\""))), "");
+}

@@ -3,6 +3,7 @@
 
 mod conversation;
 mod dress;
+mod manifest;
 mod settings;
 mod template;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::time::SystemTime;
 
 use super::{Conversation, Dialect, Manner, Opening, Options, Places};
 use crate::message::{Encode, Frame, Publication, Push, Rendering, Turn};
+pub use manifest::{Declaration, Entry, read_manifest};
 use settings::Settings;
 
 #[derive(Debug)]

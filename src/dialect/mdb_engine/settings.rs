@@ -1,5 +1,6 @@
 //! What an endpoint of an application says of itself in the config.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,7 @@ use crate::message::Command;
 
 /// Between two signs of life (`protocols.md`, section 2.1).
 const PING_INTERVAL: Duration = Duration::from_secs(30);
-const SHORTEST: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_mins(5);
+pub(super) const PING_SECONDS: RangeInclusive<u64> = 5..=300;
 
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -30,7 +30,8 @@ impl Settings {
     /// What is wrong is reported.
     pub(super) fn read(options: &dyn Options) -> Self {
         let ping_interval = options.duration("ping_interval", PING_INTERVAL);
-        if !(SHORTEST..=LONGEST).contains(&ping_interval) {
+        let [shortest, longest] = [PING_SECONDS.start(), PING_SECONDS.end()].map(|s| Duration::from_secs(*s));
+        if !(shortest..=longest).contains(&ping_interval) {
             options.report("ping_interval", "expected a duration from \"5s\" to \"300s\"".to_owned());
         }
         Self {
@@ -61,7 +62,7 @@ impl Settings {
 }
 
 /// Letters, digits, `_` and `-`: a name that is also a part of a URL.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 

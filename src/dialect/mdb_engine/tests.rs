@@ -190,7 +190,7 @@ fn a_message_gets_slug_and_time_and_keeps_every_other_byte() {
 
 fn item(id: &str, record: &str) -> Item {
     let json = |text: &str| (text != "-").then(|| Json::parse(text).unwrap());
-    Item { id: json(id), record: json(record), partial: false, owner: None }
+    Item { id: json(id), record: json(record), ..Item::default() }
 }
 
 fn event(operation: Operation, items: Vec<Item>) -> Event {
