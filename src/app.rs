@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::access::Answer;
-use crate::api::{About, Admin, Site};
+use crate::api::{About, Access, Admin, Code, PublishApi, Site};
 use crate::auth::TokenError;
 use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Outcome, Overlaps};
@@ -172,18 +172,22 @@ impl Parts {
             publisher: publisher.clone(),
             metrics: Arc::clone(&metrics),
         };
-        let made = listed.iter().enumerate();
-        let made = made.map(|(index, listed)| endpoint(&config, listed, backstage(index, listed)));
-        let mut endpoints: Vec<Endpoint> = made.collect();
+        let make = |(index, listed)| endpoint(&config, listed, backstage(index, listed));
+        let mut endpoints: Vec<Endpoint> = listed.iter().enumerate().map(make).collect();
         let live = endpoints.pop().context("the live page has an endpoint")?;
         let live = Live { endpoint: live, realtime: realtime.clone() };
-        let about = about(&config, sidecar.is_some());
         let ready = Arc::clone(&upstreams);
         let admin = Admin {
             metrics: Arc::clone(&metrics),
             publisher: publisher.clone(),
             ready: Box::new(move || ready.is_ready()),
-            about,
+            about: about(&config, sidecar.is_some()),
+            publish: PublishApi::new(
+                Arc::clone(&hub),
+                publisher.clone(),
+                Arc::clone(&metrics),
+                access(&config),
+            ),
         };
         let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];
         listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
@@ -296,7 +300,12 @@ fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, pro
         token_errors: TokenError::ALL.map(TokenError::name).to_vec(),
         answers: Answer::ALL.map(Answer::name).to_vec(),
         withheld: Why::ALL.map(Why::name).to_vec(),
+        api_codes: Code::ALL.map(Code::name).to_vec(),
     })
+}
+
+fn access(config: &Config) -> Access {
+    if config.admin.ip().is_loopback() { Access::Open } else { Access::Closed }
 }
 
 fn about(config: &Config, demo: bool) -> About {

@@ -47,7 +47,7 @@
 //! | [`transport`] | frames to and from a byte stream | dialect, hub, identity, message |
 //! | [`outbound`] | requests of our own to services beside the backend | nothing |
 //! | [`verify`] | tokens checked, and keys fetched for it | auth, identity, metrics, outbound |
-//! | [`api`] | what the admin port answers | broker, metrics |
+//! | [`api`] | what the admin port answers | event, identity, message, route, hub, broker, metrics |
 //! | [`demo`] | what the sample backend answers | api |
 //! | [`proxy`] | the only folder that knows pingora | all above |
 //! | [`config`] | `proxy.toml` | the parts' own config types, and what builds dialects |

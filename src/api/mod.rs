@@ -1,5 +1,14 @@
-//! What the admin port answers: metrics, health, the live page. Plain requests and responses, no I/O.
+//! What the admin port answers: metrics, health, the live page, the publish API. Plain requests and responses,
+//! no I/O.
 
+mod access;
+mod body;
+mod census;
+mod fault;
+mod guard;
+mod place;
+mod publish;
+mod query;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -8,11 +17,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header, request};
 use serde_json::json;
 
 use crate::broker::Publisher;
 use crate::metrics::Metrics;
+pub use access::Access;
+pub use fault::Code;
+pub use guard::{is_addressed, same_origin};
+pub use publish::PublishApi;
 pub use site::{Asked, Later, Promise, Reply, Site};
 
 const PAGE: &str = include_str!("live.html");
@@ -41,6 +54,8 @@ pub struct Admin {
     pub ready: Box<dyn Fn() -> bool + Send + Sync>,
     /// For the page.
     pub about: About,
+    /// What is under `/api/`.
+    pub publish: PublishApi,
 }
 
 impl fmt::Debug for Admin {
@@ -51,7 +66,15 @@ impl fmt::Debug for Admin {
 
 impl Site for Admin {
     fn respond(&self, asked: Asked) -> Reply {
-        self.answer(&asked.request).into()
+        if asked.request.uri().path().starts_with(place::PREFIX) {
+            self.publish.respond(&asked)
+        } else {
+            self.answer(&asked.request).into()
+        }
+    }
+
+    fn too_large(&self, _: &request::Parts) -> Response<Bytes> {
+        self.publish.too_large()
     }
 }
 
@@ -59,7 +82,7 @@ impl Admin {
     fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path();
         if !matches!(path, "/" | "/live.json" | "/metrics" | "/healthz" | "/readyz") {
-            let text = "there are /, /metrics, /healthz and /readyz\n";
+            let text = "there are /, /metrics, /healthz, /readyz and /api/openapi.json\n";
             return answer(StatusCode::NOT_FOUND, "text/plain", text);
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {

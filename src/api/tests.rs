@@ -17,7 +17,8 @@ fn setup() -> Setup {
     let labels = Labels { routes: vec!["/api/authors/{id}".to_owned()], ..Labels::default() };
     let metrics = Arc::new(Metrics::new(&labels).unwrap());
     let broker = Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics)));
-    let (publisher, worker) = Publisher::start(1, broker, hub, Arc::clone(&metrics)).unwrap();
+    let (publisher, worker) = Publisher::start(1, broker, Arc::clone(&hub), Arc::clone(&metrics)).unwrap();
+    let publish = PublishApi::new(hub, publisher.clone(), Arc::clone(&metrics), Access::Open);
     let ready = Arc::new(AtomicBool::new(true));
     let up = Arc::clone(&ready);
     let about = About {
@@ -25,7 +26,8 @@ fn setup() -> Setup {
         endpoints: vec![("/ws".to_owned(), "flarchitect")],
         routes: vec![("/api/authors/{id}".to_owned(), "author".to_owned())],
     };
-    let admin = Admin { metrics, publisher, ready: Box::new(move || up.load(Ordering::Relaxed)), about };
+    let ready_now = Box::new(move || up.load(Ordering::Relaxed));
+    let admin = Admin { metrics, publisher, ready: ready_now, about, publish };
     Setup { admin, ready, _worker: worker }
 }
 

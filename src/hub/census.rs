@@ -1,5 +1,8 @@
-//! Who is there: connections by what is known of them, for whoever runs restcast.
+//! Who is there: connections by what is known of them, for whoever runs restcast. Whoever looks on from the
+//! admin port is nobody's reader, and never meant.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,7 +10,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use super::readers::Entry;
-use super::{BATCH, Hub, Reader};
+use super::{BATCH, Desk, Hub, Reader};
 use crate::event::Topic;
 use crate::identity::Identity;
 use crate::message::{CloseReason, Target};
@@ -31,7 +34,67 @@ pub struct Resident {
     pub topics: Vec<Topic>,
 }
 
+/// Some of the connections that are meant, in an order that stays while they come and go.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Connections that are meant, in all.
+    pub count: usize,
+    /// Those of the page, by their ids.
+    pub residents: Vec<Resident>,
+    /// There are others behind them.
+    pub more: bool,
+}
+
 impl Hub {
+    /// The first `limit` of the connections that are meant by `target` whose id is greater than `after`.
+    /// Costs a look at every connection.
+    pub fn page(&self, target: &Target, after: Option<Uuid>, limit: usize) -> Page {
+        let mut count = 0;
+        let ids = self.first(target, limit.saturating_add(1), |reader| {
+            count += 1;
+            after.is_none_or(|after| after < reader.id).then_some(reader.id)
+        });
+        let mut page = Page { count, more: ids.len() > limit, ..Page::default() };
+        page.residents = ids.iter().take(limit).filter_map(|reader| self.resident(reader)).collect();
+        page
+    }
+
+    /// The connection that came last, and up to `limit` of those before it.
+    pub fn newest(&self, limit: usize) -> Vec<Resident> {
+        let newest = self.first(&Target::default(), limit, |reader| Some(Reverse((reader.since, reader.id))));
+        newest.iter().filter_map(|reader| self.resident(reader)).collect()
+    }
+
+    /// Whether any endpoint is meant by `target`.
+    pub fn knows(&self, target: &Target) -> bool {
+        self.desks.iter().any(|desk| is_at(target, desk))
+    }
+
+    /// The readers of the lowest ranks, in their order; without a rank a reader is none of them.
+    fn first<R: Ord>(
+        &self,
+        target: &Target,
+        limit: usize,
+        mut rank: impl FnMut(&Reader) -> Option<R>,
+    ) -> Vec<Arc<Reader>> {
+        let mut heap: BinaryHeap<Ranked<R>> = BinaryHeap::new();
+        self.each(
+            target,
+            || {},
+            |reader| {
+                let Some(rank) = rank(reader) else { return };
+                let is_wanted = heap.len() < limit || heap.peek().is_some_and(|last| rank < last.rank);
+                if is_wanted && limit > 0 {
+                    heap.push(Ranked { rank, reader: Arc::clone(reader) });
+                }
+                if heap.len() > limit {
+                    heap.pop();
+                }
+            },
+        );
+        heap.into_sorted_vec().into_iter().map(|ranked| ranked.reader).collect()
+    }
+
     /// The connections that are meant by `target`, each as it is when it is looked at: they come and go
     /// meanwhile. Costs a look at every connection.
     pub fn residents(&self, target: &Target) -> Vec<Resident> {
@@ -55,7 +118,7 @@ impl Hub {
     }
 
     /// Visits the readers that are meant, a batch at a time and never under the lock.
-    pub(super) fn each(&self, target: &Target, pause: impl Fn(), mut visit: impl FnMut(&Reader)) {
+    pub(super) fn each(&self, target: &Target, pause: impl Fn(), mut visit: impl FnMut(&Arc<Reader>)) {
         let mut next = Some(0);
         let mut batch: Vec<Entry> = Vec::new();
         while let Some(from) = next {
@@ -72,11 +135,12 @@ impl Hub {
 
     fn is_meant(&self, target: &Target, reader: &Reader) -> bool {
         let Some(desk) = self.desks.get(reader.endpoint) else { return false };
-        let is_user = |user: &Arc<str>| reader.identity().user().is_some_and(|known| *known.id == **user);
-        target.connection.is_none_or(|id| id == reader.id)
-            && target.endpoint.as_ref().is_none_or(|path| *path == desk.path)
-            && target.app.as_ref().is_none_or(|app| desk.app.as_ref() == Some(app))
-            && target.user.as_ref().is_none_or(is_user)
+        if target.connection.is_some_and(|id| id != reader.id) || !is_at(target, desk) {
+            return false;
+        }
+        let identity = reader.identity();
+        let is_user = |user: &Arc<str>| identity.user().is_some_and(|known| *known.id == **user);
+        identity != Identity::Operator && target.user.as_ref().is_none_or(is_user)
     }
 
     fn resident(&self, reader: &Reader) -> Option<Resident> {
@@ -92,3 +156,33 @@ impl Hub {
         })
     }
 }
+
+fn is_at(target: &Target, desk: &Desk) -> bool {
+    target.endpoint.as_ref().is_none_or(|path| *path == desk.path)
+        && target.app.as_ref().is_none_or(|app| desk.app.as_ref() == Some(app))
+}
+
+struct Ranked<R> {
+    rank: R,
+    reader: Arc<Reader>,
+}
+
+impl<R: Ord> Ord for Ranked<R> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+impl<R: Ord> PartialOrd for Ranked<R> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<R: Ord> PartialEq for Ranked<R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl<R: Ord> Eq for Ranked<R> {}

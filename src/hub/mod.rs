@@ -35,7 +35,7 @@ use crate::access::Credentials;
 use crate::event::{Audience, Event, Position, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
-pub use census::Resident;
+pub use census::{Page, Resident};
 pub use delivery::Delivery;
 use delivery::Offering;
 use line::Line;

@@ -2,6 +2,7 @@
 //! logs; labels come from closed sets that are made at start, so counting is an addition and no look-up.
 
 mod access;
+mod usage;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+use usage::Usage;
 
 use access::Access;
 
@@ -34,6 +36,8 @@ pub struct Labels {
     pub answers: Vec<&'static str>,
     /// Why readers do not get what it decides on, in their order.
     pub withheld: Vec<&'static str>,
+    /// Codes of the publish API's errors, in their order.
+    pub api_codes: Vec<&'static str>,
 }
 
 /// See the module's documentation.
@@ -55,6 +59,7 @@ pub struct Metrics {
     delivery_latency: Histogram,
     origin_refusals: IntCounter,
     token_refusals: Vec<IntCounter>,
+    usage: Usage,
     keys_fetched: IntCounter,
     keys_failed: IntCounter,
 }
@@ -161,6 +166,7 @@ impl Metrics {
             token_refusals: labels.token_errors.iter().map(|e| auth.with_label_values(&[*e])).collect(),
             keys_fetched: keys.with_label_values(&["ok"]),
             keys_failed: keys.with_label_values(&["failed"]),
+            usage: Usage::new(&made, &labels.api_codes)?,
             registry,
         })
     }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::realtime::{self, Arrival, Endpoint, Realtime};
 use super::respond::Refusal;
-use crate::api::{Asked, Reply, Site};
+use crate::api::{self, Asked, Reply, Site};
 use crate::identity::{Credential, Identity};
 
 /// A larger request body is cut off with 413.
@@ -48,7 +48,7 @@ impl SiteApp {
         };
         let refusal = if !realtime::is_upgrade(head) {
             realtime::upgrade_required("this path speaks WebSocket")
-        } else if !same_origin(head) {
+        } else if !api::same_origin(&head.headers) {
             live.realtime.metrics.origin_refused();
             Refusal::new(StatusCode::FORBIDDEN, "a page of another origin may not look in")
         } else {
@@ -106,19 +106,6 @@ async fn read_body(session: &mut ServerSession) -> pingora::Result<Option<Bytes>
         body.extend_from_slice(&chunk);
     }
     Ok(Some(body.freeze()))
-}
-
-/// A browser says where the page comes from. It must be this very site, under an address: behind a name
-/// there could be anybody (DNS rebinding). Without `Origin` it is no browser.
-pub(super) fn same_origin(head: &request::Parts) -> bool {
-    let text =
-        |name: &header::HeaderName| head.headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let Some(origin) = text(&header::ORIGIN) else { return true };
-    let host = text(&header::HOST).unwrap_or_default();
-    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
-    let name = authority.host().trim_matches(['[', ']']);
-    let is_address = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok();
-    is_address && origin.split_once("://").is_some_and(|(_, origin)| origin == host)
 }
 
 #[async_trait]

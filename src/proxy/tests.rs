@@ -10,7 +10,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use super::forward::{self, Client};
 use super::head::is_bodiless;
 use super::upstream::Needs;
-use super::{HostHeader, ServerAddress, Tap, TrustedProxies, UpstreamConfig, Upstreams, realtime, site};
+use super::{HostHeader, ServerAddress, Tap, TrustedProxies, UpstreamConfig, Upstreams, realtime};
 use crate::broker::{Memory, Publisher};
 use crate::capture::{Budget, Limits, Outcome, Overlaps};
 use crate::hub::Hub;
@@ -356,6 +356,10 @@ fn only_a_page_of_the_admin_port_itself_may_look_in() {
         ("Origin: http://127.0.0.1:9090", false),
         ("Origin: http://", false),
     ] {
-        assert_eq!(site::same_origin(&head(&format!("GET /live 1.1 | {headers}"))), expected, "{headers}");
+        assert_eq!(
+            crate::api::same_origin(&head(&format!("GET /live 1.1 | {headers}")).headers),
+            expected,
+            "{headers}"
+        );
     }
 }

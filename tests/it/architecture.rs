@@ -22,7 +22,7 @@ const MODULES: &[(&str, &str)] = &[
     ("verify", "identity auth metrics outbound"),
     ("broker", "event hub message metrics"),
     ("transport", "dialect hub identity message"),
-    ("api", "broker metrics"),
+    ("api", "event identity message route hub metrics broker"),
     ("demo", "api"),
     ("proxy", "event identity message route auth capture hub dialect metrics verify broker transport api"),
     ("config", "event route auth access capture hub dialect outbound transport proxy"),

@@ -37,6 +37,7 @@ mod origin;
 mod outbound;
 mod pages;
 mod proxy;
+mod publish;
 mod readers;
 mod readme;
 mod reasons;

@@ -1,0 +1,38 @@
+//! Connections as the publish API lists them.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Value, json};
+
+use super::query::Query;
+use crate::hub::{Hub, Resident};
+use crate::message::Target;
+
+/// A page of the connections that are asked for, by their ids.
+pub(super) fn list(hub: &Hub, app: Option<Arc<str>>, query: &Query) -> Value {
+    let target = Target { app, endpoint: query.endpoint.clone(), user: query.user.clone(), connection: None };
+    let page = hub.page(&target, query.after, query.page());
+    let next = page.residents.last().filter(|_| page.more).map(|resident| resident.id.to_string());
+    let connections: Vec<Value> = page.residents.iter().map(connection).collect();
+    json!({ "count": page.count, "connections": connections, "next": next })
+}
+
+fn connection(resident: &Resident) -> Value {
+    let user = resident.identity.user();
+    json!({
+        "connection_id": resident.id.to_string(),
+        "user_id": user.map(|user| &user.id),
+        "user_email": user.and_then(|user| user.email.as_ref()),
+        "connected_at": iso(resident.since),
+        "endpoint": &*resident.endpoint,
+    })
+}
+
+/// With microseconds and offset, as browsers and Python read it.
+pub(super) fn iso(time: SystemTime) -> String {
+    let micros = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    let time = DateTime::from_timestamp_micros(i64::try_from(micros).unwrap_or_default());
+    time.unwrap_or_default().to_rfc3339_opts(SecondsFormat::Micros, false)
+}

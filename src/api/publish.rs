@@ -1,0 +1,198 @@
+//! The publish API: programs beside the backend publish events, send messages to connections, and see and end
+//! connections. What is published goes the way of all events, through the bounded queue before the hub, and
+//! is answered once it has been handed to the readers of this process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::body::{self, Broadcast, Publish, Send};
+use super::fault::{Code, Fault};
+use super::place::{Action, Telling, unknown_connection};
+use super::query::Query;
+use super::{Access, Asked, Later, Reply, census, guard};
+use crate::broker::{Parcel, Publisher, QueueFull};
+use crate::hub::Hub;
+use crate::message::{CloseReason, Push, Target};
+use crate::metrics::Metrics;
+
+const DESCRIPTION: &str = include_str!("openapi.json");
+/// Requests that wait for the hub at once. The queue is the tap's above all: an event of the tap that finds no
+/// room closes every reader.
+const MAX_WAITING: usize = 256;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct PublishApi {
+    hub: Arc<Hub>,
+    publisher: Publisher,
+    metrics: Arc<Metrics>,
+    access: Access,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl PublishApi {
+    /// For these readers; `access` says who may use it.
+    pub fn new(hub: Arc<Hub>, publisher: Publisher, metrics: Arc<Metrics>, access: Access) -> Self {
+        Self { hub, publisher, metrics, access, waiting: Arc::default() }
+    }
+
+    pub(super) fn respond(&self, asked: &Asked) -> Reply {
+        self.act(asked).unwrap_or_else(|fault| refuse(&self.metrics, &fault).into())
+    }
+
+    pub(super) fn too_large(&self) -> Response<Bytes> {
+        refuse(&self.metrics, &too_large())
+    }
+
+    fn act(&self, asked: &Asked) -> Result<Reply, Fault> {
+        let request = &asked.request;
+        self.check_browser(request.headers())?;
+        let action = Action::of(request.method(), request.uri())?;
+        if action == Action::Describe {
+            return Ok(description().into());
+        }
+        self.access.check(request.headers(), &action)?;
+        let known: &[&str] = match action {
+            Action::List { .. } => &["user_id", "endpoint", "limit", "after"],
+            Action::Disconnect { connection: None, .. } => &["user_id"],
+            Action::Disconnect { .. } | Action::Tell(_) | Action::Describe => &[],
+        };
+        let query = Query::parse(request.uri().query(), known)?;
+        self.check_names(action.app(), query.endpoint.as_ref())?;
+        match action {
+            Action::Describe => Ok(description().into()),
+            Action::Tell(telling) => self.tell(asked, telling),
+            Action::List { app } => Ok(self.done(&census::list(&self.hub, app, &query))),
+            Action::Disconnect { app, connection } => {
+                if connection.is_none() && query.user.is_none() {
+                    return Err(Fault::invalid("user_id is missing"));
+                }
+                let target = Target { app, connection, user: query.user, endpoint: None };
+                let closed = self.hub.close(&target, CloseReason::Ended);
+                if connection.is_some() && closed == 0 {
+                    return Err(unknown_connection());
+                }
+                Ok(self.done(&json!({ "closed": closed })))
+            }
+        }
+    }
+
+    /// What goes through the queue.
+    fn tell(&self, asked: &Asked, telling: Telling) -> Result<Reply, Fault> {
+        let body = asked.request.body();
+        check_body(asked.request.headers(), body)?;
+        match telling {
+            Telling::Event => {
+                let event = body::parse::<Publish<'_>>(body)?.event(asked)?;
+                let id = event.id.to_string();
+                self.send(Parcel::Event(event), move |sent| Ok(json!({ "event": id, "sent": sent })))
+            }
+            Telling::Broadcast { app } => {
+                let (to, message) = body::parse::<Broadcast<'_>>(body)?.parts(app)?;
+                self.check_names(to.app.as_ref(), to.endpoint.as_ref())?;
+                self.send(Parcel::Push(Push { to, message }), |sent| Ok(json!({ "sent": sent })))
+            }
+            Telling::Send { app, connection } => {
+                let message = body::parse::<Send<'_>>(body)?.message()?;
+                let to = Target { app, connection: Some(connection), ..Target::default() };
+                self.send(Parcel::Push(Push { to, message }), |sent| match sent {
+                    0 => Err(unknown_connection()),
+                    sent => Ok(json!({ "sent": sent })),
+                })
+            }
+        }
+    }
+
+    /// `say`: what is answered once so many readers were reached.
+    fn send(
+        &self,
+        parcel: Parcel,
+        say: impl FnOnce(u64) -> Result<Value, Fault> + std::marker::Send + 'static,
+    ) -> Result<Reply, Fault> {
+        let full = || Fault::new(Code::QueueFull, "too much waits to be published");
+        let place = Waiting::new(&self.waiting).ok_or_else(full)?;
+        let internal = Fault::new(Code::Internal, "it could not be published");
+        let (promise, later) = Later::new(internal.response());
+        let metrics = Arc::clone(&self.metrics);
+        let receipt = move |sent| {
+            drop(place);
+            promise.keep(match say(sent) {
+                Ok(said) => answered(&metrics, &said),
+                Err(fault) => refuse(&metrics, &fault),
+            });
+        };
+        self.publisher.send(parcel, Box::new(receipt)).map_err(|QueueFull| full())?;
+        Ok(Reply::Later(later))
+    }
+
+    fn done(&self, said: &Value) -> Reply {
+        answered(&self.metrics, said).into()
+    }
+
+    fn check_browser(&self, headers: &HeaderMap) -> Result<(), Fault> {
+        let is_safe =
+            guard::same_origin(headers) && (self.access.needs_key() || guard::is_addressed(headers));
+        let foreign = || Fault::new(Code::ForeignOrigin, "a page of another origin may not use this");
+        if is_safe { Ok(()) } else { Err(foreign()) }
+    }
+
+    fn check_names(&self, app: Option<&Arc<str>>, endpoint: Option<&Arc<str>>) -> Result<(), Fault> {
+        let mut target = Target { app: app.cloned(), ..Target::default() };
+        if !self.hub.knows(&target) {
+            return Err(Fault::new(Code::UnknownApp, "no endpoint belongs to such an app"));
+        }
+        target.endpoint = endpoint.cloned();
+        if endpoint.is_some() && !self.hub.knows(&target) {
+            return Err(Fault::new(Code::UnknownEndpoint, "there is no such endpoint"));
+        }
+        Ok(())
+    }
+}
+
+fn refuse(metrics: &Metrics, fault: &Fault) -> Response<Bytes> {
+    metrics.api_refused(Code::ALL.iter().position(|code| *code == fault.code).unwrap_or_default());
+    fault.response()
+}
+
+fn description() -> Response<Bytes> {
+    super::answer(StatusCode::OK, "application/json", DESCRIPTION)
+}
+
+fn answered(metrics: &Metrics, said: &Value) -> Response<Bytes> {
+    metrics.api_answered();
+    super::answer(StatusCode::OK, "application/json", said.to_string())
+}
+
+fn too_large() -> Fault {
+    Fault::new(Code::TooLarge, format!("the body is larger than {} bytes", body::MAX_BYTES))
+}
+
+/// A form of a page can send anything but this type without asking.
+fn check_body(headers: &HeaderMap, body: &Bytes) -> Result<(), Fault> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Fault::new(Code::UnsupportedMediaType, "Content-Type must be application/json"));
+    }
+    if body.len() > body::MAX_BYTES { Err(too_large()) } else { Ok(()) }
+}
+
+/// One of the requests that wait.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    fn new(count: &Arc<AtomicUsize>) -> Option<Self> {
+        let place = Self(Arc::clone(count));
+        (count.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(place)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
