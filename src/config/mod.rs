@@ -13,6 +13,7 @@ mod setting;
 #[cfg(test)]
 mod tests;
 mod visibility;
+mod warnings;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -27,7 +28,7 @@ use crate::capture::{Budget, Limits};
 use crate::dialect::Dialect;
 use crate::hub::OutboxLimits;
 use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
-use crate::route::{Routes, Visibility};
+use crate::route::Routes;
 use crate::transport::Expiry;
 pub use access::AccessConfig;
 pub use reader::Problem;
@@ -232,66 +233,6 @@ impl Config {
             }
         }
         Some(config)
-    }
-
-    /// What is allowed and probably not meant, one sentence each.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.routes.warnings().to_vec();
-        for endpoint in &self.endpoints {
-            if let Some(hidden) = self.routes.classify(&http::Method::GET, &endpoint.path) {
-                warnings.push(format!(
-                    "endpoint {} hides a path of the upstream: route {} matches it too, and WebSocket \
-                     requests to it no longer reach the upstream",
-                    endpoint.path, hidden.route.path
-                ));
-            }
-        }
-        warnings.extend(self.unproven());
-        warnings.extend(self.unreachable());
-        warnings.extend(apps::mixed(&self.endpoints));
-        warnings.extend(self.auth.iter().flat_map(Issuers::iter).filter(|issuer| issuer.is_guessable()).map(|_| {
-            "auth.jwt.secret is shorter than 32 bytes: who guesses it can be anybody (RFC 7518, section 3.2)".to_owned()
-        }));
-        warnings.extend(self.auth.iter().flat_map(jwks::warnings));
-        if !self.admin.ip().is_loopback() {
-            warnings.push(format!(
-                "admin.listen = {} is not a loopback address: its live page shows every record to whoever reaches it",
-                self.admin
-            ));
-        }
-        warnings
-    }
-
-    /// Routes whose events nobody can get, since nobody can prove who they are.
-    fn unproven(&self) -> Vec<String> {
-        let asks = self.endpoints.iter().any(|endpoint| endpoint.auth != EndpointAuth::None);
-        if asks && self.auth.is_some() {
-            return Vec::new();
-        }
-        let missing = if self.auth.is_none() {
-            "there is no [auth.jwt]"
-        } else {
-            "no endpoint has auth = \"optional\" or \"required\""
-        };
-        let routes = self.routes.iter().filter(|route| route.visibility.needs_identity());
-        let warning = |path| {
-            format!(
-                "route {path} shows its events to readers that prove who they are, and {missing}: nobody gets them"
-            )
-        };
-        routes.map(|route| warning(&route.path)).collect()
-    }
-
-    /// Routes whose events nobody can get, since nothing says where to ask for their records.
-    fn unreachable(&self) -> Vec<String> {
-        let asked = self.routes.iter().filter(|route| matches!(route.visibility, Visibility::Upstream(_)));
-        let warning = |path| {
-            format!(
-                "route {path} shows its events to whom the backend shows the record, and no route of its model has \
-                 a path that ends with the id and has no other parameters than its own: nobody gets them"
-            )
-        };
-        asked.filter(|route| !self.routes.has_item_path(route)).map(|route| warning(&route.path)).collect()
     }
 
     /// Every option there is, as (table, key), but those that a dialect has of its own.

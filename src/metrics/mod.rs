@@ -2,17 +2,17 @@
 //! logs; labels come from closed sets that are made at start, so counting is an addition and no look-up.
 
 mod access;
+mod maker;
 mod usage;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
-use usage::Usage;
+use prometheus::{Histogram, IntCounter, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 use access::Access;
+use maker::Maker;
+use usage::Usage;
 
 /// Statuses are counted by class; `error` is an exchange without answer.
 const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error"];
@@ -370,36 +370,5 @@ fn broker(made: &Maker<'_>) -> Result<(), prometheus::Error> {
 fn add(gauges: &[IntGauge], index: usize, by: i64) {
     if let Some(gauge) = gauges.get(index) {
         gauge.add(by);
-    }
-}
-
-struct Maker<'a> {
-    registry: &'a Registry,
-}
-
-impl Maker<'_> {
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-        let counter = IntCounter::new(name, help)?;
-        self.registry.register(Box::new(counter.clone()))?;
-        Ok(counter)
-    }
-
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
-        let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-        self.registry.register(Box::new(counters.clone()))?;
-        Ok(counters)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
-        let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-        self.registry.register(Box::new(gauges.clone()))?;
-        Ok(gauges)
-    }
-
-    fn histogram(&self, name: &str, help: &str) -> Result<Histogram, prometheus::Error> {
-        let histogram =
-            Histogram::with_opts(HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec()))?;
-        self.registry.register(Box::new(histogram.clone()))?;
-        Ok(histogram)
     }
 }

@@ -211,7 +211,9 @@ fn whoever_waits_for_a_slow_answer_delays_nobody_else_and_loses_no_order() {
 fn order_holds_under_load() {
     let setup = setup("", "");
     let names = ["a", "b", "c", "d"];
-    names.iter().for_each(|name| setup.say.set(name, 200, "{}"));
+    for name in &names {
+        setup.say.set(name, 200, "{}");
+    }
     let mut readers = names.map(|name| setup.reader(name));
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| {
@@ -311,13 +313,15 @@ fn reads_are_asked_about_once_in_a_while_and_questions_are_no_reads() {
     assert_eq!(setup.asked("ann"), 2);
 }
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn credentials_are_those_of_the_handshake_and_cookies_those_of_the_sites_own_pages() {
     let setup = setup("", "");
     let host = setup.proxy.address.to_string();
     let (own, other) = (format!("http://{host}"), "http://evil.test");
     // (path, headers, who asks)
-    let rows: &[(&str, &[(&str, &str)], &str)] = &[
+    let rows: &[(&str, Headers<'_>, &str)] = &[
         ("/ws", &[("authorization", "Basic eA==")], "Basic eA=="),
         ("/ws?token=query", &[], "query"),
         ("/ws?token=query", &[("authorization", "Bearer head")], "head"),

@@ -24,16 +24,19 @@ const MODULES: &[(&str, &str)] = &[
     ("transport", "dialect hub identity message"),
     ("api", "event identity message route hub metrics broker"),
     ("demo", "api"),
-    ("proxy", "event identity message route auth capture hub dialect metrics verify broker transport api"),
+    (
+        "proxy",
+        "event identity message route auth capture access hub dialect metrics verify broker transport api",
+    ),
     ("config", "event route auth access capture hub dialect outbound transport proxy"),
     ("explain", "capture proxy config"),
     (
         "app",
-        "event identity message route auth capture hub dialect metrics outbound verify broker transport api demo proxy config",
+        "event identity message route auth capture access filter hub dialect metrics outbound verify broker transport api demo proxy config",
     ),
     (
         "cli",
-        "explain event identity message route auth capture hub dialect metrics outbound verify broker transport api demo proxy config app",
+        "explain event identity message route auth capture access filter hub dialect metrics outbound verify broker transport api demo proxy config app",
     ),
     ("lib", ""),
     ("main", ""),
