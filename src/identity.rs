@@ -82,6 +82,14 @@ impl Identity {
         }
     }
 
+    /// Whether `item` of an event for `audience` belonged to it and does not any more.
+    pub fn loses(&self, audience: &Audience, item: &Item) -> bool {
+        let (Audience::Owner(claim), Self::User(user), Some(was)) = (audience, self, &item.was) else {
+            return false;
+        };
+        find(&user.claims, claim).is_some_and(|claim| is_text(claim, was)) && !self.may_read(audience, item)
+    }
+
     /// Whether the whole event may be shown to it: each of its items. One without items holds nothing of
     /// anybody's, and still says that something was written; whose is not known.
     pub fn may_read_all(&self, event: &Event) -> bool {

@@ -23,6 +23,8 @@
 //! 7. The hub gives it a [`event::Position`] and offers it to the readers of its topics. The frame is encoded
 //!    once for each dialect and written straight to each idle reader's socket; what a socket does not take
 //!    waits in that reader's bounded outbox, and its own task goes on from there (`transport/link.rs`).
+//!    Where the backend says who may see it, it is asked for each credential ([`proxy::Asker`]), and what
+//!    comes later for those readers waits behind the answer ([`access`], `hub/line.rs`).
 //!
 //! # The life of a client
 //!
@@ -40,7 +42,7 @@
 //! | [`capture`] | from an exchange to an event | event, route |
 //! | [`filter`] | which events of a topic a reader wants | event |
 //! | [`access`] | whom the backend lets see what | nothing |
-//! | [`hub`] | topics, readers, delivery | event, identity, message |
+//! | [`hub`] | topics, readers, delivery | access, event, identity, message |
 //! | [`dialect`] | wire protocols, one file each | event, identity, message |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |

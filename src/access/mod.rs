@@ -4,7 +4,7 @@
 //! A question is one credential's about one record. However many events and readers wait for it, it is asked
 //! once ([`Access::ask`], [`Access::due`], [`Access::returned`]). It answers for what happened before it was
 //! asked and for nothing after: when the record changes, it is asked again. What it said is remembered, so
-//! that who could see a record hears that it is gone ([`Access::deleted`]).
+//! that who could see a record hears that it is gone ([`Change::Deleted`]).
 //!
 //! Questions are bounded in all and for each credential; what finds no place is for nobody of that
 //! credential. Memory of answers is bounded too; what is forgotten counts as never seen.

@@ -4,8 +4,9 @@
 //! earlier answer said: a bounded table remembers it for each record. What it has forgotten, or what is in
 //! doubt, is nobody's: such an event is withheld from every reader but operators.
 //!
-//! A write that moves a record from one owner to another is told to the new one. The old one hears nothing:
-//! to tell it that the record is gone would be an event of its own.
+//! A write that moves a record from one owner to another is told to the new one, and the item names the old
+//! one too: for it the record is gone. Only an answer that names the new owner, and no other write at the same
+//! time, moves a record: one that names none may hold a part of the record only.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -69,8 +70,9 @@ impl Unsettled {
                 known.clear();
             }
             let owners: Vec<_> = event.items.iter().map(|item| known.settle(field, event, item)).collect();
-            for (item, owner) in event.items.iter_mut().zip(owners) {
+            for (item, (owner, was)) in event.items.iter_mut().zip(owners) {
                 item.owner = owner;
+                item.was = was;
             }
             event.audience = Audience::Owner(Arc::clone(claim));
         }
@@ -128,7 +130,13 @@ struct Owned {
 }
 
 impl Known {
-    fn settle(&mut self, field: &Pointer, event: &Event, item: &Item) -> Option<Arc<str>> {
+    /// Whose it is, and whose it was if that is another.
+    fn settle(
+        &mut self,
+        field: &Pointer,
+        event: &Event,
+        item: &Item,
+    ) -> (Option<Arc<str>>, Option<Arc<str>>) {
         let id = item.id.as_ref().and_then(Json::scalar_text);
         let key = id.map(|id| self.hasher.hash_one((event.model.to_lowercase(), id, field.to_string())));
         let last = key.and_then(|key| self.find(key, &event.model));
@@ -141,10 +149,13 @@ impl Known {
         // Of two writes at the same time nobody knows which holds: only what both say is believed.
         let is_moved = event.overlapping && item.record.is_none() && said != last;
         let owner = said.filter(|_| !is_moved);
+        let is_write = matches!(event.operation, Operation::Create | Operation::Update);
+        let is_told = is_write && !event.overlapping && item.owner.is_some() && owner.is_some();
+        let was = last.filter(|last| is_told && Some(last) != owner.as_ref());
         if let Some(key) = key {
             self.note(key, event, owner.clone());
         }
-        owner
+        (owner, was)
     }
 
     fn note(&mut self, key: u64, event: &Event, owner: Option<Arc<str>>) {

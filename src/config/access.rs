@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::from_one;
 use super::reader::Section;
 use crate::access::Limits;
+use crate::route::{Route, Routes, Visibility};
 
 /// `[access]`
 #[derive(Debug)]
@@ -29,4 +30,17 @@ pub(super) fn access(section: Section<'_>) -> AccessConfig {
     };
     section.finish();
     AccessConfig { limits, timeout }
+}
+
+/// Routes whose events nobody can get, since nothing says where to ask for their records.
+pub(super) fn unreachable(routes: &Routes) -> impl Iterator<Item = String> {
+    let is_asked = |route: &Route| matches!(route.visibility, Visibility::Upstream(_));
+    let lost = routes.iter().filter(move |route| is_asked(route) && !routes.has_item_path(route));
+    lost.map(|route| {
+        format!(
+            "route {} shows its events to whom the backend shows the record, and no route of its model has a path \
+             that ends with the id and has no other parameters than its own: nobody gets them",
+            route.path
+        )
+    })
 }

@@ -1,8 +1,7 @@
 //! What is allowed and probably not meant.
 
-use super::{Config, EndpointAuth, apps, jwks};
+use super::{Config, EndpointAuth, access, apps, jwks};
 use crate::auth::Issuers;
-use crate::route::Visibility;
 
 impl Config {
     /// What is allowed and probably not meant, one sentence each.
@@ -18,7 +17,7 @@ impl Config {
             }
         }
         warnings.extend(self.unproven());
-        warnings.extend(self.unreachable());
+        warnings.extend(access::unreachable(&self.routes));
         warnings.extend(apps::mixed(&self.endpoints));
         warnings.extend(self.auth.iter().flat_map(Issuers::iter).filter(|issuer| issuer.is_guessable()).map(|_| {
             "auth.jwt.secret is shorter than 32 bytes: who guesses it can be anybody (RFC 7518, section 3.2)".to_owned()
@@ -51,17 +50,5 @@ impl Config {
             )
         };
         routes.map(|route| warning(&route.path)).collect()
-    }
-
-    /// Routes whose events nobody can get, since nothing says where to ask for their records.
-    fn unreachable(&self) -> Vec<String> {
-        let asked = self.routes.iter().filter(|route| matches!(route.visibility, Visibility::Upstream(_)));
-        let warning = |path| {
-            format!(
-                "route {path} shows its events to whom the backend shows the record, and no route of its model has \
-                 a path that ends with the id and has no other parameters than its own: nobody gets them"
-            )
-        };
-        asked.filter(|route| !self.routes.has_item_path(route)).map(|route| warning(&route.path)).collect()
     }
 }

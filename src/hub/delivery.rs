@@ -26,6 +26,7 @@ pub struct Delivery {
 }
 
 /// An event on its way to readers.
+#[expect(clippy::large_enum_variant, reason = "one for each event, on the stack")]
 pub(super) enum Offering<'a> {
     /// Who may see it is known.
     Settled(Rendered),

@@ -3,8 +3,9 @@
 
 use std::sync::{Arc, OnceLock, PoisonError};
 
+use super::sight::tombstone;
 use super::{Delivery, Desk, Reader};
-use crate::event::Event;
+use crate::event::{Audience, Event};
 use crate::identity::Identity;
 use crate::message::{Frame, Publication, Rendering};
 
@@ -14,6 +15,8 @@ pub(super) struct Rendered {
     publication: Publication,
     desks: Arc<[Desk]>,
     renderings: Vec<OnceLock<Rendering>>,
+    /// The end of each item, for whom it belonged to; empty where none was moved.
+    gone: Vec<OnceLock<Arc<Self>>>,
 }
 
 /// How frames go to a reader.
@@ -28,14 +31,41 @@ pub(super) enum Way {
 impl Rendered {
     pub(super) fn new(publication: Publication, desks: Arc<[Desk]>) -> Self {
         let renderings = vec![OnceLock::new(); desks.len()];
-        Self { publication, desks, renderings }
+        let items = &publication.event.items;
+        let is_moved = items.iter().any(|item| item.was.is_some());
+        let gone = vec![OnceLock::new(); if is_moved { items.len() } else { 0 }];
+        Self { publication, desks, renderings, gone }
     }
 
-    /// Sends a reader what it may see, once.
+    /// Sends a reader what it may see, and the end of what it may see no more; once.
     pub(super) fn offer(&self, reader: &Reader, delivery: &mut Delivery) {
-        if reader.is_first(self.publication.position.0) {
+        if !reader.is_first(self.publication.position.0) {
+            return;
+        }
+        if self.gone.is_empty() {
+            self.show(reader, delivery, Way::InLine);
+            return;
+        }
+        let (event, identity) = (&self.publication.event, reader.identity());
+        let is_lost =
+            |item: &usize| event.items.get(*item).is_some_and(|item| identity.loses(&event.audience, item));
+        let lost: Vec<usize> = (0..event.items.len()).filter(is_lost).collect();
+        if lost.is_empty() || may_read_any(&identity, event) {
             self.show(reader, delivery, Way::InLine);
         }
+        for item in lost {
+            self.end(item).inspect(|end| end.show(reader, delivery, Way::InLine));
+        }
+    }
+
+    fn end(&self, item: usize) -> Option<&Self> {
+        let Publication { position, time, event } = &self.publication;
+        let make = || {
+            let event = Event { audience: Audience::Everyone, ..tombstone(event, item) };
+            let publication = Publication { position: *position, time: *time, event };
+            Arc::new(Self::new(publication, Arc::clone(&self.desks)))
+        };
+        self.gone.get(item).map(|slot| &**slot.get_or_init(make))
     }
 
     /// Sends a reader what it may see.

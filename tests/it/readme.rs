@@ -119,7 +119,7 @@ fn every_visibility_of_the_readme_loads_and_is_tested() {
         let name = example.trim_end_matches("\"] }");
         assert!(matrix.contains(name), "{example} is not in the leak matrix");
     }
-    assert_eq!(examples.len(), 6);
+    assert_eq!(examples.len(), 7);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn each_user_of_django_hears_of_its_own_records_alone() {
 }
 
 #[test]
-fn a_note_that_django_gives_to_another_user_is_told_to_its_new_owner() {
+fn a_note_that_django_gives_to_another_user_is_told_to_both() {
     let Some(notes) = Notes::start(OWNED) else { return };
     let mut readers = [ALICE, BOB].map(|user| notes.reader("/flarchitect", user));
     let id = notes.create(ALICE, "a gift");
@@ -167,6 +167,8 @@ fn a_note_that_django_gives_to_another_user_is_told_to_its_new_owner() {
     let [alice, bob] = readers.each_mut().map(Reader::next);
     assert_eq!(json!([alice["method"], alice["id"]]), json!(["POST", id]));
     assert_eq!(json!([bob["method"], bob["id"], bob["payload"]["owner"]]), json!(["PATCH", id, BOB.id]));
+    let gone = readers[0].next();
+    assert_eq!(json!([gone["method"], gone["id"], gone["payload"]]), json!(["DELETE", id, null]));
     assert_eq!(readers[0].next()["id"], last);
 }
 

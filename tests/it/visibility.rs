@@ -36,11 +36,14 @@ fn token(user: &str, roles: &[&str]) -> String {
     sign(SECRET, &json!({"sub": user, "roles": roles, "exp": now() + 600}))
 }
 
-/// A backend that answers a write with the body that it was sent, and a DELETE with 204.
+/// A backend that answers a write with the body that it was sent, a DELETE with 204, and a GET of nobody in
+/// particular with 401.
 fn echoing() -> Origin {
     Origin::start(|request, stream| {
         let answer = if request.line.starts_with("DELETE") {
             b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()
+        } else if request.line.starts_with("GET") && request.header("authorization").is_none() {
+            b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_vec()
         } else {
             let length = request.body.len();
             let head = format!(
@@ -111,8 +114,11 @@ fn seen(reader: &mut Reader) -> Vec<String> {
         if event["model"] == "mark" {
             return methods;
         }
-        let method = if event["http"].is_null() { &event["method"] } else { &event["http"]["method"] };
-        methods.push(method.as_str().unwrap().to_owned());
+        let method = match (&event["method"], &event["http"]["method"]) {
+            (Value::Null, Value::Null) => &event["operation"],
+            (Value::Null, method) | (method, _) => method,
+        };
+        methods.push(method.as_str().unwrap().to_uppercase());
     }
 }
 
@@ -121,12 +127,13 @@ fn nobody_gets_what_it_may_not_see() {
     let all = ["POST", "PUT", "PATCH", "DELETE"];
     let none: [&str; 0] = [];
     // (visibility, what anonymous, alice, bob and an administrator get)
-    let rows: [(&str, [&[&str]; 4]); 6] = [
+    let rows: [(&str, [&[&str]; 4]); 7] = [
         ("\"public\"", [&all, &all, &all, &all]),
         ("\"authenticated\"", [&none, &all, &all, &all]),
         ("\"auto\"", [&none, &all, &all, &all]),
+        ("\"upstream\"", [&none, &all, &all, &all]),
         ("{ roles = [\"admin\", \"root\"] }", [&none, &none, &none, &all]),
-        ("{ claim = \"sub\", field = \"owner_id\" }", [&none, &all[..2], &all[2..], &none]),
+        ("{ claim = \"sub\", field = \"owner_id\" }", [&none, &["POST", "PUT", "DELETE"], &all[2..], &none]),
         ("{ claim = \"sub\", field = \"/no/such\" }", [&none, &none, &none, &none]),
     ];
     for (visibility, expected) in rows {

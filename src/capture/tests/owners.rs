@@ -114,3 +114,29 @@ fn the_owner_counts_also_where_readers_do_not_get_its_field() {
     assert_eq!(event.audience, Audience::Owner("sub".into()));
     assert_eq!(event.items[0].owner.as_deref(), Some("alice"));
 }
+
+/// Whose each record was that is another's now; `-` for all others.
+fn losers_of(exchanges: &[&str]) -> Vec<String> {
+    let owners = Arc::default();
+    let loser = |exchange: &&str| {
+        let verdict = settle(&owners, exchange.trim_start_matches('!'), exchange.starts_with('!'));
+        let items = verdict.event.unwrap().items;
+        let named = |item: &Item| item.was.as_ref().map_or("-".to_owned(), ToString::to_string);
+        items.iter().map(named).collect::<Vec<_>>().join(" ")
+    };
+    exchanges.iter().map(loser).collect()
+}
+
+#[test]
+fn a_record_that_moves_is_lost_by_its_old_owner_and_nothing_else_is() {
+    let back = r#"PATCH /api/authors/7 -> 200 {"owner":"alice"}"#;
+    assert_eq!(losers_of(&[CREATE, CHANGE, MOVE, MOVE, back, DELETE]), ["-", "-", "alice", "-", "bob", "-"]);
+    // Unknown before, silent about it, in doubt, or gone.
+    assert_eq!(losers_of(&[MOVE]), ["-"]);
+    assert_eq!(losers_of(&[CREATE, r#"PUT /api/authors/7 -> 200 {"id":7}"#, MOVE]), ["-", "-", "-"]);
+    assert_eq!(losers_of(&[CREATE, &format!("!{MOVE}"), MOVE]), ["-", "-", "-"]);
+    let deleted = r#"DELETE /api/authors/7 -> 200 {"id":7,"owner":"bob"}"#;
+    assert_eq!(losers_of(&[CREATE, deleted]), ["-", "-"]);
+    let list = r#"POST /api/authors -> 201 [{"id":7,"owner":"bob"},{"id":8,"owner":"bob"}]"#;
+    assert_eq!(losers_of(&[CREATE, list]), ["-", "alice -"]);
+}

@@ -113,3 +113,33 @@ fn pushes_reach_those_who_are_meant_and_nobody_else() {
     assert_eq!(*inboxes[5].closed.lock().unwrap(), [CloseReason::Ended]);
     assert_eq!(*inboxes[2].closed.lock().unwrap(), []);
 }
+
+#[test]
+fn a_record_that_moves_is_deleted_for_its_old_owner_alone() {
+    #[derive(Debug)]
+    struct Operations;
+    impl Encode for Operations {
+        fn encode(&self, publication: &Publication) -> Rendering {
+            let event = &publication.event;
+            let say = |item: &crate::event::Item| {
+                let shown = item.record.as_ref().map_or("-", Json::as_str);
+                format!("{} {} {shown}", event.operation.name(), item.id.as_ref().map_or("", Json::as_str))
+            };
+            Rendering::Whole(Frame::text(&event.items.iter().map(say).collect::<Vec<_>>().join("; ")))
+        }
+    }
+    let hub = Arc::new(Hub::new(vec![desk("/whole", None, Arc::new(Operations))], 100));
+    let inboxes = ["ann", "bob", "cat"].map(|_| Inbox::new());
+    let readers = ["ann", "bob", "cat"].into_iter().zip(&inboxes);
+    let _readers: Vec<Subscriber> =
+        readers.map(|(name, inbox)| join_as(&hub, inbox, 0, user(name))).collect();
+    let mut moved = event("note", &["1", "2"]);
+    moved.audience = Audience::Owner(Arc::from("sub"));
+    for (item, was) in moved.items.iter_mut().zip([Some("ann"), None]) {
+        (item.owner, item.was) = (Some(Arc::from("bob")), was.map(Arc::from));
+    }
+    let delivery = deliver(&hub, moved);
+    assert_eq!((delivery.reached, delivery.hidden), (2, 1));
+    let got = inboxes.each_ref().map(|inbox| inbox.take().join(" | "));
+    assert_eq!(got, ["delete 1 -", "update 1 {\"id\":1}; update 2 {\"id\":2}", ""]);
+}
