@@ -35,6 +35,9 @@ pub(super) fn endpoints<'a>(
             if endpoints.iter().any(|other| other.path == endpoint.path) {
                 report_twice(section, &endpoint.path);
             }
+            if let Some(option) = crowded(&endpoint, &endpoints) {
+                section.report(option, "the report of an [[endpoint]] and something else are at this path");
+            }
             let app = endpoint.dialect.app();
             of_apps.extend(app.map(|app| (app, section, endpoint.dialect.models().is_some())));
             endpoints.push(endpoint);
@@ -114,6 +117,19 @@ fn endpoint(
     let usual = || dialect.cookies().iter().map(|name| (*name).to_owned()).collect();
     let cookies = cookies.unwrap_or_else(usual);
     Some(EndpointConfig { path: path?, dialect_name, dialect, max_message, auth, expiry, cookies, origins })
+}
+
+/// The option that puts a report where something else is, or something else where a report is.
+fn crowded(new: &EndpointConfig, others: &[EndpointConfig]) -> Option<&'static str> {
+    let at = |endpoint: &EndpointConfig, path: &str| {
+        endpoint.dialect.report().is_some_and(|report| report.path() == path)
+    };
+    if others.iter().any(|other| at(other, &new.path)) {
+        return Some("path");
+    }
+    let report = new.dialect.report()?;
+    let is_there = |other: &EndpointConfig| other.path == report.path() || at(other, report.path());
+    (new.path == report.path() || others.iter().any(is_there)).then(|| report.option())
 }
 
 /// What a dialect asks of its endpoint's table.

@@ -16,6 +16,7 @@ impl Config {
                 ));
             }
         }
+        warnings.extend(self.hidden_by_reports());
         warnings.extend(self.unproven());
         warnings.extend(access::unreachable(&self.routes));
         warnings.extend(apps::mixed(&self.endpoints));
@@ -30,6 +31,15 @@ impl Config {
             ));
         }
         warnings
+    }
+
+    fn hidden_by_reports(&self) -> impl Iterator<Item = String> {
+        let reports = self.endpoints.iter().filter_map(|endpoint| endpoint.dialect.report());
+        reports.filter_map(|report| {
+            let (path, method) = (report.path(), http::Method::GET);
+            let route = &self.routes.classify(&method, path)?.route.path;
+            Some(format!("the report at {path} hides a path of the upstream: route {route} matches it too"))
+        })
     }
 
     /// Routes whose events nobody can get, since nobody can prove who they are.

@@ -7,6 +7,7 @@ mod flarchitect;
 mod listener;
 mod mdb_engine;
 mod options;
+mod report;
 #[cfg(test)]
 #[path = "../../tests/transcripts/script.rs"]
 mod script;
@@ -27,6 +28,7 @@ use crate::identity::Credential;
 use crate::message::{Encode, Message, Now, Returned, Turn};
 pub use mdb_engine::{Declaration, Entry, read_manifest};
 pub use options::{Defaults, Options};
+pub use report::{Attendee, Report};
 
 /// A wire protocol as one endpoint speaks it; shared by the endpoint's connections.
 pub trait Dialect: Encode {
@@ -66,6 +68,11 @@ pub trait Dialect: Encode {
     /// Cookies that hold a token where the config names none.
     fn cookies(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// What it tells of its connections to a plain GET.
+    fn report(&self) -> Option<&dyn Report> {
+        None
     }
 }
 

@@ -25,6 +25,7 @@ use super::head;
 use super::hop;
 use super::in_flight::InFlight;
 use super::realtime::{self, Endpoint, Realtime};
+use super::report;
 use super::request::RequestState;
 use super::respond::Refusal;
 use super::tap::Tap;
@@ -58,6 +59,11 @@ impl Gateway {
     async fn serve_endpoint(&self, session: &mut Session) -> pingora::Result<bool> {
         let head: &request::Parts = session.req_header();
         let path = head.uri.path();
+        if let Some(endpoint) = report::of_request(head, &self.endpoints) {
+            report::send(&mut session.downstream_session, endpoint, &self.realtime).await?;
+            early::linger(&mut session.downstream_session).await;
+            return Ok(true);
+        }
         let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.path == path) else {
             return Ok(false);
         };

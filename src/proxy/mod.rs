@@ -18,6 +18,7 @@ mod hop;
 mod in_flight;
 mod layer;
 mod realtime;
+mod report;
 mod request;
 mod respond;
 mod service;

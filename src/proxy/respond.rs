@@ -52,15 +52,24 @@ impl Refusal {
 
     /// Sends it. The connection is kept only if the request was read to its end.
     pub(super) async fn send(&self, session: &mut ServerSession) -> pingora::Result<()> {
-        let body = self.body();
-        let mut head = ResponseHeader::build(self.status, Some(4))?;
-        head.insert_header(header::CONTENT_TYPE, "application/json")?;
-        head.insert_header(header::CONTENT_LENGTH, body.len())?;
-        head.insert_header(header::CACHE_CONTROL, "no-store")?;
-        for (name, value) in &self.headers {
-            head.insert_header(name.clone(), value.clone())?;
-        }
-        session.write_response_header(Box::new(head)).await?;
-        session.write_response_body(body, true).await
+        json(session, self.status, self.body(), &self.headers).await
     }
+}
+
+/// Sends JSON that nobody keeps; with more headers.
+pub(super) async fn json(
+    session: &mut ServerSession,
+    status: StatusCode,
+    body: Bytes,
+    headers: &[(HeaderName, HeaderValue)],
+) -> pingora::Result<()> {
+    let mut head = ResponseHeader::build(status, Some(4))?;
+    head.insert_header(header::CONTENT_TYPE, "application/json")?;
+    head.insert_header(header::CONTENT_LENGTH, body.len())?;
+    head.insert_header(header::CACHE_CONTROL, "no-store")?;
+    for (name, value) in headers {
+        head.insert_header(name.clone(), value.clone())?;
+    }
+    session.write_response_header(Box::new(head)).await?;
+    session.write_response_body(body, true).await
 }

@@ -18,6 +18,7 @@ mod clients;
 mod concurrent;
 mod deploy;
 mod early;
+mod fastcms;
 mod filters;
 mod flarchitect;
 mod flask;

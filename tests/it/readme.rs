@@ -167,6 +167,25 @@ fn the_table_about_published_keys_is_checked_without_a_warning() {
 }
 
 #[test]
+fn the_file_for_fastcms_clients_tells_what_it_says() {
+    let folder = Folder::new();
+    let config = folder.write("proxy.toml", blocks("toml fastcms").concat());
+    let run = |arguments: &[&str]| {
+        let secret = ("RESTCAST_JWT_SECRET", "a secret of more than thirty-two bytes");
+        let output = restcast().args(arguments).arg("--config").arg(&config).envs([secret]).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let checked = run(&["check"]);
+    assert!(checked.contains("ok (2 routes, 1 endpoints)") && !checked.contains("warning"), "{checked}");
+    for (path, topic) in
+        [("/api/v1/collections/posts/records/7", "posts/7"), ("/api/v1/collections/c1", "__collections__/c1")]
+    {
+        let explained = run(&["explain", "DELETE", path, "--status", "204"]);
+        assert!(explained.contains(topic), "{explained}");
+    }
+}
+
+#[test]
 fn the_tables_about_tokens_make_and_check_them() {
     let tables = blocks("toml").concat() + &blocks("toml auth").concat();
     assert!(tables.contains("[auth.jwt]"), "{tables}");

@@ -8,15 +8,15 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use crate::harness::*;
 
-const SECRET: &str = "a secret of more than thirty-two bytes";
-const JWT: &str = "[auth.jwt]\nalgorithms = [\"HS256\"]\nsecret = \"a secret of more than thirty-two bytes\"\nleeway = \"1ms\"\n";
+pub const SECRET: &str = "a secret of more than thirty-two bytes";
+pub const JWT: &str = "[auth.jwt]\nalgorithms = [\"HS256\"]\nsecret = \"a secret of more than thirty-two bytes\"\nleeway = \"1ms\"\n";
 const DIALECTS: [&str; 2] = ["flarchitect", "canonical"];
 
-fn now() -> u64 {
+pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn sign(secret: &str, claims: &Value) -> String {
+pub fn sign(secret: &str, claims: &Value) -> String {
     let issuer = Issuer {
         algorithms: vec![Algorithm::HS256],
         key: Key::Shared(Secret::new(secret)),

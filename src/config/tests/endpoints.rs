@@ -53,3 +53,29 @@ fn endpoints_say_what_would_be_right() {
         assert!(errors.contains("endpoint[1].") && errors.contains(part), "{line}: {errors}");
     }
 }
+
+#[test]
+fn nothing_else_is_where_an_endpoint_reports() {
+    let endpoint = |path: &str, dialect: &str, more: &str| {
+        format!("[[endpoint]]\npath = \"{path}\"\ndialect = \"{dialect}\"\n{more}\n")
+    };
+    let fastcms = endpoint("/a", "fastcms", "");
+    let rows = [
+        (endpoint("/b", "fastcms", ""), "endpoint[3].stats_path: the report"),
+        (endpoint("/api/v1/stats", "echo", ""), "endpoint[3].path = \"/api/v1/stats\": the report"),
+        (endpoint("/b", "fastcms", "stats_path = \"/ws\""), "endpoint[3].stats_path = \"/ws\": the report"),
+        (endpoint("/b", "fastcms", "stats_path = \"/b\""), "endpoint[3].stats_path = \"/b\": the report"),
+        (endpoint("/b", "fastcms", "stats_path = \"b\""), "expected a path such as"),
+    ];
+    for (other, part) in rows {
+        let errors = errors(&format!("{MINIMAL}{fastcms}{other}"));
+        assert!(errors.contains(part) && errors.lines().count() == 1, "{other}: {errors}");
+    }
+    for more in ["stats_path = \"/b/stats\"", "stats = \"off\""] {
+        let other = endpoint("/b", "fastcms", more);
+        Config::parse("proxy.toml", &format!("{MINIMAL}{fastcms}{other}")).unwrap();
+    }
+    let route = "[[route]]\npath = \"/api/v1/{id}\"\nmodel = \"page\"\n";
+    let warnings = warnings(&format!("{fastcms}{route}"));
+    assert!(warnings.contains("the report at /api/v1/stats hides a path of the upstream"), "{warnings}");
+}

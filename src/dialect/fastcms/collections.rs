@@ -44,6 +44,15 @@ impl Collections {
         let is_other = topic == Topic::all() || collection.contains('/') || self.is_schema(collection);
         if is_other { Vec::new() } else { vec![topic] }
     }
+
+    /// What the collection is called whose events are there.
+    pub(super) fn name(&self, topic: &Topic) -> String {
+        let name = topic.to_string();
+        if *topic == Topic::all() {
+            return GLOBAL.to_owned();
+        }
+        if self.is_schema(&name) { COLLECTIONS.to_owned() } else { name }
+    }
 }
 
 /// What events tell of a collection; the rest of it is for whoever may ask for it.

@@ -8,6 +8,7 @@ mod fault;
 mod presence;
 mod pulse;
 mod settings;
+mod stats;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
@@ -18,24 +19,27 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::time::iso;
-use super::{Conversation, Dialect, Manner, Opening, Options};
+use super::{Conversation, Dialect, Manner, Opening, Options, Report};
 use crate::event::{Event, Item, Json, Operation, Outcome};
 use crate::message::{Encode, Frame, Publication, Rendering, Turn};
 use collections::COLLECTIONS;
 use conversation::Client;
 use presence::Presence;
 use settings::Settings;
+use stats::{Access, Stats};
 
 #[derive(Debug)]
 pub(super) struct FastCms {
     settings: Arc<Settings>,
     presence: Arc<Presence>,
+    stats: Stats,
 }
 
 impl FastCms {
     pub(super) fn new(options: &dyn Options) -> Self {
-        let (settings, presence) = (Settings::read(options), settings::presence(options));
-        Self { settings: Arc::new(settings), presence: Arc::new(presence) }
+        let settings = Arc::new(Settings::read(options));
+        let stats = settings::stats(options, Arc::clone(&settings));
+        Self { settings, presence: Arc::new(settings::presence(options)), stats }
     }
 }
 
@@ -48,6 +52,10 @@ impl Dialect for FastCms {
     /// A bad token is answered by a message.
     fn manner(&self) -> Manner {
         Manner::Accept
+    }
+
+    fn report(&self) -> Option<&dyn Report> {
+        (self.stats.access != Access::Off).then_some(&self.stats)
     }
 }
 

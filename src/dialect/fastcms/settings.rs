@@ -1,9 +1,11 @@
 //! The options of an endpoint that speaks `fastcms`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::collections::Collections;
 use super::presence::{Presence, Told};
+use super::stats::{Access, Stats};
 use crate::dialect::Options;
 use crate::event::Audience;
 
@@ -57,6 +59,18 @@ pub(super) fn presence(options: &dyn Options) -> Presence {
     let audience = [("public", Audience::Everyone)];
     let audience = word(options, "presence_audience", ("authenticated", Audience::Authenticated), &audience);
     Presence::new(told, audience)
+}
+
+/// `stats` and `stats_path`.
+pub(super) fn stats(options: &dyn Options, settings: Arc<Settings>) -> Stats {
+    let access = [("public", Access::Public), ("off", Access::Off)];
+    let access = word(options, "stats", ("authenticated", Access::Authenticated), &access);
+    let path = options.text("stats_path", "/api/v1/stats");
+    if !path.starts_with('/') || path.contains(['?', '#', '{', '}', ' ']) {
+        options
+            .report("stats_path", "expected a path such as \"/api/v1/stats\", without parameters".to_owned());
+    }
+    Stats { path, access, settings }
 }
 
 /// One of a closed set of words.

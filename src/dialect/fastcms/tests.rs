@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::*;
-use crate::dialect::Defaults;
+use crate::dialect::{Attendee, Defaults};
+use crate::event::Topic;
 use crate::identity::{Credential, Identity, User};
 use crate::message::{Call, Command, Message, Now, Returned};
 
@@ -352,11 +353,58 @@ fn whose_token_has_expired_is_told_and_gone_once() {
 }
 
 #[test]
+fn the_statistics_count_connections_and_users_and_list_subscriptions() {
+    let fastcms = dialect(&[("stats", "public"), ("schemas", "a,b")]);
+    let report = fastcms.report().unwrap();
+    let empty = r#"{"total_connections":0,"authenticated_connections":0,"unique_users":0,"pubsub_backend":"memory","subscriptions":{}}"#;
+    assert_eq!(report.write(&[]), empty);
+    let attendee = |number: u128, credential: Credential, topics: &[&str]| Attendee {
+        id: Uuid::from_u128(number),
+        identity: credential.identity(),
+        topics: topics.iter().map(|topic| Topic::parse(topic)).collect(),
+    };
+    let attendees = [
+        attendee(1, user("alice"), &["posts", "comments"]),
+        attendee(2, user("alice"), &["all"]),
+        attendee(3, user("bob"), &["a", "b"]),
+        attendee(4, Credential::Missing, &[]),
+    ];
+    let id = |number| Uuid::from_u128(number);
+    let expected = format!(
+        r#"{{"total_connections":4,"authenticated_connections":3,"unique_users":2,"pubsub_backend":"memory","subscriptions":{{"{}":["comments","posts"],"{}":["*"],"{}":["__collections__"],"{}":[]}}}}"#,
+        id(1),
+        id(2),
+        id(3),
+        id(4)
+    );
+    assert_eq!(report.write(&attendees), expected);
+    let many: Vec<Attendee> = (0..1500).map(|number| attendee(number, Credential::Missing, &[])).collect();
+    let written: Value = serde_json::from_str(&report.write(&many)).unwrap();
+    assert_eq!(written["total_connections"], 1500);
+    assert_eq!(written["subscriptions"].as_object().unwrap().len(), 1000);
+}
+
+#[test]
+fn the_statistics_are_for_whom_the_endpoint_says() {
+    let admits = |options: &[(&'static str, &'static str)]| {
+        let fastcms = dialect(options);
+        fastcms.report().map(|report| {
+            [Credential::Missing, Credential::Invalid, user("bob")].map(|who| report.admits(&who))
+        })
+    };
+    assert_eq!(admits(&[]), Some([false, false, true]));
+    assert_eq!(admits(&[("stats", "public")]), Some([true, true, true]));
+    assert_eq!(admits(&[("stats", "off")]), None);
+}
+
+#[test]
 fn options_say_what_would_be_right() {
     let rows = [
         ("presence", "users", r#"presence: expected one of "connection", "user", "off""#),
         ("presence_audience", "all", r#"presence_audience: expected one of "authenticated", "public""#),
         ("heartbeat_timeout", "30", "heartbeat_timeout: must be longer than heartbeat"),
+        ("stats", "on", r#"stats: expected one of "authenticated", "public", "off""#),
+        ("stats_path", "stats", "stats_path: expected a path"),
         ("max_subscriptions", "0", "max_subscriptions: expected a whole number from 1 to 10000"),
         ("max_subscriptions", "10001", "max_subscriptions: expected a whole number from 1 to 10000"),
     ];
