@@ -234,28 +234,6 @@ impl Config {
         }
         Some(config)
     }
-
-    /// Every option there is, as (table, key), but those that a dialect has of its own.
-    #[cfg(test)]
-    fn options() -> Vec<(String, &'static str)> {
-        Self::asked("[[route]]\npath = \"/a/{id}\"\nmodel = \"a\"\n[[endpoint]]\n[auth.jwt]\n")
-    }
-
-    /// Those.
-    #[cfg(test)]
-    fn dialect_options(dialect: &str) -> Vec<&'static str> {
-        let usual = Self::asked("[[endpoint]]\n");
-        let all = Self::asked(&format!("[[endpoint]]\ndialect = \"{dialect}\"\n"));
-        all.into_iter().filter(|option| !usual.contains(option)).map(|(_, key)| key).collect()
-    }
-
-    #[cfg(test)]
-    fn asked(text: &str) -> Vec<(String, &'static str)> {
-        let reader = Reader::new(text);
-        let (root, _) = DeTable::parse_recoverable(text);
-        drop(Self::read(&reader, root.get_ref(), Path::new("")));
-        reader.asked()
-    }
 }
 
 fn server(section: Section<'_>) -> ServerConfig {

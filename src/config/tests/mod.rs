@@ -21,6 +21,27 @@ dialect = "flarchitect"
 "#;
 const SHIPPED: &str = include_str!("../../../proxy.toml");
 
+impl Config {
+    /// Every option there is, as (table, key), but those that a dialect has of its own.
+    fn options() -> Vec<(String, &'static str)> {
+        Self::asked("[[route]]\npath = \"/a/{id}\"\nmodel = \"a\"\n[[endpoint]]\n[auth.jwt]\n")
+    }
+
+    /// Those.
+    fn dialect_options(dialect: &str) -> Vec<&'static str> {
+        let usual = Self::asked("[[endpoint]]\n");
+        let all = Self::asked(&format!("[[endpoint]]\ndialect = \"{dialect}\"\n"));
+        all.into_iter().filter(|option| !usual.contains(option)).map(|(_, key)| key).collect()
+    }
+
+    fn asked(text: &str) -> Vec<(String, &'static str)> {
+        let reader = Reader::new(text);
+        let (root, _) = DeTable::parse_recoverable(text);
+        drop(Self::read(&reader, root.get_ref(), Path::new("")));
+        reader.asked()
+    }
+}
+
 fn errors(text: &str) -> String {
     Config::parse("proxy.toml", text).unwrap_err().to_string()
 }
