@@ -20,6 +20,7 @@ use crate::dialect;
 use crate::hub::{Desk, Hub, Why};
 use crate::message::{CloseReason, Encode};
 use crate::metrics::{Labels, Metrics};
+use crate::outbound::Roots;
 use crate::proxy::{
     Admission, Asked, Asker, Backstage, CallLimits, Calls, Endpoint, Entrance, Gateway, InFlight, Listener,
     Live, Questions, Realtime, Sockets, Tap, Upstreams, proxy_service, site_service,
@@ -27,6 +28,7 @@ use crate::proxy::{
 use crate::route::Visibility;
 use crate::transport::{Expiry, Limits};
 use crate::verify::Verifier;
+use crate::webhook::Webhooks;
 
 /// How long a name server may hold up the start.
 const FIRST_CHECK: Duration = Duration::from_secs(1);
@@ -166,14 +168,7 @@ impl Parts {
         let in_flight = InFlight::default();
 
         let verifier = config.auth.clone().map(Verifier::new).transpose()?;
-        let backstage = |index, endpoint: &EndpointConfig| Backstage {
-            endpoint: index,
-            verifier: verifier.clone().filter(|_| endpoint.auth != EndpointAuth::None),
-            publisher: publisher.clone(),
-            metrics: Arc::clone(&metrics),
-        };
-        let make = |(index, listed)| endpoint(&config, listed, backstage(index, listed));
-        let mut endpoints: Vec<Endpoint> = listed.iter().enumerate().map(make).collect();
+        let mut endpoints = endpoints(&config, &listed, verifier.as_ref(), &publisher, &metrics);
         let live = endpoints.pop().context("the live page has an endpoint")?;
         let live = Live { endpoint: live, realtime: realtime.clone() };
         let ready = Arc::clone(&upstreams);
@@ -258,6 +253,31 @@ fn with_live(config: &Config) -> anyhow::Result<Vec<EndpointConfig>> {
         origins: Vec::new(),
     };
     Ok(config.endpoints.iter().cloned().chain([live]).collect())
+}
+
+fn endpoints(
+    config: &Config,
+    listed: &[EndpointConfig],
+    verifier: Option<&Verifier>,
+    publisher: &Publisher,
+    metrics: &Arc<Metrics>,
+) -> Vec<Endpoint> {
+    let webhooks = webhooks(config, metrics);
+    let backstage = |index, endpoint: &EndpointConfig| Backstage {
+        endpoint: index,
+        verifier: verifier.filter(|_| endpoint.auth != EndpointAuth::None).cloned(),
+        webhooks: webhooks.clone(),
+        publisher: publisher.clone(),
+        metrics: Arc::clone(metrics),
+    };
+    let make = |(index, listed)| endpoint(config, listed, backstage(index, listed));
+    listed.iter().enumerate().map(make).collect()
+}
+
+fn webhooks(config: &Config, metrics: &Arc<Metrics>) -> Option<Webhooks> {
+    let are_called = config.endpoints.iter().any(|endpoint| endpoint.dialect.has_webhook());
+    let webhooks = || Webhooks::new(config.hub.max_webhook_calls, Roots::system(), Arc::clone(metrics));
+    are_called.then(webhooks)
 }
 
 fn desk(endpoint: &EndpointConfig) -> Desk {

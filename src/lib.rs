@@ -48,6 +48,7 @@
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
 //! | [`transport`] | frames to and from a byte stream | dialect, hub, identity, message |
 //! | [`outbound`] | requests of our own to services beside the backend | nothing |
+//! | [`webhook`] | messages of clients, handed to services | message, metrics, outbound |
 //! | [`verify`] | tokens checked, and keys fetched for it | auth, identity, metrics, outbound |
 //! | [`api`] | what the admin port answers | event, identity, message, route, hub, broker, metrics |
 //! | [`demo`] | what the sample backend answers | api |
@@ -101,3 +102,4 @@ pub mod proxy;
 pub mod route;
 pub mod transport;
 pub mod verify;
+pub mod webhook;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use http::Uri;
 use uuid::Uuid;
 
 use crate::event::{Audience, Event, Item, Json, Position, Topic};
@@ -195,6 +196,61 @@ pub enum Command {
 pub enum Call {
     /// Who bears this token?
     Identify(String),
+    /// What is to be done about this message?
+    Webhook(Delivery),
+}
+
+/// A message for the service that handles it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The service.
+    pub webhook: Arc<Webhook>,
+    /// What it gets: JSON.
+    pub body: Bytes,
+}
+
+/// A service that handles what clients of an endpoint say.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Absolute, `http` or `https`.
+    pub url: Uri,
+    /// What our calls are signed with.
+    pub secret: Vec<u8>,
+    /// What one attempt may take.
+    pub timeout: Duration,
+    /// Attempts after the first.
+    pub retries: usize,
+}
+
+impl fmt::Debug for Webhook {
+    /// The URL may hold a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (timeout, retries) = (self.timeout, self.retries);
+        f.debug_struct("Webhook")
+            .field("timeout", &timeout)
+            .field("retries", &retries)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why nobody handled a message. The texts are for clients: none of them tells an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookError {
+    /// As many messages as may be are being handled.
+    #[error("too many messages are being handled")]
+    Busy,
+    /// No connection, or it broke off.
+    #[error("the handler cannot be reached")]
+    Unreachable,
+    /// No answer in time.
+    #[error("the handler did not answer in time")]
+    Timeout,
+    /// An answer that is no success.
+    #[error("the handler answered with status {0}")]
+    Status(u16),
+    /// The answer is too large, or says what nobody can do.
+    #[error("the handler's answer is not understood")]
+    Answer,
 }
 
 /// The answer to a [`Call`].
@@ -202,6 +258,8 @@ pub enum Call {
 pub enum Returned {
     /// Who bears the token.
     Credential(Credential),
+    /// What the service answered; empty: there is nothing to be done.
+    Webhook(Result<Bytes, WebhookError>),
 }
 
 /// An event that a conversation causes; it goes the way of all others.

@@ -103,6 +103,8 @@ impl TapConfig {
 pub struct HubConfig {
     /// Realtime connections.
     pub max_connections: usize,
+    /// Messages that webhooks are handling at once.
+    pub max_webhook_calls: usize,
     /// What may wait for one slow reader.
     pub outbox: OutboxLimits,
     /// Between two PINGs.
@@ -304,6 +306,7 @@ fn hub(section: Section<'_>) -> HubConfig {
     let Bytes(bytes) = section.get("queue_bytes", Bytes(MIB));
     let config = HubConfig {
         max_connections: section.read("max_connections", |value| from_one(value, 1 << 24)).unwrap_or(50_000),
+        max_webhook_calls: section.read("max_webhook_calls", |value| from_one(value, 1 << 16)).unwrap_or(256),
         outbox: OutboxLimits {
             frames: section.read("queue_frames", |value| from_one(value, 1 << 20)).unwrap_or(256),
             bytes,

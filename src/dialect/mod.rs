@@ -55,6 +55,11 @@ pub trait Dialect: Encode {
         false
     }
 
+    /// What its clients say is handed to a webhook.
+    fn has_webhook(&self) -> bool {
+        false
+    }
+
     /// Nobody comes in without a token where the config does not say whom to ask for one.
     fn wants_token(&self) -> bool {
         false

@@ -4,6 +4,7 @@
 mod access;
 mod maker;
 mod usage;
+mod webhooks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use prometheus::{Histogram, IntCounter, IntGauge, IntGaugeVec, Registry, TextEnc
 use access::Access;
 use maker::Maker;
 use usage::Usage;
+use webhooks::Webhooks;
 
 /// Statuses are counted by class; `error` is an exchange without answer.
 const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error"];
@@ -62,6 +64,7 @@ pub struct Metrics {
     usage: Usage,
     keys_fetched: IntCounter,
     keys_failed: IntCounter,
+    webhooks: Webhooks,
 }
 
 /// `restcast_drops_total` by reason.
@@ -167,6 +170,7 @@ impl Metrics {
             keys_fetched: keys.with_label_values(&["ok"]),
             keys_failed: keys.with_label_values(&["failed"]),
             usage: Usage::new(&made, &labels.api_codes)?,
+            webhooks: Webhooks::new(&made)?,
             registry,
         })
     }

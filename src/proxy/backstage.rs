@@ -9,10 +9,11 @@ use crate::auth::TokenError;
 use crate::broker::{Parcel, Publisher};
 use crate::event::{Event, Operation, Origin, Outcome};
 use crate::identity::Credential;
-use crate::message::{Announcement, Call, Push, Returned};
+use crate::message::{Announcement, Call, Push, Returned, WebhookError};
 use crate::metrics::Metrics;
 use crate::transport::{self, Returning};
 use crate::verify::Verifier;
+use crate::webhook::Webhooks;
 
 /// See the module's documentation.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Backstage {
     pub endpoint: usize,
     /// Whose tokens are believed; `None`: nobody's.
     pub verifier: Option<Verifier>,
+    /// Who asks webhooks; `None`: there are none.
+    pub webhooks: Option<Webhooks>,
     /// Where events go.
     pub publisher: Publisher,
     /// Where is counted.
@@ -45,6 +48,15 @@ impl transport::Backstage for Backstage {
             Call::Identify(token) => {
                 let identity = identify(self.verifier.clone(), token, Arc::clone(&self.metrics));
                 Box::pin(async move { Returned::Credential(identity.await) })
+            }
+            Call::Webhook(delivery) => {
+                let webhooks = self.webhooks.clone();
+                Box::pin(async move {
+                    let Some(webhooks) = webhooks else {
+                        return Returned::Webhook(Err(WebhookError::Unreachable));
+                    };
+                    Returned::Webhook(webhooks.call(&delivery).await)
+                })
             }
         }
     }

@@ -24,6 +24,13 @@ fn what_is_wrong_with_an_app_is_said() {
         ("updates = \"both\"", "updates = \"both\": expected one of \"record\", \"request\""),
         ("item_key = \"id\"", "expected a name, and not \"id\""),
         ("updates_key = \"\"", "expected a name"),
+        ("webhook = \"127.0.0.1:9\"\nwebhook_secret = \"s\"", "expected a URL of http or https"),
+        ("webhook = \"ftp://a/\"\nwebhook_secret = \"s\"", "expected a URL of http or https"),
+        ("webhook = \"http://u:p@a/\"\nwebhook_secret = \"s\"", "without a user name"),
+        ("webhook = \"http://a/\"", "endpoint[1].webhook_secret: is missing; for example webhook_secret = "),
+        ("webhook_timeout = \"61s\"", "expected a duration up to \"60s\""),
+        ("webhook_retries = 6", "expected a number up to 5"),
+        ("name = \"a/b\"", "expected letters, digits, _ and -"),
         ("topic = \"a\"", "endpoint[1].topic: unknown key"),
     ] {
         let errors = errors(&file(&endpoint("/ws", "my_app", line)));
@@ -137,7 +144,9 @@ fn a_manifest_declares_endpoints_like_those_of_the_file() {
     let same = Config::parse("", &file(&endpoint("/ws", "my_app", more))).unwrap();
     assert_eq!(format!("{realtime:?}"), format!("{:?}", same.endpoints[0]));
     assert_eq!((events.path.as_str(), events.auth), ("/events", EndpointAuth::Optional));
-    let more = format!("{more}\nauth = \"optional\"\nallow_bad_token = true\nping_interval = \"1m\"");
+    let more = format!(
+        "{more}\nauth = \"optional\"\nallow_bad_token = true\nping_interval = \"1m\"\nname = \"events\""
+    );
     let same = Config::parse("", &file(&endpoint("/events", "my_app", &more))).unwrap();
     assert_eq!(format!("{events:?}"), format!("{:?}", same.endpoints[0]));
     // Where nobody can prove who they are, everybody may come all the same.

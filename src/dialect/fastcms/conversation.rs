@@ -110,8 +110,10 @@ impl Conversation for Client {
         }
     }
 
-    fn returned(&mut self, Returned::Credential(credential): Returned, now: Now, turn: &mut Turn) {
-        self.meet(&credential, now, turn);
+    fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {
+        if let Returned::Credential(credential) = returned {
+            self.meet(&credential, now, turn);
+        }
     }
 
     fn alarm(&self) -> Option<Duration> {

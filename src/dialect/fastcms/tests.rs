@@ -71,7 +71,10 @@ fn told(turn: Turn) -> Vec<String> {
         format!("announce {} {} {:?} {:?}", what.model, what.action, what.item.id, what.audience)
     });
     lines.extend(announced);
-    lines.extend(turn.call.map(|Call::Identify(token)| format!("who is {token}?")));
+    lines.extend(turn.call.map(|call| match call {
+        Call::Identify(token) => format!("who is {token}?"),
+        Call::Webhook(delivery) => panic!("{delivery:?}"),
+    }));
     lines.extend(turn.close.map(|reason| format!("close {} {}", reason.code(), reason.text())));
     lines
 }

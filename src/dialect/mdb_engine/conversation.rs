@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::super::time::iso_naive;
 use super::super::{Conversation, Opening};
 use super::settings::Settings;
+use super::webhook::Caller;
 use crate::identity::{Credential, Identity};
-use crate::message::{CloseReason, Frame, Message, Now, Turn};
+use crate::message::{Call, CloseReason, Frame, Message, Now, Returned, Turn};
 
 pub(super) fn open(
     settings: &Arc<Settings>,
@@ -18,7 +19,10 @@ pub(super) fn open(
     turn: &mut Turn,
 ) -> Box<dyn Conversation> {
     match admit(settings, opening) {
-        Ok(identity) => Box::new(Connection::greet(settings, &identity, opening.now, turn)),
+        Ok(identity) => {
+            let caller = Caller { id: opening.connection, identity, since: opening.now.time };
+            Box::new(Connection::greet(settings, caller, opening.now, turn))
+        }
         Err(reason) => {
             turn.close = Some(reason);
             Box::new(Refused)
@@ -51,13 +55,14 @@ impl Conversation for Refused {
 #[derive(Debug)]
 struct Connection {
     settings: Arc<Settings>,
+    caller: Caller,
     /// When it has been silent for long enough.
     due: Duration,
 }
 
 impl Connection {
-    fn greet(settings: &Arc<Settings>, identity: &Identity, now: Now, turn: &mut Turn) -> Self {
-        let user = identity.user();
+    fn greet(settings: &Arc<Settings>, caller: Caller, now: Now, turn: &mut Turn) -> Self {
+        let user = caller.identity.user();
         let email = user.and_then(|user| user.email.as_deref()).map_or(Value::Null, Value::from);
         turn.frames.push(Frame::text(&format!(
             r#"{{"type":"connected","app_slug":"{}","message":"WebSocket connected successfully","authenticated":{},"user_email":{email},"timestamp":"{}"}}"#,
@@ -66,14 +71,27 @@ impl Connection {
             iso_naive(now.time),
         )));
         turn.commands.extend(settings.subscriptions());
-        Self { settings: Arc::clone(settings), due: now.age + settings.ping_interval }
+        Self { settings: Arc::clone(settings), caller, due: now.age + settings.ping_interval }
     }
 }
 
 impl Conversation for Connection {
-    /// Whatever comes is a sign of life, and nothing more.
-    fn receive(&mut self, _: Message, now: Now, _: &mut Turn) {
+    /// Whatever comes is a sign of life; what it says is the application's business.
+    fn receive(&mut self, message: Message, now: Now, turn: &mut Turn) {
         self.due = now.age + self.settings.ping_interval;
+        if let (Some(hook), Message::Text(message)) = (&self.settings.hook, message) {
+            turn.call = hook.delivery(&self.settings.app, &self.caller, &message).map(Call::Webhook);
+        }
+    }
+
+    fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {
+        if let (Some(hook), Returned::Webhook(answer)) = (&self.settings.hook, returned) {
+            hook.act(answer, (&self.settings.app, now.time), turn);
+        }
+    }
+
+    fn expired(&mut self, _: Now, _: &mut Turn) {
+        self.caller.identity = Identity::Anonymous;
     }
 
     fn alarm(&self) -> Option<Duration> {

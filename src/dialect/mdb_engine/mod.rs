@@ -8,6 +8,9 @@ mod settings;
 mod template;
 #[cfg(test)]
 mod tests;
+mod webhook;
+#[cfg(test)]
+mod webhook_tests;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -45,6 +48,10 @@ impl Dialect for MdbEngine {
 
     fn shows_requests(&self) -> bool {
         self.0.templates.show_requests()
+    }
+
+    fn has_webhook(&self) -> bool {
+        self.0.hook.is_some()
     }
 
     fn wants_token(&self) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::Options;
 use super::template::Templates;
+use super::webhook::Hook;
 use crate::event::Topic;
 use crate::message::Command;
 
@@ -24,6 +25,8 @@ pub(super) struct Settings {
     /// Who brings a bad token is nobody in particular, where nobody needs one.
     pub(super) allow_bad_token: bool,
     pub(super) templates: Templates,
+    /// Who handles what clients say.
+    pub(super) hook: Option<Hook>,
 }
 
 impl Settings {
@@ -40,6 +43,7 @@ impl Settings {
             models: models(options),
             allow_bad_token: options.flag("allow_bad_token", false),
             templates: Templates::read(options),
+            hook: Hook::read(options),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::identity::{Credential, Identity, User};
 use crate::message::{CloseReason, Command, Message, Now, Target};
 
 const TIME: Duration = Duration::from_micros(1_712_345_678_901_234);
-const STAMPS: &str = r#""app_slug":"my_app","timestamp":"2024-04-05T19:34:38.901234""#;
+pub(super) const STAMPS: &str = r#""app_slug":"my_app","timestamp":"2024-04-05T19:34:38.901234""#;
 
 /// What an endpoint's table says, as texts.
 #[derive(Debug, Clone, Default)]
@@ -56,21 +56,25 @@ impl Options for Given {
     }
 }
 
-fn engine(options: &[(&'static str, &'static str)]) -> MdbEngine {
+pub(super) fn engine(options: &[(&'static str, &'static str)]) -> MdbEngine {
     MdbEngine::new(&given(options))
 }
 
-fn at(seconds: u64) -> Now {
+pub(super) fn at(seconds: u64) -> Now {
     let age = Duration::from_secs(seconds);
     Now { time: UNIX_EPOCH + TIME + age, age }
 }
 
-fn user(id: &str, email: Option<&str>) -> Identity {
+pub(super) fn user(id: &str, email: Option<&str>) -> Identity {
     let (email, roles, claims) = (email.map(ToOwned::to_owned), Vec::new(), Map::new());
     Identity::User(Arc::new(User { id: id.to_owned(), email, roles, claims, expires: None }))
 }
 
-fn open(engine: &MdbEngine, credential: &Credential, required: bool) -> (Box<dyn Conversation>, Turn) {
+pub(super) fn open(
+    engine: &MdbEngine,
+    credential: &Credential,
+    required: bool,
+) -> (Box<dyn Conversation>, Turn) {
     let request = Request::builder().uri("/ws").body(()).unwrap().into_parts().0;
     let mut turn = Turn::default();
     let opening = Opening { request: &request, connection: Uuid::nil(), credential, required, now: at(0) };
@@ -78,7 +82,7 @@ fn open(engine: &MdbEngine, credential: &Credential, required: bool) -> (Box<dyn
     (conversation, turn)
 }
 
-fn texts(frames: &[Frame]) -> Vec<String> {
+pub(super) fn texts(frames: &[Frame]) -> Vec<String> {
     frames.iter().map(|frame| String::from_utf8(frame.payload().to_vec()).unwrap()).collect()
 }
 

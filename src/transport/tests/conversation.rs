@@ -42,7 +42,8 @@ impl Conversation for Obedient {
         }
     }
 
-    fn returned(&mut self, Returned::Credential(credential): Returned, _: Now, turn: &mut Turn) {
+    fn returned(&mut self, returned: Returned, _: Now, turn: &mut Turn) {
+        let Returned::Credential(credential) = returned else { panic!("{returned:?}") };
         let identity = credential.identity();
         say(turn, if identity == Identity::Anonymous { "nobody" } else { "somebody" });
         turn.commands.push(Command::Identify(identity));
@@ -74,7 +75,8 @@ struct Office {
 }
 
 impl Backstage for Office {
-    fn call(&self, Call::Identify(token): Call) -> Returning {
+    fn call(&self, call: Call) -> Returning {
+        let Call::Identify(token) = call else { panic!("{call:?}") };
         let answers = Arc::clone(&self.answers);
         Box::pin(async move {
             answers.acquire().await.unwrap().forget();

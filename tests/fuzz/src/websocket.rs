@@ -9,7 +9,7 @@ use http::Request;
 use restcast::dialect::{self, Constructor, Opening};
 use restcast::hub::{Desk, Hub, OutboxLimits, Profile};
 use restcast::identity::{Credential, Identity};
-use restcast::message::{Announcement, Call, Encode, Now, Push, Returned, Turn};
+use restcast::message::{Announcement, Call, Encode, Now, Push, Returned, Turn, WebhookError};
 use restcast::transport::{Backstage, Expiry, Limits, Returning, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use uuid::Uuid;
@@ -73,8 +73,10 @@ struct Strict;
 
 impl Backstage for Strict {
     fn call(&self, call: Call) -> Returning {
-        let Call::Identify(_) = call;
-        Box::pin(std::future::ready(Returned::Credential(Credential::Invalid)))
+        Box::pin(std::future::ready(match call {
+            Call::Identify(_) => Returned::Credential(Credential::Invalid),
+            Call::Webhook(_) => Returned::Webhook(Err(WebhookError::Unreachable)),
+        }))
     }
 
     fn announce(&self, _: Announcement) {}
