@@ -325,6 +325,9 @@ fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, pro
 }
 
 fn access(config: &Config) -> Access {
+    if !config.keys.is_empty() {
+        return Access::Keys(config.keys.clone());
+    }
     if config.admin.ip().is_loopback() { Access::Open } else { Access::Closed }
 }
 

@@ -82,6 +82,10 @@ fn quote(code: Code, error: &serde_json::Error) -> Fault {
 }
 
 impl Publish<'_> {
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
+
     pub(super) fn event(self, asked: &Asked) -> Result<Event, Fault> {
         if !Model::is_name(&self.model) {
             return Err(Fault::invalid(format!(

@@ -9,6 +9,7 @@ mod guard;
 mod place;
 mod publish;
 mod query;
+mod replay;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use serde_json::json;
 
 use crate::broker::Publisher;
 use crate::metrics::Metrics;
-pub use access::Access;
+pub use access::{Access, ApiKey, Scope};
 pub use fault::Code;
 pub use guard::{is_addressed, same_origin};
 pub use publish::PublishApi;

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::access::Caller;
 use super::body::{self, Broadcast, Publish, Send};
 use super::fault::{Code, Fault};
 use super::place::{Action, Telling, unknown_connection};
 use super::query::Query;
+use super::replay::{self, Pending, Replays};
 use super::{Access, Asked, Later, Reply, census, guard};
 use crate::broker::{Parcel, Publisher, QueueFull};
 use crate::hub::Hub;
@@ -31,13 +33,14 @@ pub struct PublishApi {
     publisher: Publisher,
     metrics: Arc<Metrics>,
     access: Access,
+    replays: Arc<Replays>,
     waiting: Arc<AtomicUsize>,
 }
 
 impl PublishApi {
     /// For these readers; `access` says who may use it.
     pub fn new(hub: Arc<Hub>, publisher: Publisher, metrics: Arc<Metrics>, access: Access) -> Self {
-        Self { hub, publisher, metrics, access, waiting: Arc::default() }
+        Self { hub, publisher, metrics, access, replays: Arc::default(), waiting: Arc::default() }
     }
 
     pub(super) fn respond(&self, asked: &Asked) -> Reply {
@@ -55,7 +58,8 @@ impl PublishApi {
         if action == Action::Describe {
             return Ok(description().into());
         }
-        self.access.check(request.headers(), &action)?;
+        let caller = self.access.caller(request.headers())?;
+        caller.check(&action)?;
         let known: &[&str] = match action {
             Action::List { .. } => &["user_id", "endpoint", "limit", "after"],
             Action::Disconnect { connection: None, .. } => &["user_id"],
@@ -65,7 +69,7 @@ impl PublishApi {
         self.check_names(action.app(), query.endpoint.as_ref())?;
         match action {
             Action::Describe => Ok(description().into()),
-            Action::Tell(telling) => self.tell(asked, telling),
+            Action::Tell(telling) => self.tell(asked, caller, telling),
             Action::List { app } => Ok(self.done(&census::list(&self.hub, app, &query))),
             Action::Disconnect { app, connection } => {
                 if connection.is_none() && query.user.is_none() {
@@ -82,24 +86,28 @@ impl PublishApi {
     }
 
     /// What goes through the queue.
-    fn tell(&self, asked: &Asked, telling: Telling) -> Result<Reply, Fault> {
+    fn tell(&self, asked: &Asked, caller: Caller<'_>, telling: Telling) -> Result<Reply, Fault> {
         let body = asked.request.body();
         check_body(asked.request.headers(), body)?;
         match telling {
             Telling::Event => {
-                let event = body::parse::<Publish<'_>>(body)?.event(asked)?;
+                let publish = body::parse::<Publish<'_>>(body)?;
+                caller.check_model(publish.model())?;
+                let event = publish.event(asked)?;
                 let id = event.id.to_string();
-                self.send(Parcel::Event(event), move |sent| Ok(json!({ "event": id, "sent": sent })))
+                let say = move |sent| Ok(json!({ "event": id, "sent": sent }));
+                self.send(asked, caller, Parcel::Event(event), say)
             }
             Telling::Broadcast { app } => {
                 let (to, message) = body::parse::<Broadcast<'_>>(body)?.parts(app)?;
                 self.check_names(to.app.as_ref(), to.endpoint.as_ref())?;
-                self.send(Parcel::Push(Push { to, message }), |sent| Ok(json!({ "sent": sent })))
+                let push = Parcel::Push(Push { to, message });
+                self.send(asked, caller, push, |sent| Ok(json!({ "sent": sent })))
             }
             Telling::Send { app, connection } => {
                 let message = body::parse::<Send<'_>>(body)?.message()?;
                 let to = Target { app, connection: Some(connection), ..Target::default() };
-                self.send(Parcel::Push(Push { to, message }), |sent| match sent {
+                self.send(asked, caller, Parcel::Push(Push { to, message }), |sent| match sent {
                     0 => Err(unknown_connection()),
                     sent => Ok(json!({ "sent": sent })),
                 })
@@ -110,9 +118,16 @@ impl PublishApi {
     /// `say`: what is answered once so many readers were reached.
     fn send(
         &self,
+        asked: &Asked,
+        caller: Caller<'_>,
         parcel: Parcel,
         say: impl FnOnce(u64) -> Result<Value, Fault> + std::marker::Send + 'static,
     ) -> Result<Reply, Fault> {
+        let pending = match self.replay(asked, caller)? {
+            Some(replay::Turn::Done(answer)) => return Ok(replayed(&self.metrics, answer).into()),
+            Some(replay::Turn::First(pending)) => Some(pending),
+            None => None,
+        };
         let full = || Fault::new(Code::QueueFull, "too much waits to be published");
         let place = Waiting::new(&self.waiting).ok_or_else(full)?;
         let internal = Fault::new(Code::Internal, "it could not be published");
@@ -121,12 +136,20 @@ impl PublishApi {
         let receipt = move |sent| {
             drop(place);
             promise.keep(match say(sent) {
-                Ok(said) => answered(&metrics, &said),
+                Ok(said) => remembered(pending, answered(&metrics, &said)),
                 Err(fault) => refuse(&metrics, &fault),
             });
         };
         self.publisher.send(parcel, Box::new(receipt)).map_err(|QueueFull| full())?;
         Ok(Reply::Later(later))
+    }
+
+    fn replay(&self, asked: &Asked, caller: Caller<'_>) -> Result<Option<replay::Turn>, Fault> {
+        let request = &asked.request;
+        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        let (caller, method, body) = (caller.name(), request.method(), request.body());
+        let which = replay::Request { caller, method, target, body };
+        self.replays.begin(request.headers(), which, asked.uptime)
     }
 
     fn done(&self, said: &Value) -> Reply {
@@ -165,6 +188,21 @@ fn description() -> Response<Bytes> {
 fn answered(metrics: &Metrics, said: &Value) -> Response<Bytes> {
     metrics.api_answered();
     super::answer(StatusCode::OK, "application/json", said.to_string())
+}
+
+/// For the case that the same request comes again.
+fn remembered(pending: Option<Pending>, answer: Response<Bytes>) -> Response<Bytes> {
+    if let Some(pending) = pending {
+        pending.done(answer.body());
+    }
+    answer
+}
+
+fn replayed(metrics: &Metrics, answer: Bytes) -> Response<Bytes> {
+    metrics.api_answered();
+    let mut response = super::answer(StatusCode::OK, "application/json", answer);
+    response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    response
 }
 
 fn too_large() -> Fault {

@@ -1,6 +1,7 @@
 //! `proxy.toml`: read once, at start. What loads is usable; what does not load says why, all of it at once.
 
 mod access;
+mod admin;
 mod answers;
 mod apps;
 mod auth;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
+use crate::api::ApiKey;
 use crate::auth::Issuers;
 use crate::capture::{Budget, Limits};
 use crate::dialect::Dialect;
@@ -47,6 +49,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[admin] listen`
     pub admin: SocketAddr,
+    /// `[[admin.key]]`
+    pub keys: Vec<ApiKey>,
     /// `[upstream]`
     pub upstream: UpstreamConfig,
     /// `[tap]`
@@ -213,6 +217,7 @@ impl Config {
         let mut config = Self {
             server: server(reader.section(root, "server")),
             admin: admin.get("listen", SocketAddr::from(([127, 0, 0, 1], 9090))),
+            keys: admin::keys(&admin, folder),
             upstream: upstream(reader.section(root, "upstream")),
             tap: tap(reader.section(root, "tap")),
             hub: hub(reader.section(root, "hub")),

@@ -172,6 +172,21 @@ impl<'a> Reader<'a> {
 }
 
 impl Section<'_> {
+    /// Each `[[kind]]`, the tables that are listed at `key`.
+    pub(super) fn tables(&self, key: &'static str, kind: &'static str) -> Vec<Self> {
+        self.known.borrow_mut().push(key);
+        let Some(value) = self.table.and_then(|table| table.get(key)) else { return Vec::new() };
+        let Some(tables) =
+            value.get_ref().as_array().filter(|list| list.iter().all(|v| v.get_ref().is_table()))
+        else {
+            let line = self.reader.line(value.span().start);
+            self.reader.report(line, kind, "", format!("expected tables: [[{kind}]]"));
+            return Vec::new();
+        };
+        let open = |(i, value)| self.reader.open(format!("{kind}[{}]", i + 1), kind, Some(value));
+        tables.iter().enumerate().map(open).collect()
+    }
+
     /// The value at `key`, or `default` where there is none. A wrong one is reported and replaced by the
     /// default, so that reading goes on.
     pub(super) fn get<T: Setting>(&self, key: &'static str, default: T) -> T {

@@ -1,6 +1,6 @@
 //! What is allowed and probably not meant.
 
-use super::{Config, EndpointAuth, access, apps, jwks};
+use super::{Config, EndpointAuth, access, admin, apps, jwks};
 use crate::auth::Issuers;
 
 impl Config {
@@ -24,6 +24,7 @@ impl Config {
             "auth.jwt.secret is shorter than 32 bytes: who guesses it can be anybody (RFC 7518, section 3.2)".to_owned()
         }));
         warnings.extend(self.auth.iter().flat_map(jwks::warnings));
+        warnings.extend(admin::warnings(&self.keys));
         if !self.admin.ip().is_loopback() {
             warnings.push(format!(
                 "admin.listen = {} is not a loopback address: its live page shows every record to whoever reaches it",

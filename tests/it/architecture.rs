@@ -29,7 +29,7 @@ const MODULES: &[(&str, &str)] = &[
         "proxy",
         "event identity message route auth capture access hub dialect metrics verify webhook broker transport api",
     ),
-    ("config", "event route auth access capture hub dialect outbound transport proxy"),
+    ("config", "event route auth access capture hub dialect outbound transport proxy api"),
     ("explain", "capture proxy config"),
     (
         "app",

@@ -339,3 +339,77 @@ fn pages_in_browsers_of_this_machine_are_refused() {
         assert_eq!(ask(host, origin), status, "{host} {origin}");
     }
 }
+
+const KEYS: &str = "[[admin.key]]\nname = \"all\"\nsecret = \"env:RESTCAST_API_KEY\"\n\
+    [[admin.key]]\nname = \"authors\"\nsecret = \"a-secret-of-authors\"\nmodels = [\"author\"]\n";
+
+#[test]
+fn keys_are_needed_where_there_are_some_and_never_logged() {
+    let environment = [("RESTCAST_API_KEY", "a-secret-of-all-models"), ("RUST_LOG", "trace")];
+    let tables = format!("{AUTHOR_ROUTE}{ENDPOINTS}{JWT}{KEYS}");
+    let proxy = Proxy::with_environment(&environment, free_address(), &tables);
+    let ask = |key: &str, model: &str| {
+        let key = format!("Bearer {key}");
+        let headers = [JSON, ("Authorization", key.as_str())];
+        let headers = if key == "Bearer " { &headers[..1] } else { &headers };
+        let body = event(&json!({ "model": model })).to_string();
+        request(proxy.admin, "POST", "/api/events", headers, body.as_bytes())
+    };
+    for (key, model, status) in [
+        ("", "author", 401),
+        ("a-secret-of-nobody", "author", 401),
+        ("a-secret-of-all-models", "author", 200),
+        ("a-secret-of-all-models", "book", 200),
+        ("a-secret-of-authors", "author", 200),
+        ("a-secret-of-authors", "book", 403),
+    ] {
+        let answer = ask(key, model);
+        assert_eq!(
+            (answer.status, answer.header("www-authenticate").is_some()),
+            (status, status == 401),
+            "{key}"
+        );
+    }
+    // The page and the numbers stay as they are, and so does the document.
+    for path in ["/", "/metrics", "/healthz", "/api/openapi.json"] {
+        assert_eq!(request(proxy.admin, "GET", path, &[], b"").status, 200, "{path}");
+    }
+    assert_eq!(proxy.metric("restcast_api_requests_total{result=\"unauthorized\"}"), 2.0);
+    let log = proxy.process.output();
+    assert!(log.contains("listening") && !log.contains("a-secret-of"), "{log}");
+}
+
+#[test]
+fn a_port_that_others_reach_needs_a_key() {
+    let admin = free_address();
+    let folder = Folder::new();
+    let tables = format!(
+        "[server]\nlisten = \"{}\"\n[admin]\nlisten = \"0.0.0.0:{}\"\n[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{}",
+        free_address(),
+        admin.port(),
+        tables()
+    );
+    let process =
+        Process::start(restcast().arg("serve").arg("--config").arg(folder.write("proxy.toml", tables)));
+    process.line("listening");
+    let answer = request(admin, "GET", "/api/connections", &[], b"");
+    assert_eq!(refusal(said(&answer)), (403, "forbidden".to_owned()));
+}
+
+#[test]
+fn the_same_idempotency_key_publishes_once() {
+    let proxy = proxy();
+    let mut reader = proxy.reader("/events");
+    let ask = |operation: &str| {
+        let body = event(&json!({ "operation": operation })).to_string();
+        let headers = [JSON, ("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324")];
+        request(proxy.admin, "POST", "/api/events", &headers, body.as_bytes())
+    };
+    let (first, again) = (ask("create"), ask("create"));
+    assert_eq!((first.status, &first.body), (200, &again.body));
+    let replayed = |answer: &Answer| answer.header("idempotent-replayed") == Some("true");
+    assert!(!replayed(&first) && replayed(&again));
+    assert_eq!(refusal(said(&ask("update"))), (422, "key_reused".to_owned()));
+    assert_eq!(reader.next()["event"], said(&first).1["event"]);
+    reader.expect_silence();
+}

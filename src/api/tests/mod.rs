@@ -1,3 +1,5 @@
+mod publish;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
