@@ -3,8 +3,9 @@
 //   node pages.js --chromium PATH --rows SELECTOR [--pictures FOLDER] [--timeout 60] (--page NAME=URL [STEP]…)…
 //
 // The steps of page.js that follow a --page are done on it. {"page":NAME,"rows":[TEXT]} comes whenever the texts of
-// the elements at --rows are others than before, and {"page":NAME,…} for each step. SIGTERM ends it with 0, after a
-// picture of each page as NAME.png; a page that throws or logs an error, and the time, with {"error":…} and 1.
+// the elements at --rows are others than before, {"page":NAME,"console":TYPE,"text","args"} for each console line, and
+// {"page":NAME,…} for each step. SIGTERM ends it with 0, after a picture of each page as NAME.png; a page that throws,
+// and the time, with {"error":…} and 1.
 "use strict";
 
 const path = require("node:path");
@@ -43,9 +44,12 @@ async function open(browser, name, url, fail) {
   const page = await (await browser.newContext()).newPage();
   page.setDefaultTimeout(timeout);
   page.on("pageerror", fail);
+  let printed = Promise.resolve(); // the arguments come one by one from the browser; the chain keeps the lines in order
   page.on("console", (message) => {
-    const answered = message.text().startsWith("Failed to load resource"); // a 404 is an answer that pages expect
-    if (message.type() === "error" && !answered) fail(new Error(`${name}: ${message.text()}`));
+    printed = printed
+      .then(() => Promise.all(message.args().map((argument) => argument.jsonValue())))
+      .then((args) => say({ page: name, console: message.type(), text: message.text(), args }))
+      .catch(fail);
   });
   await page.exposeFunction("restcastRows", (rows) => say({ page: name, rows }));
   await page.addInitScript(tellRows, options.rows);

@@ -19,6 +19,7 @@ mod concurrent;
 mod deploy;
 mod early;
 mod fastcms;
+mod fastcms_pages;
 mod filters;
 mod flarchitect;
 mod flask;

@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::*;
@@ -58,12 +58,25 @@ impl Python {
         Backend::start(self.command().arg(client("drf_backend.py")).args(arguments))
     }
 
+    /// A backend of collections with logins; `arguments` as in `tests/clients/fastcms_backend.py`.
+    pub fn fastcms(&self, arguments: &[&str]) -> Backend {
+        Backend::start(self.command().arg(client("fastcms_backend.py")).args(arguments))
+    }
+
     /// A snippet of a document of `RESTCAST_TEST_SEEDS`, with the test's address in place of the document's.
     pub fn snippet(&self, seed: &Seed, language: &str, index: usize, address: SocketAddr) -> String {
+        self.snippet_with(seed, (language, index), &[&format!("localhost:5000={address}")])
+    }
+
+    /// The same with other replacements, each as `OLD=NEW`.
+    pub fn snippet_with(&self, seed: &Seed, block: (&str, usize), replacements: &[&str]) -> String {
         let mut command = self.command();
-        command.arg(client("extract_seed.py")).arg(&seed.0).args(["--language", language]);
-        command.args(["--index", &index.to_string()]);
-        let output = command.arg("--replace").arg(format!("localhost:5000={address}")).output().unwrap();
+        command.arg(client("extract_seed.py")).arg(&seed.0).args(["--language", block.0]);
+        command.args(["--index", &block.1.to_string()]);
+        for replacement in replacements {
+            command.args(["--replace", replacement]);
+        }
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -103,6 +116,15 @@ impl Node {
     pub fn page(&self, browser: &Browser, arguments: &[&str]) -> Process {
         let mut command = self.command("page.js");
         Process::start(command.arg("--chromium").arg(&browser.0).args(arguments))
+    }
+
+    /// Builds a page of `tests/clients/pages` around a snippet with Vite, into `out`.
+    pub fn build(&self, page: &str, snippet: &Path, out: &Path) {
+        let mut command = self.command("build.js");
+        command.arg("--page").arg(pages().join(page)).arg("--snippet").arg(snippet);
+        let work = out.with_extension("work");
+        let output = command.arg("--work").arg(work).arg("--out").arg(out).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Opens pages as several users do; `arguments` as in `tests/clients/pages.js`.
