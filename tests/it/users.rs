@@ -31,6 +31,9 @@ model = "note"
 /// Whoever a record names as its owner.
 const OWNED: &str = r#"visibility = { claim = "user_id", field = "owner" }"#;
 
+/// Whoever may GET the record, as its own GET has it.
+const ASKED: &str = "visibility = \"upstream\"\npayload = \"refetch\"";
+
 const ALICE: User = User { name: "alice", id: 1 };
 const BOB: User = User { name: "bob", id: 2 };
 
@@ -188,6 +191,33 @@ fn a_refresh_token_of_django_opens_no_socket_as_it_opens_no_list() {
     assert_eq!(notes.proxy.metric("restcast_auth_failures_total{reason=\"refresh\"}"), 2.0);
 }
 
+#[test]
+fn a_user_of_django_hears_of_a_note_while_it_is_shared_and_as_its_own_get_has_it() {
+    let Some(notes) = Notes::start(ASKED) else { return };
+    let mut bob = notes.reader("/ws", BOB);
+    let mut told = || {
+        let event = bob.next();
+        let item = &event["items"][0];
+        json!([event["operation"], item["id"], item["record"]])
+    };
+    let id = notes.create(ALICE, "hidden");
+    // A question that is asked later is answered as it is then.
+    let hidden = || notes.proxy.metric("restcast_access_withheld_total{reason=\"hidden\"}");
+    eventually("Bob may not see it", || (hidden() >= 1.0).then_some(()));
+    let shown = |title: &str| json!(["update", id, {"id": id, "owner": ALICE.id, "title": title}]);
+    notes.change(ALICE, id, &json!({"title": "shown", "shared_with": [BOB.id]}));
+    assert_eq!(told(), shown("shown"));
+    notes.change(ALICE, id, &json!({"title": "changed"}));
+    assert_eq!(told(), shown("changed"));
+    notes.change(ALICE, id, &json!({"title": "hidden again", "shared_with": []}));
+    assert_eq!(told(), json!(["delete", id, null]));
+    notes.change(ALICE, id, &json!({"title": "still hidden"}));
+    notes.delete(ALICE, id);
+    let own = notes.create(BOB, "his own");
+    let record = json!({"id": own, "owner": BOB.id, "title": "his own", "shared_with": []});
+    assert_eq!(told(), json!(["create", own, record]));
+}
+
 /// A page of each user, who has logged in there.
 fn open(notes: &Notes, pictures: &str) -> Option<Pages> {
     let url = format!("http://{}/notes.html", notes.proxy.address);
@@ -263,4 +293,35 @@ fn own_writes(notes: &Notes, pages: &Pages) {
 #[test]
 fn two_pages_show_what_each_user_may_get() {
     two_pages(OWNED, "notes_owned", own_writes);
+}
+
+/// Writes after which somebody may GET what it could not before, or the other way round.
+fn changed_permissions(notes: &Notes, pages: &Pages) {
+    let shared = notes.create(ALICE, "to be shared");
+    let given = notes.create(BOB, "to be given away");
+    notes.change(ALICE, shared, &json!({"shared_with": [BOB.id]}));
+    both_show_what_they_may_get(notes, pages, "sharing");
+    assert!(notes.list(BOB).iter().any(|note| note["id"] == shared));
+    notes.change(ALICE, shared, &json!({"title": "changed while it is shared"}));
+    both_show_what_they_may_get(notes, pages, "changing what is shared");
+    notes.change(ALICE, shared, &json!({"shared_with": []}));
+    notes.change(BOB, given, &json!({"owner": ALICE.id}));
+    both_show_what_they_may_get(notes, pages, "taking back, and giving away");
+    assert!(!notes.list(BOB).iter().any(|note| note["id"] == shared || note["id"] == given));
+    notes.change(ALICE, shared, &json!({"title": "Alice's alone again"}));
+    notes.change(ALICE, given, &json!({"shared_with": [BOB.id]}));
+    both_show_what_they_may_get(notes, pages, "sharing what was given");
+    notes.delete(ALICE, given);
+    both_show_what_they_may_get(notes, pages, "deleting what is shared");
+    let last = notes.create(ALICE, "shared at the end");
+    notes.change(ALICE, last, &json!({"shared_with": [BOB.id]}));
+    both_show_what_they_may_get(notes, pages, "sharing at the end");
+}
+
+#[test]
+fn two_pages_show_what_each_user_may_get_also_after_permissions_change() {
+    two_pages(ASKED, "notes_asked", |notes, pages| {
+        own_writes(notes, pages);
+        changed_permissions(notes, pages);
+    });
 }
