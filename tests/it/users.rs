@@ -292,7 +292,19 @@ fn own_writes(notes: &Notes, pages: &Pages) {
 
 #[test]
 fn two_pages_show_what_each_user_may_get() {
-    two_pages(OWNED, "notes_owned", own_writes);
+    two_pages(OWNED, "notes_owned", |notes, pages| {
+        own_writes(notes, pages);
+        given_away(notes, pages);
+    });
+}
+
+/// One loses sight of a note by the write that shows it to the other.
+fn given_away(notes: &Notes, pages: &Pages) {
+    let given = notes.create(BOB, "to be given away");
+    both_show_what_they_may_get(notes, pages, "creating what is to be given away");
+    notes.change(BOB, given, &json!({"owner": ALICE.id}));
+    both_show_what_they_may_get(notes, pages, "giving away");
+    assert!(notes.list(ALICE).iter().any(|note| note["id"] == given));
 }
 
 /// Writes after which somebody may GET what it could not before, or the other way round.
