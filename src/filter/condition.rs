@@ -9,7 +9,7 @@ use super::record::{ID, Record};
 use super::value::Value;
 
 /// Which value is looked at.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Column {
     /// The field of that very name.
     Field(Box<str>),
@@ -18,7 +18,7 @@ pub(super) enum Column {
 }
 
 /// What a value must be. Each kind but the first four finds nothing where the value is null or missing.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Test {
     /// Python's `==`.
     Same(Value<'static>),
@@ -37,7 +37,7 @@ pub(super) enum Test {
     Like(Pattern),
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     pub(super) column: Column,
     pub(super) test: Test,

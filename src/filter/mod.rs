@@ -24,7 +24,7 @@ mod value;
 pub use error::FilterError;
 pub use key::Key;
 pub use pattern::MAX_PATTERN;
-pub use record::Record;
+pub use record::{Known, Record};
 
 use crate::event::Json;
 
@@ -37,10 +37,9 @@ pub const MAX_DEPTH: usize = 8;
 /// Keys of one group; with more, the group is none to look a filter up by.
 pub const MAX_KEYS: usize = 64;
 
-/// What a filter says of a record of which only the id is known: a deleted one, or one that the event does
-/// not hold. A filter that asks for nothing but the id is held against it in any case.
+/// What a filter that asks for more than the id says of a deleted record, of which only the id is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Unknown {
+pub enum Deletes {
     /// The record is `{"id": …}`, so that every other field counts as null (`protocols.md`, section 3.4).
     #[default]
     Judge,
@@ -51,10 +50,10 @@ pub enum Unknown {
 }
 
 /// Says of each record whether a reader wants it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Filter {
     groups: Vec<read::Group>,
-    unknown: Unknown,
+    deletes: Deletes,
 }
 
 impl Filter {
@@ -62,42 +61,49 @@ impl Filter {
     ///
     /// # Errors
     /// [`FilterError`], among them [`FilterError::NotAnObject`].
-    pub fn from_map(json: &Json, unknown: Unknown) -> Result<Option<Self>, FilterError> {
-        read::map(json).map(|groups| Self::of(groups, unknown))
+    pub fn from_map(json: &Json, deletes: Deletes) -> Result<Option<Self>, FilterError> {
+        read::map(json).map(|groups| Self::of(groups, deletes))
     }
 
     /// Reads a list of conditions. `null` and `[]` are no filter.
     ///
     /// # Errors
     /// [`FilterError`], among them [`FilterError::UnknownOperator`].
-    pub fn from_list(json: &Json, unknown: Unknown) -> Result<Option<Self>, FilterError> {
-        read::list(json).map(|groups| Self::of(groups, unknown))
+    pub fn from_list(json: &Json, deletes: Deletes) -> Result<Option<Self>, FilterError> {
+        read::list(json).map(|groups| Self::of(groups, deletes))
     }
 
-    fn of(groups: Vec<read::Group>, unknown: Unknown) -> Option<Self> {
-        (!groups.is_empty()).then_some(Self { groups, unknown })
+    fn of(groups: Vec<read::Group>, deletes: Deletes) -> Option<Self> {
+        (!groups.is_empty()).then_some(Self { groups, deletes })
     }
 
     /// Whether the reader wants this record. Allocates nothing; the time is that of one look at each
     /// condition's field, for patterns at each of its characters.
     pub fn matches(&self, record: &Record<'_>) -> bool {
-        if !record.is_known() && self.takes_unknown() {
-            return true;
-        }
-        if !record.is_known() && self.unknown == Unknown::Drop && !self.is_about_id() {
-            return false;
-        }
-        self.groups.iter().all(|group| group.iter().any(|condition| condition.holds(record)))
+        let known = record.known();
+        self.takes_each(known)
+            || (!self.drops_each(known)
+                && self.groups.iter().all(|group| group.iter().any(|condition| condition.holds(record))))
     }
 
-    /// It matches every record that is not known, whatever the record's [keys](Record::keys).
-    pub fn takes_unknown(&self) -> bool {
-        self.unknown == Unknown::Deliver && !self.is_about_id()
+    /// Every record of which that much is known matches, whatever its [keys](Record::keys). One that is still
+    /// there but not shown may be what the reader wants, so it is told of it.
+    pub fn takes_each(&self, known: Known) -> bool {
+        let takes = match known {
+            Known::Fields => false,
+            Known::Changed => true,
+            Known::Deleted => self.deletes == Deletes::Deliver,
+        };
+        takes && !self.is_about_id()
     }
 
-    /// The ways to look it up. If a known record matches, then of *each* of these lists it
-    /// [has](Record::keys) at least one key; so does one that is not known, unless the filter
-    /// [takes](Self::takes_unknown) all of these. An empty list: nothing matches. No list: every record may.
+    fn drops_each(&self, known: Known) -> bool {
+        known == Known::Deleted && self.deletes == Deletes::Drop && !self.is_about_id()
+    }
+
+    /// The ways to look it up. If a record matches, then of *each* of these lists it [has](Record::keys) at
+    /// least one key, unless the filter [takes each](Self::takes_each) of its kind. An empty list: nothing
+    /// else matches. No list: any record may.
     pub fn keys(&self) -> Vec<Vec<Key>> {
         let keys = |group: &read::Group| -> Option<Vec<Key>> {
             let keys: Option<Vec<Vec<Key>>> = group.iter().map(condition::Condition::keys).collect();

@@ -17,7 +17,7 @@ pub(super) enum Case {
 }
 
 /// A pattern, ready to be held against texts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     case: Case,
     /// Of each character, at which places it stands; sorted.

@@ -11,40 +11,48 @@ use crate::event::{Item, Json, Operation};
 /// The name under which a record that is not known has its id.
 pub(super) const ID: &str = "id";
 
-/// A record as filters see it: its fields, or, where it is not known, only its id.
+/// How much is known of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// What the event holds of it.
+    Fields,
+    /// Its id: it was written, and the event does not hold it.
+    Changed,
+    /// Its id: it is gone.
+    Deleted,
+}
+
+/// A record as filters see it.
 #[derive(Debug)]
 pub struct Record<'a> {
     fields: Value<'a>,
-    is_known: bool,
+    known: Known,
 }
 
 impl<'a> Record<'a> {
-    /// Reads what `item` shows. A deleted record, and one that the event does not hold, is `{"id": …}`.
+    /// Reads what `item` shows. Where only the id is known, the record is `{"id": …}`.
     ///
     /// One pass, and memory of up to some ten times the record's: to be kept no longer than the event is
     /// on its way.
     pub fn of(item: &'a Item, operation: Operation) -> Self {
-        match &item.record {
-            Some(record) if operation != Operation::Delete => Self::known(record),
-            _ => Self::unknown(item.id.as_ref()),
-        }
+        let known = match &item.record {
+            _ if operation == Operation::Delete => Known::Deleted,
+            Some(record) => return Self::read(record),
+            None => Known::Changed,
+        };
+        let id = item.id.as_ref().map(|id| (Cow::Borrowed(ID), Value::read(id.as_str(), MAX_DEPTH)));
+        Self { fields: Value::Object(id.into_iter().collect()), known }
     }
 
-    /// A record that is an object; any other value has no fields.
-    pub fn known(record: &'a Json) -> Self {
+    /// Reads a record that is an object; any other value has no fields.
+    pub fn read(record: &'a Json) -> Self {
         // A record's fields may be as deep as a filter's values.
-        Self { fields: Value::read(record.as_str(), MAX_DEPTH + 1), is_known: true }
+        Self { fields: Value::read(record.as_str(), MAX_DEPTH + 1), known: Known::Fields }
     }
 
-    /// A record of which only the id is known, if that.
-    pub fn unknown(id: Option<&'a Json>) -> Self {
-        let id = id.map(|id| (Cow::Borrowed(ID), Value::read(id.as_str(), MAX_DEPTH)));
-        Self { fields: Value::Object(id.into_iter().collect()), is_known: false }
-    }
-
-    /// It holds more than the id.
-    pub fn is_known(&self) -> bool {
-        self.is_known
+    /// How much is known.
+    pub fn known(&self) -> Known {
+        self.known
     }
 
     /// The keys of all its fields, those of objects inside it too: a filter that has [keys](super::Filter::keys)

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use super::number::Number;
 
 /// A value that stands in a JSON text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value<'a> {
     Null,
     Bool(bool),

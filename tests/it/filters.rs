@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use restcast::event::Json;
-use restcast::filter::{Filter, Record, Unknown};
+use restcast::filter::{Deletes, Filter, Record};
 use serde_json::{Value, json};
 
 use crate::tools;
@@ -106,7 +106,7 @@ fn ask() -> Option<Value> {
 
 fn matches(filter: &Filter, value: &str) -> bool {
     let record = Json::parse(&format!(r#"{{"a": {value}}}"#)).unwrap();
-    let record = Record::known(&record);
+    let record = Record::read(&record);
     let is_match = filter.matches(&record);
     let is_found = filter.keys().iter().all(|keys| keys.iter().any(|key| record.keys().contains(key)));
     assert!(is_found || !is_match, "{filter:?} is not found by {value}");
@@ -118,7 +118,7 @@ fn python_and_sql_agree() {
     let Some(answer) = ask() else { return };
     for (value, row) in VALUES.iter().zip(answer["equal"].as_array().unwrap()) {
         let map = Json::parse(&format!(r#"{{"a": {value}}}"#)).unwrap();
-        let filter = Filter::from_map(&map, Unknown::Judge).unwrap().unwrap();
+        let filter = Filter::from_map(&map, Deletes::Judge).unwrap().unwrap();
         for (other, expected) in VALUES.iter().zip(row.as_array().unwrap()) {
             assert_eq!(Some(matches(&filter, other)), expected.as_bool(), "{value} == {other}");
         }
@@ -126,7 +126,7 @@ fn python_and_sql_agree() {
     for operator in ["like", "ilike"] {
         for (pattern, row) in PATTERNS.iter().zip(answer[operator].as_array().unwrap()) {
             let list = json!([{ "column": "a", "operator": operator, "value": pattern }]).to_string();
-            let filter = Filter::from_list(&Json::parse(&list).unwrap(), Unknown::Judge).unwrap().unwrap();
+            let filter = Filter::from_list(&Json::parse(&list).unwrap(), Deletes::Judge).unwrap().unwrap();
             for (text, expected) in TEXTS.iter().zip(row.as_array().unwrap()) {
                 let found = matches(&filter, &json!(text).to_string());
                 assert_eq!(Some(found), expected.as_bool(), "{text:?} {operator} {pattern:?}");

@@ -3,11 +3,11 @@
 use super::*;
 
 fn map(text: &str) -> Result<Option<Filter>, FilterError> {
-    Filter::from_map(&json(text), Unknown::Judge)
+    Filter::from_map(&json(text), Deletes::Judge)
 }
 
 fn list(text: &str) -> Result<Option<Filter>, FilterError> {
-    Filter::from_list(&json(text), Unknown::Judge)
+    Filter::from_list(&json(text), Deletes::Judge)
 }
 
 #[test]

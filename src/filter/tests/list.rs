@@ -6,7 +6,7 @@ use super::*;
 /// through, `-` for others. `missing` is no value at all.
 fn check(operator: &str, value: &str, values: &[&str]) {
     let list = format!(r#"[{{"column": "a", "operator": "{operator}", "value": {value}}}]"#);
-    let filter = Filter::from_list(&json(&list), Unknown::Deliver).unwrap().unwrap();
+    let filter = Filter::from_list(&json(&list), Deletes::Deliver).unwrap().unwrap();
     for row in values {
         let (expected, value) = (row.starts_with('+'), row.strip_prefix(['+', '-']).unwrap());
         let record = if value == "missing" { "{}".to_owned() } else { format!(r#"{{"a": {value}}}"#) };
@@ -162,7 +162,7 @@ fn filter(conditions: &[&str]) -> Filter {
         )
     };
     let list: Vec<String> = conditions.iter().map(element).collect();
-    Filter::from_list(&json(&format!("[{}]", list.join(","))), Unknown::Deliver).unwrap().unwrap()
+    Filter::from_list(&json(&format!("[{}]", list.join(","))), Deletes::Deliver).unwrap().unwrap()
 }
 
 #[test]
@@ -213,9 +213,9 @@ fn a_column_is_a_name_and_then_a_path() {
 
 #[test]
 fn what_a_client_may_leave_out() {
-    let none = |list: &str| Filter::from_list(&json(list), Unknown::Drop).unwrap().is_none();
+    let none = |list: &str| Filter::from_list(&json(list), Deletes::Drop).unwrap().is_none();
     assert!(none("null") && none("[]"));
     let list = r#"[{"column":"a","operator":"eq","logic_operator":null,"label":5}]"#;
-    let filter = Filter::from_list(&json(list), Unknown::Drop).unwrap().unwrap();
+    let filter = Filter::from_list(&json(list), Deletes::Drop).unwrap().unwrap();
     assert!(matches(&filter, "{}") && !matches(&filter, r#"{"a": 1}"#), "a value that is missing is null");
 }

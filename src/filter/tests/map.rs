@@ -4,7 +4,7 @@ use super::*;
 
 /// Checks one filter against records, each with a mark in front: `+` for those it lets through, `-` for others.
 fn check(map: &str, records: &[&str]) {
-    let filter = Filter::from_map(&json(map), Unknown::Judge).unwrap().unwrap();
+    let filter = Filter::from_map(&json(map), Deletes::Judge).unwrap().unwrap();
     for record in records {
         let expected = record.starts_with('+');
         let record = record.strip_prefix(['+', '-']).unwrap();

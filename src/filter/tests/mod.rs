@@ -6,7 +6,7 @@ mod map;
 mod property;
 
 use super::*;
-use crate::event::{Event, Item, Operation};
+use crate::event::{Item, Operation};
 
 pub(super) fn json(text: &str) -> Json {
     Json::parse(text).unwrap_or_else(|| panic!("no JSON: {text}"))
@@ -15,7 +15,7 @@ pub(super) fn json(text: &str) -> Json {
 /// Whether each record is let through; and if so, that it is found by what the filter is looked up by.
 fn matches(filter: &Filter, record: &str) -> bool {
     let record = json(record);
-    let record = Record::known(&record);
+    let record = Record::read(&record);
     let is_match = filter.matches(&record);
     if is_match {
         check_keys(filter, &record);
@@ -30,57 +30,71 @@ fn check_keys(filter: &Filter, record: &Record<'_>) {
     }
 }
 
-fn deleted(id: Option<&str>) -> Item {
-    let mut item = Event::sample("post", "0").items.remove(0);
-    item.id = id.map(json);
-    item
+fn item(id: Option<&str>, record: Option<&str>) -> Item {
+    Item { id: id.map(json), record: record.map(json), ..Item::default() }
 }
 
 #[test]
-fn what_is_not_known_is_judged_by_its_id_or_as_the_endpoint_says() {
-    // (map, id, judge, deliver, drop)
+fn a_record_of_which_only_the_id_is_known() {
+    // (map, id; deleted: judge, deliver, drop; changed)
     let rows = [
-        (r#"{"id": 7}"#, Some("7"), [true, true, true]),
-        (r#"{"id": 7}"#, Some("8"), [false, false, false]),
-        (r#"{"id": 7}"#, None, [false, false, false]),
-        (r#"{"id": null}"#, None, [true, true, true]),
-        (r#"{"id": 7, "a": 1}"#, Some("7"), [false, true, false]),
-        (r#"{"id": 7, "a": null}"#, Some("7"), [true, true, false]),
-        (r#"{"a": null}"#, Some("7"), [true, true, false]),
-        (r#"{"a": 1}"#, Some("7"), [false, true, false]),
-        (r#"{"a": 1}"#, None, [false, true, false]),
+        (r#"{"id": 7}"#, Some("7"), [true, true, true], true),
+        (r#"{"id": 7}"#, Some("8"), [false, false, false], false),
+        (r#"{"id": 7}"#, None, [false, false, false], false),
+        (r#"{"id": null}"#, None, [true, true, true], true),
+        (r#"{"id": 7, "a": 1}"#, Some("7"), [false, true, false], true),
+        (r#"{"id": 7, "a": null}"#, Some("7"), [true, true, false], true),
+        (r#"{"a": null}"#, Some("7"), [true, true, false], true),
+        (r#"{"a": 1}"#, Some("7"), [false, true, false], true),
+        (r#"{"a": 1}"#, None, [false, true, false], true),
     ];
-    for (map, id, expected) in rows {
-        let item = deleted(id);
-        for (unknown, expected) in [Unknown::Judge, Unknown::Deliver, Unknown::Drop].into_iter().zip(expected)
-        {
-            let filter = Filter::from_map(&json(map), unknown).unwrap().unwrap();
-            let record = Record::of(&item, Operation::Delete);
-            assert!(!record.is_known());
-            assert_eq!(filter.matches(&record), expected, "{map} {id:?} {unknown:?}");
-            if expected && !filter.takes_unknown() {
-                check_keys(&filter, &record);
+    for (map, id, deleted, changed) in rows {
+        let item = item(id, None);
+        for (deletes, deleted) in [Deletes::Judge, Deletes::Deliver, Deletes::Drop].into_iter().zip(deleted) {
+            let filter = Filter::from_map(&json(map), deletes).unwrap().unwrap();
+            for (operation, expected) in [(Operation::Delete, deleted), (Operation::Update, changed)] {
+                let record = Record::of(&item, operation);
+                assert_eq!(filter.matches(&record), expected, "{map} {id:?} {deletes:?} {operation:?}");
+                if filter.takes_each(record.known()) {
+                    assert!(expected);
+                } else if expected {
+                    check_keys(&filter, &record);
+                }
             }
         }
     }
 }
 
 #[test]
-fn only_an_event_that_holds_the_record_and_is_no_deletion_shows_it() {
-    let mut item = deleted(Some("7"));
-    item.record = Some(json(r#"{"a": 1}"#));
-    let filter = Filter::from_map(&json(r#"{"a": 1}"#), Unknown::Judge).unwrap().unwrap();
-    for (operation, expected) in [
-        (Operation::Create, true),
-        (Operation::Update, true),
-        (Operation::Read, true),
-        (Operation::Delete, false),
-    ] {
-        let record = Record::of(&item, operation);
-        assert_eq!((filter.matches(&record), record.is_known()), (expected, expected), "{operation:?}");
+fn a_deletion_shows_no_record_even_if_it_holds_one() {
+    let filter = Filter::from_map(&json(r#"{"a": 1}"#), Deletes::Judge).unwrap().unwrap();
+    let held = item(Some("7"), Some(r#"{"a": 1}"#));
+    let rows = [
+        (Operation::Create, Known::Fields),
+        (Operation::Update, Known::Fields),
+        (Operation::Read, Known::Fields),
+        (Operation::Custom, Known::Fields),
+        (Operation::Delete, Known::Deleted),
+    ];
+    for (operation, known) in rows {
+        let record = Record::of(&held, operation);
+        assert_eq!(
+            (filter.matches(&record), record.known()),
+            (known == Known::Fields, known),
+            "{operation:?}"
+        );
     }
-    item.record = None;
-    assert!(!filter.matches(&Record::of(&item, Operation::Update)));
+}
+
+#[test]
+fn a_filter_equals_what_was_written_alike() {
+    let filter = |map: &str| Filter::from_map(&json(map), Deletes::Judge).unwrap().unwrap();
+    assert_eq!(filter(r#"{"a": 1, "b": "x"}"#), filter(r#"{ "b":"\u0078","a":1 }"#));
+    assert_ne!(filter(r#"{"a": 1}"#), filter(r#"{"a": 2}"#));
+    assert_ne!(
+        filter(r#"{"a": 1}"#),
+        Filter::from_map(&json(r#"{"a": 1}"#), Deletes::Drop).unwrap().unwrap()
+    );
 }
 
 #[test]
@@ -104,7 +118,7 @@ fn keys_are_alike_for_what_may_be_equal_and_for_nothing_else_in_a_table_of_value
     ];
     let keys_of = |value: &str| {
         let record = json(&format!(r#"{{"f": {value}}}"#));
-        Record::known(&record).keys()
+        Record::read(&record).keys()
     };
     for (number, row) in alike.iter().enumerate() {
         let keys = keys_of(row[0]);
@@ -143,14 +157,14 @@ fn filters_can_be_looked_up_by_each_group_of_equalities() {
         (r#"[{"column":"a.b","operator":"eq","value":1}]"#, &[1]),
     ];
     for (list, expected) in rows {
-        let filter = Filter::from_list(&json(list), Unknown::Deliver).unwrap().unwrap();
+        let filter = Filter::from_list(&json(list), Deletes::Deliver).unwrap().unwrap();
         let groups: Vec<usize> = filter.keys().iter().map(Vec::len).collect();
         assert_eq!(groups, expected, "{list}");
     }
     let many = |count: usize| {
         let values: Vec<String> = (0..count).map(|value| value.to_string()).collect();
         let list = format!(r#"[{{"column":"a","operator":"in","value":[{}]}}]"#, values.join(","));
-        Filter::from_list(&json(&list), Unknown::Deliver).unwrap().unwrap().keys().len()
+        Filter::from_list(&json(&list), Deletes::Deliver).unwrap().unwrap().keys().len()
     };
     assert_eq!((many(MAX_KEYS), many(MAX_KEYS + 1)), (1, 0));
 }
@@ -173,11 +187,11 @@ fn matching_allocates_nothing() {
     ]"#;
     let record = r#"{"a": 1.0, "b": "te\u0078t", "d": [1.0, {"e": 25e-1}], "f": 100000000000000000001, "g": 1, "h": {"i": 7}}"#;
     let filters = [
-        Filter::from_map(&json(map), Unknown::Judge).unwrap().unwrap(),
-        Filter::from_list(&json(list), Unknown::Drop).unwrap().unwrap(),
+        Filter::from_map(&json(map), Deletes::Judge).unwrap().unwrap(),
+        Filter::from_list(&json(list), Deletes::Drop).unwrap().unwrap(),
     ];
     let record = json(record);
-    let record = Record::known(&record);
+    let record = Record::read(&record);
     let mut matched = 0;
     let allocations = allocation_counter::measure(|| {
         for filter in &filters {
@@ -193,12 +207,12 @@ fn matching_allocates_nothing() {
 fn a_pattern_takes_one_pass_over_the_longest_text() {
     let text = format!(r#"{{"a": "{}"}}"#, "a".repeat(1 << 20));
     let record = json(&text);
-    let record = Record::known(&record);
+    let record = Record::read(&record);
     let patterns =
         ["%a".repeat(MAX_PATTERN), format!("%a{}b%", "_".repeat(100)), format!("{}b", "%a%".repeat(60))];
     for pattern in patterns {
         let list = format!(r#"[{{"column":"a","operator":"like","value":"{pattern}"}}]"#);
-        let filter = Filter::from_list(&json(&list), Unknown::Judge).unwrap().unwrap();
+        let filter = Filter::from_list(&json(&list), Deletes::Judge).unwrap().unwrap();
         assert_eq!(filter.matches(&record), !pattern.contains('b'));
     }
 }
