@@ -38,12 +38,12 @@
 //! | module | what | may use |
 //! |---|---|---|
 //! | [`event`], [`identity`], [`message`], [`route`] | words: data only | downwards in this list |
+//! | [`filter`] | which events of a topic a reader wants; [`message`] carries them | event |
 //! | [`auth`] | from a token to an identity | identity |
 //! | [`capture`] | from an exchange to an event | event, route |
-//! | [`filter`] | which events of a topic a reader wants | event |
 //! | [`access`] | whom the backend lets see what | nothing |
-//! | [`hub`] | topics, readers, delivery | access, event, identity, message |
-//! | [`dialect`] | wire protocols, one file each | event, identity, message |
+//! | [`hub`] | topics, readers, delivery | access, event, filter, identity, message |
+//! | [`dialect`] | wire protocols, one file each | event, filter, identity, message |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
 //! | [`transport`] | frames to and from a byte stream | dialect, hub, identity, message |

@@ -9,6 +9,7 @@ use http::Uri;
 use uuid::Uuid;
 
 use crate::event::{Audience, Event, Item, Json, Position, Topic};
+use crate::filter::Filter;
 use crate::identity::{Credential, Identity};
 
 /// One message of a client.
@@ -182,12 +183,25 @@ pub struct Now {
 /// What a client asks of the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Events of this topic from now on. Repeating it changes nothing.
-    Subscribe(Topic),
+    /// Events of this topic from now on. Where it is subscribed to already, this filter takes the place of
+    /// the former.
+    Subscribe {
+        /// Of what.
+        topic: Topic,
+        /// Which of them; `None`: all.
+        filter: Option<Arc<Filter>>,
+    },
     /// No more events of this topic. Nothing happens where it was not subscribed to.
     Unsubscribe(Topic),
     /// The client is this from now on.
     Identify(Identity),
+}
+
+impl Command {
+    /// All events of this topic from now on.
+    pub fn subscribe(topic: Topic) -> Self {
+        Self::Subscribe { topic, filter: None }
+    }
 }
 
 /// What a conversation needs to know from elsewhere before it can go on. Until the answer is there, no

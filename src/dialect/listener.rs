@@ -18,7 +18,7 @@ impl Listener {
     pub(super) fn open(request: &request::Parts, turn: &mut Turn) -> Box<dyn Conversation> {
         let name = topic(request.uri.query().unwrap_or_default());
         if name.len() <= MAX_TOPIC_BYTES {
-            turn.commands.push(Command::Subscribe(Topic::parse(&name)));
+            turn.commands.push(Command::subscribe(Topic::parse(&name)));
         }
         Box::new(Self)
     }

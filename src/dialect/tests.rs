@@ -35,8 +35,10 @@ fn subscribed(dialect: &str, uri: &str) -> String {
     let (_, turn) = open(dialect, uri);
     assert_eq!(turn.frames, []);
     let topics = turn.commands.iter().map(|command| match command {
-        Command::Subscribe(topic) => topic.to_string(),
-        other @ (Command::Unsubscribe(_) | Command::Identify(_)) => panic!("{other:?}"),
+        Command::Subscribe { topic, filter: None } => topic.to_string(),
+        other @ (Command::Subscribe { .. } | Command::Unsubscribe(_) | Command::Identify(_)) => {
+            panic!("{other:?}")
+        }
     });
     topics.collect::<Vec<_>>().join(" & ")
 }

@@ -35,11 +35,15 @@ impl<'a> Record<'a> {
     /// One pass, and memory of up to some ten times the record's: to be kept no longer than the event is
     /// on its way.
     pub fn of(item: &'a Item, operation: Operation) -> Self {
-        let known = match &item.record {
-            _ if operation == Operation::Delete => Known::Deleted,
-            Some(record) => return Self::read(record),
-            None => Known::Changed,
-        };
+        match &item.record {
+            Some(record) if operation != Operation::Delete => Self::read(record),
+            _ => Self::unseen(item, operation),
+        }
+    }
+
+    /// The same without a look at the record.
+    pub fn unseen(item: &'a Item, operation: Operation) -> Self {
+        let known = if operation == Operation::Delete { Known::Deleted } else { Known::Changed };
         let id = item.id.as_ref().map(|id| (Cow::Borrowed(ID), Value::read(id.as_str(), MAX_DEPTH)));
         Self { fields: Value::Object(id.into_iter().collect()), known }
     }

@@ -152,7 +152,7 @@ impl Hub {
             identity: reader.identity(),
             since: reader.since,
             address: reader.address,
-            topics: reader.topics().iter().map(|(topic, _)| topic.clone()).collect(),
+            topics: reader.subscriptions().iter().map(|held| held.topic.clone()).collect(),
         })
     }
 }

@@ -1,11 +1,12 @@
 //! How an event goes to readers, and what became of it.
 
-use std::sync::Arc;
-
 use super::line::Queued;
+use super::readers::Entry;
 use super::rendered::{Rendered, Way};
 use super::views::Showings;
+use super::wishes::Wishes;
 use super::{Reader, Sent, Why};
+use crate::event::Topic;
 use crate::message::{CloseReason, Frame};
 
 /// What became of one event or push.
@@ -35,10 +36,23 @@ pub(super) enum Offering<'a> {
 }
 
 impl Offering<'_> {
-    pub(super) fn offer(&self, reader: &Arc<Reader>, delivery: &mut Delivery) {
+    /// What readers with filters want of it, before anybody is asked who may see it.
+    pub(super) fn wishes<'w>(&'w self, topics: &'w [Topic]) -> Wishes<'w> {
         match self {
-            Self::Settled(rendered) => rendered.offer(reader, delivery),
-            Self::Asked(showings) => showings.offer(reader, delivery),
+            Self::Settled(rendered) => rendered.wishes(topics),
+            Self::Asked(showings) => showings.wishes(topics),
+        }
+    }
+
+    /// Sends a reader what it may see and wants, once.
+    pub(super) fn offer(&self, entry: &Entry, wishes: &Wishes<'_>, delivery: &mut Delivery) {
+        if !entry.reader.is_first(wishes.position()) {
+            return;
+        }
+        match self {
+            Self::Settled(rendered) => rendered.offer(entry, wishes, delivery),
+            Self::Asked(_) if wishes.at(entry).is_nothing() => {}
+            Self::Asked(showings) => showings.offer(&entry.reader, delivery),
         }
     }
 }

@@ -7,22 +7,27 @@
 //!
 //! Order: events are delivered one at a time, each with a higher [`Position`] than the one before, and a
 //! reader takes none twice, however many of its topics an event belongs to.
+//!
+//! Readers with filters are found by the values that their filters need (`index.rs`), so an event costs what
+//! it reaches, not the filters that exist. Whoever is found is asked, once, for all of its subscriptions.
 
 mod census;
 mod delivery;
+mod index;
 mod line;
 mod outbox;
 mod readers;
 mod rendered;
 mod sight;
 mod subscriber;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod view;
 mod views;
 mod why;
+mod wishes;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,12 +43,15 @@ use crate::message::{CloseReason, Encode, Frame, Publication, Push};
 pub use census::{Page, Resident};
 pub use delivery::Delivery;
 use delivery::Offering;
+use index::Cursor;
 use line::Line;
 pub use outbox::{Full, Outbox, OutboxLimits};
-use readers::{Entry, Readers};
+use readers::Entry;
 use rendered::{Rendered, Way};
 use sight::Sight;
 pub use subscriber::Subscriber;
+use subscriber::Subscription;
+use tables::Tables;
 pub use view::Sighting;
 pub use views::Ask;
 use views::{Showings, Views};
@@ -113,10 +121,9 @@ struct Reader {
     credentials: RwLock<Option<Arc<Credentials>>>,
     /// What waits behind a question.
     line: Line,
-    /// Its topics with its place in each. Only its own [`Subscriber`] changes them, after the tables.
-    topics: Mutex<Vec<(Topic, usize)>>,
-    /// The last position that it got something of: one event reaches it once, however many of its topics
-    /// match.
+    /// Only its own [`Subscriber`] changes them. Locked before the tables, never after.
+    subscriptions: Mutex<Vec<Subscription>>,
+    /// The last position that it was offered: one event reaches it once, however many of its topics match.
     seen: AtomicU64,
 }
 
@@ -129,7 +136,7 @@ impl Reader {
         self.credentials.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether it got nothing of this position yet; it counts as having got it from now on. Events come one at
+    /// Whether it was not offered this position yet; it counts as having been from now on. Events come one at
     /// a time, so nobody else asks.
     fn is_first(&self, position: u64) -> bool {
         let is_first = self.seen.load(Ordering::Relaxed) < position;
@@ -139,16 +146,9 @@ impl Reader {
         is_first
     }
 
-    fn topics(&self) -> MutexGuard<'_, Vec<(Topic, usize)>> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    fn subscriptions(&self) -> MutexGuard<'_, Vec<Subscription>> {
+        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-#[derive(Debug, Default)]
-struct Tables {
-    connections: Readers,
-    topics: HashMap<Topic, Readers>,
-    closing: bool,
 }
 
 /// See the module's documentation.
@@ -196,7 +196,7 @@ impl Hub {
         profile: Profile,
     ) -> Result<Subscriber, AttachError> {
         let Profile { id, endpoint, identity, since, address } = profile;
-        let (identity, topics, seen) = (RwLock::new(identity), Mutex::default(), AtomicU64::new(0));
+        let (identity, subscriptions, seen) = (RwLock::new(identity), Mutex::default(), AtomicU64::new(0));
         let (credentials, line) = (RwLock::default(), Line::new(self.line));
         let reader = Arc::new(Reader {
             lane,
@@ -207,7 +207,7 @@ impl Hub {
             identity,
             credentials,
             line,
-            topics,
+            subscriptions,
             seen,
         });
         let mut tables = self.lock();
@@ -217,7 +217,8 @@ impl Hub {
         if tables.connections.len() >= self.max_connections {
             return Err(AttachError::Full);
         }
-        let place = tables.connections.insert(Entry { reader: Arc::clone(&reader), since: 0 });
+        let place =
+            tables.connections.insert(Entry { reader: Arc::clone(&reader), since: 0, is_filtered: false });
         drop(tables);
         Ok(Subscriber::new(Arc::clone(self), reader, place))
     }
@@ -228,33 +229,38 @@ impl Hub {
     pub fn deliver(&self, event: Event, time: SystemTime, pause: impl Fn()) -> Delivery {
         let position = Position(self.position.fetch_add(1, Ordering::Relaxed) + 1);
         let mut delivery = self.nothing_delivered();
-        if self.topics() == 0 {
+        if !self.lock().begin() {
             return delivery;
         }
         let topics = event.topics();
-        let offering = self.offering(Publication { position, time, event });
+        let offering = self.offering(Publication { position, time, event }, &topics);
+        let wishes = offering.wishes(&topics);
         for topic in &topics {
-            let mut next = Some(0);
+            let mut next = Some(Cursor::default());
             let mut batch = Vec::new();
             while let Some(from) = next {
                 batch.clear();
-                next = self.lock().topics.get(topic).and_then(|r| r.batch(from, BATCH, &mut batch));
+                let signs = from.needs_signs().then(|| wishes.signs());
+                let tables = self.lock();
+                next = tables.topics.get(topic).and_then(|index| index.batch(from, signs, BATCH, &mut batch));
+                drop(tables);
                 for entry in batch.iter().filter(|entry| entry.since < position.0) {
-                    offering.offer(&entry.reader, &mut delivery);
+                    offering.offer(entry, &wishes, &mut delivery);
                 }
                 if next.is_some() {
                     pause();
                 }
             }
         }
+        while !self.lock().end(BATCH) {}
         delivery
     }
 
-    fn offering(&self, publication: Publication) -> Offering<'_> {
+    fn offering(&self, publication: Publication, topics: &[Topic]) -> Offering<'_> {
         let (time, desks) = (publication.time, Arc::clone(&self.desks));
         match (&self.views, &publication.event.audience) {
             (Some(views), Audience::Upstream(showing)) => {
-                let sight = Sight::new(publication.clone(), Arc::clone(showing), desks);
+                let sight = Sight::new(publication.clone(), topics, Arc::clone(showing), desks);
                 Offering::Asked(Showings::new(views, sight, time))
             }
             _ => Offering::Settled(Rendered::new(publication, desks)),

@@ -9,6 +9,8 @@ use super::Reader;
 pub(super) struct Entry {
     pub(super) reader: Arc<Reader>,
     pub(super) since: u64,
+    /// It is to be asked whether it wants an event.
+    pub(super) is_filtered: bool,
 }
 
 /// A slab: a reader keeps its place until it leaves, and a free place is taken again.
@@ -35,6 +37,13 @@ impl Readers {
             && slot.take().is_some()
         {
             self.free.push(place);
+        }
+    }
+
+    /// The reader at `place` is to be asked.
+    pub(super) fn doubt(&mut self, place: usize) {
+        if let Some(Some(entry)) = self.places.get_mut(place) {
+            entry.is_filtered = true;
         }
     }
 

@@ -1,11 +1,13 @@
 //! One event on its way to many readers: encoded at most once for each endpoint, and shown to each reader as
-//! far as its identity may see it.
+//! far as its identity may see it and its filters want it.
 
 use std::sync::{Arc, OnceLock, PoisonError};
 
+use super::readers::Entry;
 use super::sight::tombstone;
+use super::wishes::{Wanted, Wishes};
 use super::{Delivery, Desk, Reader};
-use crate::event::{Audience, Event};
+use crate::event::{Audience, Event, Topic};
 use crate::identity::Identity;
 use crate::message::{Frame, Publication, Rendering};
 
@@ -37,24 +39,24 @@ impl Rendered {
         Self { publication, desks, renderings, gone }
     }
 
-    /// Sends a reader what it may see, and the end of what it may see no more; once.
-    pub(super) fn offer(&self, reader: &Reader, delivery: &mut Delivery) {
-        if !reader.is_first(self.publication.position.0) {
-            return;
-        }
+    /// Sends a reader what it may see of what it wants, and the end of what it may see no more.
+    pub(super) fn offer(&self, entry: &Entry, wishes: &Wishes<'_>, delivery: &mut Delivery) {
+        let (reader, wanted) = (&entry.reader, wishes.at(entry));
         if self.gone.is_empty() {
-            self.show(reader, delivery, Way::InLine);
+            self.show(reader, &wanted, Way::InLine, delivery);
             return;
         }
         let (event, identity) = (&self.publication.event, reader.identity());
         let is_lost =
             |item: &usize| event.items.get(*item).is_some_and(|item| identity.loses(&event.audience, item));
         let lost: Vec<usize> = (0..event.items.len()).filter(is_lost).collect();
-        if lost.is_empty() || may_read_any(&identity, event) {
-            self.show(reader, delivery, Way::InLine);
+        if lost.is_empty() || may_read_any(&identity, event, &wanted) {
+            self.show(reader, &wanted, Way::InLine, delivery);
         }
-        for item in lost {
-            self.end(item).inspect(|end| end.show(reader, delivery, Way::InLine));
+        for end in lost.into_iter().filter_map(|item| self.end(item)) {
+            // What has become of the record says nothing of whether its end is wanted.
+            let wanted = end.wishes(wishes.topics()).at(entry);
+            end.show(reader, &wanted, Way::InLine, delivery);
         }
     }
 
@@ -68,11 +70,19 @@ impl Rendered {
         self.gone.get(item).map(|slot| &**slot.get_or_init(make))
     }
 
-    /// Sends a reader what it may see.
-    pub(super) fn show(&self, reader: &Reader, delivery: &mut Delivery, way: Way) {
+    /// What readers want of it by its own items; `topics` are those of the event that it is made of.
+    pub(super) fn wishes<'a>(&'a self, topics: &'a [Topic]) -> Wishes<'a> {
+        Wishes::new(&self.publication, topics)
+    }
+
+    /// Sends a reader what it may see of what it wants.
+    pub(super) fn show(&self, reader: &Reader, wanted: &Wanted, way: Way, delivery: &mut Delivery) {
+        if wanted.is_nothing() {
+            return;
+        }
         let event = &self.publication.event;
         let identity = reader.identity.read().unwrap_or_else(PoisonError::into_inner);
-        if !may_read_any(&identity, event) {
+        if !may_read_any(&identity, event, wanted) {
             delivery.hidden += 1;
             return;
         }
@@ -82,7 +92,10 @@ impl Rendered {
                 delivery.send(reader, std::iter::once(frame), way);
             }
             Some(Rendering::Whole(_)) => delivery.hidden += 1,
-            Some(Rendering::Each(frames)) => delivery.send(reader, visible(&identity, event, frames), way),
+            Some(Rendering::Each(frames)) => {
+                let frames = frames.iter().enumerate().filter(|(place, _)| wanted.has(*place));
+                delivery.send(reader, visible(&identity, event, frames), way);
+            }
             Some(Rendering::Nothing) | None => {}
         }
     }
@@ -93,18 +106,21 @@ impl Rendered {
     }
 }
 
-fn may_read_any(identity: &Identity, event: &Event) -> bool {
-    match event.items.as_slice() {
-        [] => identity.may_read_all(event),
-        items => items.iter().any(|item| identity.may_read(&event.audience, item)),
+fn may_read_any(identity: &Identity, event: &Event, wanted: &Wanted) -> bool {
+    if event.items.is_empty() {
+        return identity.may_read_all(event);
     }
+    let mut wanted = event.items.iter().enumerate().filter(|(place, _)| wanted.has(*place));
+    wanted.any(|(_, item)| identity.may_read(&event.audience, item))
 }
 
+/// Of frames with the places of their items, those that may be seen.
 fn visible<'a>(
     identity: &Identity,
     event: &Event,
-    frames: &'a [Option<Frame>],
+    frames: impl Iterator<Item = (usize, &'a Option<Frame>)>,
 ) -> impl Iterator<Item = &'a Frame> {
-    let items = event.items.iter().zip(frames);
-    items.filter_map(|(item, frame)| frame.as_ref().filter(|_| identity.may_read(&event.audience, item)))
+    let may_read =
+        |place: usize| event.items.get(place).is_some_and(|item| identity.may_read(&event.audience, item));
+    frames.filter_map(move |(place, frame)| frame.as_ref().filter(|_| may_read(place)))
 }

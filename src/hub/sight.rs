@@ -6,14 +6,16 @@ use std::sync::{Arc, OnceLock};
 use super::Desk;
 use super::rendered::Rendered;
 use super::view::Fate;
+use super::wishes::Wishes;
 use crate::access::Change;
-use crate::event::{self, Audience, Event, Item, Operation, Payload, Showing};
+use crate::event::{self, Audience, Event, Item, Operation, Payload, Showing, Topic};
 use crate::message::Publication;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Sight {
     publication: Publication,
+    topics: Vec<Topic>,
     showing: Arc<Showing>,
     desks: Arc<[Desk]>,
     whole: OnceLock<Arc<Rendered>>,
@@ -21,13 +23,19 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    pub(super) fn new(mut publication: Publication, showing: Arc<Showing>, desks: Arc<[Desk]>) -> Self {
+    pub(super) fn new(
+        mut publication: Publication,
+        topics: &[Topic],
+        showing: Arc<Showing>,
+        desks: Arc<[Desk]>,
+    ) -> Self {
         if showing.payload == Payload::Refetch {
             // What the writer sent is not what a reader's own GET returns.
             publication.event.request_body = None;
         }
         let gone = vec![OnceLock::new(); publication.event.items.len()];
-        Self { publication, showing, desks, whole: OnceLock::new(), gone }
+        let topics = topics.to_vec();
+        Self { publication, topics, showing, desks, whole: OnceLock::new(), gone }
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -40,6 +48,20 @@ impl Sight {
 
     pub(super) fn paths(&self) -> &[Option<Arc<str>>] {
         &self.showing.paths
+    }
+
+    /// Also of what becomes of it.
+    pub(super) fn topics(&self) -> &[Topic] {
+        &self.topics
+    }
+
+    /// What readers want of it. What the writer got must not tell readers anything of what they get by their
+    /// own GET, so then a filter is not held against it.
+    pub(super) fn wishes<'a>(&'a self, topics: &'a [Topic]) -> Wishes<'a> {
+        match self.showing.payload {
+            Payload::Record => Wishes::new(&self.publication, topics),
+            Payload::Refetch => Wishes::unseen(&self.publication, topics),
+        }
     }
 
     /// What it did to its records.

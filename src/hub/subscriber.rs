@@ -5,11 +5,26 @@ use std::sync::{Arc, PoisonError};
 
 use uuid::Uuid;
 
+use super::index::{Place, Ways};
 use super::{Entry, Hub, Reader};
 use crate::access::Credentials;
 use crate::event::Topic;
+use crate::filter::Filter;
 use crate::identity::Identity;
 use crate::message::Command;
+
+/// What a reader wants of one topic.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) topic: Topic,
+    /// Without one, everything.
+    pub(super) filter: Option<Arc<Filter>>,
+    /// The position after which it came: earlier events are not its business.
+    pub(super) since: u64,
+    places: Vec<Place>,
+    /// The event during whose delivery it left its places for others.
+    moved: u64,
+}
 
 /// A reader's own handle; dropping it leaves the hub.
 #[derive(Debug)]
@@ -27,7 +42,7 @@ impl Subscriber {
     /// Does what the client asks.
     pub fn handle(&mut self, command: Command) {
         match command {
-            Command::Subscribe(topic) => self.subscribe(topic),
+            Command::Subscribe { topic, filter } => self.subscribe(topic, filter),
             Command::Unsubscribe(topic) => self.unsubscribe(&topic),
             Command::Identify(identity) => {
                 *self.reader.identity.write().unwrap_or_else(PoisonError::into_inner) = identity;
@@ -52,42 +67,60 @@ impl Subscriber {
         self.reader.credentials().is_some()
     }
 
-    fn subscribe(&self, topic: Topic) {
-        let mut topics = self.reader.topics();
-        if topics.iter().any(|(held, _)| *held == topic) {
-            return;
+    fn subscribe(&self, topic: Topic, filter: Option<Arc<Filter>>) {
+        let mut subscriptions = self.reader.subscriptions();
+        match subscriptions.iter_mut().find(|held| held.topic == topic) {
+            Some(held) if held.filter == filter => {}
+            Some(held) => self.replace(held, filter),
+            None => subscriptions.push(self.enter(topic, filter)),
         }
+    }
+
+    fn enter(&self, topic: Topic, filter: Option<Arc<Filter>>) -> Subscription {
+        let ways = filter.as_deref().map(Ways::of);
         let mut tables = self.hub.lock();
         // An event that is being delivered at this moment came before the subscription.
-        let entry =
-            Entry { reader: Arc::clone(&self.reader), since: self.hub.position.load(Ordering::Relaxed) };
-        let place = tables.topics.entry(topic.clone()).or_default().insert(entry);
-        drop(tables);
-        topics.push((topic, place));
+        let since = self.hub.position.load(Ordering::Relaxed);
+        let entry = self.entry(since, filter.is_some());
+        let places = tables.at(&topic, |index| index.insert(&entry, ways));
+        Subscription { topic, filter, since, places, moved: 0 }
+    }
+
+    /// Puts another filter in the place of the former. An event that is being delivered at this moment may
+    /// have passed the new places and not come to the old ones yet; those stay until its end, so that a reader
+    /// who wants it before and after is not passed over. What is said from now on is said by the new filter.
+    fn replace(&self, held: &mut Subscription, filter: Option<Arc<Filter>>) {
+        let ways = filter.as_deref().map(Ways::of);
+        let entry = self.entry(held.since, filter.is_some());
+        let mut tables = self.hub.lock();
+        let position = self.hub.position.load(Ordering::Relaxed);
+        let stay = tables.delivering && held.since < position && held.moved < position;
+        let places = tables.at(&held.topic, |index| index.insert(&entry, ways));
+        let left = std::mem::replace(&mut held.places, places);
+        held.filter = filter;
+        if stay {
+            held.moved = position;
+            tables.at(&held.topic, |index| index.doubt(&left));
+            tables.left.push((held.topic.clone(), left));
+        } else {
+            tables.at(&held.topic, |index| index.remove(&left));
+        }
+    }
+
+    fn entry(&self, since: u64, is_filtered: bool) -> Entry {
+        Entry { reader: Arc::clone(&self.reader), since, is_filtered }
     }
 
     fn unsubscribe(&self, topic: &Topic) {
-        let mut topics = self.reader.topics();
-        let Some(index) = topics.iter().position(|(held, _)| held == topic) else { return };
-        let (topic, place) = topics.swap_remove(index);
-        self.leave(&topic, place);
-    }
-
-    /// No empty topic stays.
-    fn leave(&self, topic: &Topic, place: usize) {
-        let mut tables = self.hub.lock();
-        let is_empty = tables.topics.get_mut(topic).is_some_and(|readers| {
-            readers.remove(place);
-            readers.len() == 0
-        });
-        if is_empty {
-            tables.topics.remove(topic);
-        }
+        let mut subscriptions = self.reader.subscriptions();
+        let Some(index) = subscriptions.iter().position(|held| held.topic == *topic) else { return };
+        let held = subscriptions.swap_remove(index);
+        self.hub.lock().at(&held.topic, |index| index.remove(&held.places));
     }
 
     /// Topics it is subscribed to.
     pub fn topics(&self) -> usize {
-        self.reader.topics().len()
+        self.reader.subscriptions().len()
     }
 
     /// Who it is.
@@ -103,10 +136,10 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        let topics = std::mem::take(&mut *self.reader.topics());
+        let subscriptions = std::mem::take(&mut *self.reader.subscriptions());
         self.hub.lock().connections.remove(self.place);
-        for (topic, place) in topics {
-            self.leave(&topic, place);
+        for held in subscriptions {
+            self.hub.lock().at(&held.topic, |index| index.remove(&held.places));
         }
     }
 }

@@ -145,7 +145,7 @@ impl View {
         waits
     }
 
-    /// Sends a reader what it gets, unless it is somebody else by now.
+    /// Sends a reader what it gets and still wants, unless it is somebody else by now.
     pub(super) fn show(&self, reader: &Reader, delivery: &mut Delivery) {
         let Some(settled) = self.settled.get() else { return };
         if reader.credentials().as_ref() != Some(&self.who) {
@@ -156,7 +156,8 @@ impl View {
             delivery.withhold(why);
         }
         for rendered in &settled.shown {
-            rendered.show(reader, delivery, Way::Direct);
+            let wanted = rendered.wishes(self.sight.topics()).of(reader);
+            rendered.show(reader, &wanted, Way::Direct, delivery);
         }
     }
 

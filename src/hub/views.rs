@@ -10,11 +10,12 @@ use super::line::Queued;
 use super::rendered::Way;
 use super::sight::Sight;
 use super::view::{Fate, Sighting, View};
+use super::wishes::Wishes;
 use super::{Delivery, Hub, OutboxLimits, Reader, Why};
 use crate::access::{
     Access, Asked, Asking, Change, Credentials, Due, Keys, Limits, Question, Ticket, Verdict,
 };
-use crate::event::Payload;
+use crate::event::{Payload, Topic};
 use crate::identity::Identity;
 use crate::message::CloseReason;
 
@@ -112,13 +113,16 @@ impl<'a> Showings<'a> {
         Self { views, sight: Arc::new(sight), now: since_epoch(time), seen: RefCell::default() }
     }
 
+    pub(super) fn wishes<'w>(&'w self, topics: &'w [Topic]) -> Wishes<'w> {
+        self.sight.wishes(topics)
+    }
+
     /// Sends a reader what it may see, once that is known.
     pub(super) fn offer(&self, reader: &Arc<Reader>, delivery: &mut Delivery) {
-        if !reader.is_first(self.sight.position()) {
-            return;
-        }
         if reader.identity() == Identity::Operator {
-            self.sight.whole().show(reader, delivery, Way::InLine);
+            let whole = self.sight.whole();
+            let wanted = whole.wishes(self.sight.topics()).of(reader);
+            whole.show(reader, &wanted, Way::InLine, delivery);
             return;
         }
         let Some(who) = reader.credentials() else {

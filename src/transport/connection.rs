@@ -235,7 +235,7 @@ impl<S: Stream> Connection<S> {
                 self.present(identity);
                 expiry(identity)
             }
-            Command::Subscribe(_) | Command::Unsubscribe(_) => self.until,
+            Command::Subscribe { .. } | Command::Unsubscribe(_) => self.until,
         };
         self.until = until;
         self.subscriber.handle(command);

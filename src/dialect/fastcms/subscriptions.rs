@@ -46,7 +46,7 @@ impl Subscriptions {
             self.named.push(Named { collection, topics: topics.clone() });
         }
         if !self.global {
-            commands.extend(topics.into_iter().map(Command::Subscribe));
+            commands.extend(topics.into_iter().map(Command::subscribe));
         }
         Ok(())
     }
@@ -68,14 +68,14 @@ impl Subscriptions {
     /// What is new comes before the others go: no event falls between, and the hub tells none twice.
     fn go_global(&mut self, all: Vec<Topic>, commands: &mut Vec<Command>) {
         if !std::mem::replace(&mut self.global, true) {
-            commands.extend(all.into_iter().map(Command::Subscribe));
+            commands.extend(all.into_iter().map(Command::subscribe));
             commands.extend(self.topics().map(Command::Unsubscribe));
         }
     }
 
     fn go_local(&mut self, all: Vec<Topic>, commands: &mut Vec<Command>) {
         if std::mem::take(&mut self.global) {
-            commands.extend(self.topics().map(Command::Subscribe));
+            commands.extend(self.topics().map(Command::subscribe));
             commands.extend(all.into_iter().map(Command::Unsubscribe));
         }
     }

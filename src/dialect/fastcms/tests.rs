@@ -81,7 +81,7 @@ fn told(turn: Turn) -> Vec<String> {
 
 fn command(command: &Command) -> String {
     match command {
-        Command::Subscribe(topic) => format!("+{topic}"),
+        Command::Subscribe { topic, .. } => format!("+{topic}"),
         Command::Unsubscribe(topic) => format!("-{topic}"),
         Command::Identify(identity) => {
             format!("is {}", identity.user().map_or("nobody", |user| user.id.as_str()))

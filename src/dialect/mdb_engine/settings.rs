@@ -59,9 +59,9 @@ impl Settings {
     /// What each of its connections listens to.
     pub(super) fn subscriptions(&self) -> Vec<Command> {
         if self.models.is_empty() {
-            return vec![Command::Subscribe(Topic::all())];
+            return vec![Command::subscribe(Topic::all())];
         }
-        self.models.iter().map(|model| Command::Subscribe(Topic::model(model))).collect()
+        self.models.iter().map(|model| Command::subscribe(Topic::model(model))).collect()
     }
 }
 

@@ -125,7 +125,7 @@ fn who_may_come_in_is_greeted_and_who_may_not_is_told_why_and_nothing_else() {
         match turn.close {
             None => {
                 assert_eq!(said, [expected], "{credential:?} {required}");
-                assert_eq!(turn.commands, [Command::Subscribe(crate::event::Topic::all())]);
+                assert_eq!(turn.commands, [Command::subscribe(crate::event::Topic::all())]);
             }
             Some(reason) => {
                 assert_eq!(reason.text(), expected, "{credential:?} {required}");
@@ -312,7 +312,7 @@ fn updates_are_the_backends_record_unless_the_request_is_asked_for() {
 fn an_app_hears_of_its_own_models_alone() {
     let engine = engine(&[("models", "item Note")]);
     let (_, turn) = open(&engine, &Credential::Missing, false);
-    let topics = ["item", "note"].map(|model| Command::Subscribe(crate::event::Topic::model(model)));
+    let topics = ["item", "note"].map(|model| Command::subscribe(crate::event::Topic::model(model)));
     assert_eq!(turn.commands, topics);
     for (model, expected) in [("item", 1), ("Item", 1), ("NOTE", 1), ("order", 0), ("item/1", 0)] {
         let mut event = event(Operation::Delete, vec![item("1", "-")]);
@@ -412,7 +412,7 @@ fn a_list_is_told_to_each_owner_as_far_as_it_is_theirs() {
         apps.join(0, Identity::User(Arc::new(user)));
     }
     for (_, subscriber) in &mut apps.readers {
-        subscriber.handle(Command::Subscribe(crate::event::Topic::all()));
+        subscriber.handle(Command::subscribe(crate::event::Topic::all()));
     }
     let of = |owner: &str, id: &str| Item { owner: Some(Arc::from(owner)), ..item(id, "-") };
     let mut event = event(Operation::Delete, vec![of("ann", "1"), of("ben", "2"), of("ann", "3")]);

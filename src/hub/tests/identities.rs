@@ -5,11 +5,11 @@ use super::*;
 fn join_as(hub: &Arc<Hub>, inbox: &Arc<Inbox>, endpoint: usize, identity: Identity) -> Subscriber {
     let lane = Arc::clone(inbox) as Arc<dyn Lane>;
     let mut subscriber = hub.attach(lane, profile(endpoint, identity)).unwrap();
-    subscriber.handle(Command::Subscribe(Topic::all()));
+    subscriber.handle(Command::subscribe(Topic::all()));
     subscriber
 }
 
-fn user(id: &str) -> Identity {
+pub(super) fn user(id: &str) -> Identity {
     let claims = serde_json::json!({ "sub": id }).as_object().unwrap().clone();
     let (id, roles) = (id.to_owned(), Vec::new());
     Identity::User(Arc::new(crate::identity::User { id, email: None, roles, claims, expires: None }))
@@ -64,7 +64,7 @@ fn a_reader_that_unsubscribes_gets_nothing_more_and_leaves_nothing_behind() {
     deliver(&hub, event("book", &["1"]));
     assert_eq!(inbox.take(), ["2 book"]);
     assert_eq!((reader.topics(), hub.topics()), (1, 1));
-    reader.handle(Command::Subscribe(Topic::parse("author")));
+    reader.handle(Command::subscribe(Topic::parse("author")));
     deliver(&hub, event("author", &["1"]));
     assert_eq!(inbox.take(), ["3 author"]);
 }

@@ -1,6 +1,9 @@
 //! Who gets which event, as small scenes; then what scenes cannot say.
 
+mod changes;
+mod filters;
 mod identities;
+mod index;
 mod outbox;
 mod threads;
 mod views;
@@ -9,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
-use crate::event::{Audience, Json};
+use crate::event::{Audience, Json, Topic};
 use crate::message::{Command, Rendering, Target};
 
 /// A reader that keeps what it gets.
@@ -116,7 +119,7 @@ fn attach(hub: &Arc<Hub>, inbox: &Arc<Inbox>) -> Subscriber {
 fn join(hub: &Arc<Hub>, inbox: &Arc<Inbox>, topics: &str) -> Subscriber {
     let mut subscriber = attach(hub, inbox);
     for topic in topics.split_whitespace() {
-        subscriber.handle(Command::Subscribe(Topic::parse(topic)));
+        subscriber.handle(Command::subscribe(Topic::parse(topic)));
     }
     subscriber
 }
@@ -267,7 +270,7 @@ fn an_event_is_encoded_once_for_each_encoder_that_has_readers() {
         .map(|encoder| {
             let lane = Arc::clone(&inbox) as Arc<dyn Lane>;
             let mut subscriber = hub.attach(lane, profile(encoder, Identity::Anonymous)).unwrap();
-            subscriber.handle(Command::Subscribe(Topic::all()));
+            subscriber.handle(Command::subscribe(Topic::all()));
             subscriber
         })
         .collect();
@@ -304,8 +307,8 @@ fn readers_that_may_not_see_an_event_do_not_get_it() {
     let lane = Arc::clone(&operator) as Arc<dyn Lane>;
     subscribers.push(hub.attach(lane, profile(1, Identity::Operator)).unwrap());
     for subscriber in &mut subscribers {
-        subscriber.handle(Command::Subscribe(Topic::all()));
-        subscriber.handle(Command::Subscribe(Topic::model("author")));
+        subscriber.handle(Command::subscribe(Topic::all()));
+        subscriber.handle(Command::subscribe(Topic::model("author")));
     }
     let mut secret = event("author", &["1"]);
     secret.audience = Audience::Authenticated;

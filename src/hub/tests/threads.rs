@@ -73,3 +73,34 @@ fn a_subscription_that_was_made_before_an_event_gets_it() {
     let expected: Vec<Vec<u64>> = (1..=ROUNDS as u64).map(|round| vec![round]).collect();
     assert_eq!(joining.join().unwrap(), expected);
 }
+
+/// Filters that let everything through, each found in another place.
+#[test]
+fn whoever_changes_its_filter_all_the_time_misses_nothing() {
+    let hub = hub(10);
+    let barrier = Arc::new(Barrier::new(2));
+    let inbox = Inbox::new();
+    let changing = {
+        let (hub, inbox, barrier) = (Arc::clone(&hub), Arc::clone(&inbox), Arc::clone(&barrier));
+        thread::spawn(move || {
+            let mut subscriber = join(&hub, &inbox, "author");
+            barrier.wait();
+            for round in 0..ROUNDS * 20 {
+                let filter =
+                    [r#"{"id":1}"#, r#"{"name":null}"#, r#"{"id":1.0,"name":null}"#, "null"][round % 4];
+                subscriber.handle(filters::subscribe("author", filter));
+            }
+            subscriber
+        })
+    };
+    barrier.wait();
+    let mut delivered = 0;
+    while !changing.is_finished() && delivered < 1_000_000 {
+        deliver(&hub, event("author", &["1"]));
+        delivered += 1;
+    }
+    let subscriber = changing.join().unwrap();
+    assert_eq!(positions(&inbox), (1..=delivered).collect::<Vec<u64>>());
+    drop(subscriber);
+    assert_eq!((hub.connections(), hub.topics()), (0, 0));
+}

@@ -112,7 +112,7 @@ impl Setup {
         let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), Limits { expiry, ..LIMITS });
         let subscriber = hub.attach(socket.lane(), profile()).unwrap();
         let frames = vec![Frame::text("welcome")];
-        let turn = Turn { commands: vec![Command::Subscribe(Topic::all())], frames, ..Turn::default() };
+        let turn = Turn { commands: vec![Command::subscribe(Topic::all())], frames, ..Turn::default() };
         let backstage = Arc::clone(&office) as Arc<dyn Backstage>;
         let mut connection = JoinSet::new();
         connection.spawn(socket.run(Box::new(Obedient::default()), subscriber, backstage, turn));

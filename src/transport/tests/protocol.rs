@@ -158,7 +158,7 @@ async fn the_greeting_comes_before_events_and_before_a_close() {
         let (stream, theirs) = tokio::io::duplex(4096);
         let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
         let mut subscriber = hub.attach(socket.lane(), profile()).unwrap();
-        subscriber.handle(Command::Subscribe(Topic::all()));
+        subscriber.handle(Command::subscribe(Topic::all()));
         publish(&hub, "one");
         if let Some(reason) = close {
             hub.close_all(reason);

@@ -9,7 +9,7 @@ fn operators_see_everything_at_once_and_readers_without_credentials_nothing() {
     let attach = |(identity, inbox): (Identity, &Arc<Inbox>)| {
         let lane = Arc::clone(inbox) as Arc<dyn Lane>;
         let mut subscriber = scene.hub.attach(lane, profile(0, identity)).unwrap();
-        subscriber.handle(Command::Subscribe(Topic::all()));
+        subscriber.handle(Command::subscribe(Topic::all()));
         subscriber
     };
     let identities = [Identity::Operator, Identity::Anonymous];

@@ -2,6 +2,7 @@
 //! answers, and what each reader gets.
 
 mod edges;
+mod filters;
 
 use http::{HeaderMap, HeaderValue};
 
@@ -81,7 +82,7 @@ impl Scene {
         let profile = profile(endpoint, Identity::Anonymous);
         let mut subscriber = self.hub.attach(Arc::clone(&inbox) as Arc<dyn Lane>, profile).unwrap();
         subscriber.bear(Some(self.credentials(token)));
-        subscriber.handle(Command::Subscribe(Topic::all()));
+        subscriber.handle(Command::subscribe(Topic::all()));
         self.readers.insert(name, (inbox, subscriber));
     }
 

@@ -1,0 +1,47 @@
+//! What the hub's lock guards: who is there, and for which topics.
+
+use std::collections::HashMap;
+
+use super::index::{Index, Place};
+use super::readers::Readers;
+use crate::event::Topic;
+
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) connections: Readers,
+    /// None is empty.
+    pub(super) topics: HashMap<Topic, Index>,
+    pub(super) closing: bool,
+    /// An event is on its way.
+    pub(super) delivering: bool,
+    /// Places that were left meanwhile, to be freed when it is through: one set at most for a subscription.
+    pub(super) left: Vec<(Topic, Vec<Place>)>,
+}
+
+impl Tables {
+    /// Does something with a topic's readers. No empty topic stays.
+    pub(super) fn at<T>(&mut self, topic: &Topic, action: impl FnOnce(&mut Index) -> T) -> T {
+        let index = self.topics.entry(topic.clone()).or_default();
+        let done = action(index);
+        if index.is_empty() {
+            self.topics.remove(topic);
+        }
+        done
+    }
+
+    /// An event is on its way from now on, unless nobody is there.
+    pub(super) fn begin(&mut self) -> bool {
+        self.delivering = !self.topics.is_empty();
+        self.delivering
+    }
+
+    /// The event is through: frees up to `count` of the places that were left meanwhile. Whether it freed all.
+    pub(super) fn end(&mut self, count: usize) -> bool {
+        let rest = self.left.len().saturating_sub(count);
+        for (topic, places) in self.left.split_off(rest) {
+            self.at(&topic, |index| index.remove(&places));
+        }
+        self.delivering = !self.left.is_empty();
+        !self.delivering
+    }
+}

@@ -1,0 +1,115 @@
+//! What readers with filters want of one event. Its records are read when the first such reader may match,
+//! and once.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use super::Reader;
+use super::readers::Entry;
+use crate::event::Topic;
+use crate::filter::{Key, Known, Record};
+use crate::message::Publication;
+
+/// What the readers of an event are looked up by.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    /// Those of all its records, each once.
+    pub(super) keys: Vec<Key>,
+    /// It has a record that was changed and is not shown.
+    pub(super) has_changed: bool,
+    /// It has a record that is gone, or is for some.
+    pub(super) has_deleted: bool,
+}
+
+/// Which items of an event a reader wants.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// Also where it has none.
+    All,
+    /// Each item by its place.
+    Items(Vec<bool>),
+}
+
+impl Wanted {
+    pub(super) fn has(&self, place: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Items(items) => items.get(place).is_some_and(|wanted| *wanted),
+        }
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Items(items) if !items.contains(&true))
+    }
+}
+
+/// See the module's documentation.
+pub(super) struct Wishes<'a> {
+    publication: &'a Publication,
+    topics: &'a [Topic],
+    /// Records are shown as the event has them.
+    is_seen: bool,
+    names: OnceCell<HashSet<&'a Topic>>,
+    records: OnceCell<Vec<Record<'a>>>,
+    signs: OnceCell<Signs>,
+}
+
+impl<'a> Wishes<'a> {
+    /// `topics` are those of the event.
+    pub(super) fn new(publication: &'a Publication, topics: &'a [Topic]) -> Self {
+        let (names, records, signs) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { publication, topics, is_seen: true, names, records, signs }
+    }
+
+    /// The same of an event whose records readers do not see as it has them.
+    pub(super) fn unseen(publication: &'a Publication, topics: &'a [Topic]) -> Self {
+        Self { is_seen: false, ..Self::new(publication, topics) }
+    }
+
+    pub(super) fn topics(&self) -> &'a [Topic] {
+        self.topics
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.publication.position.0
+    }
+
+    fn records(&self) -> &[Record<'a>] {
+        let event = &self.publication.event;
+        let read = if self.is_seen { Record::of } else { Record::unseen };
+        self.records.get_or_init(|| event.items.iter().map(|item| read(item, event.operation)).collect())
+    }
+
+    pub(super) fn signs(&self) -> &Signs {
+        self.signs.get_or_init(|| {
+            let records = self.records();
+            let has = |known: Known| records.iter().any(|record| record.known() == known);
+            // For whom it was taken from, it is gone.
+            let is_taken = self.publication.event.items.iter().any(|item| item.was.is_some());
+            let mut keys: Vec<Key> = records.iter().flat_map(Record::keys).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            Signs { keys, has_changed: has(Known::Changed), has_deleted: is_taken || has(Known::Deleted) }
+        })
+    }
+
+    /// What the reader that stands there wants.
+    pub(super) fn at(&self, entry: &Entry) -> Wanted {
+        if entry.is_filtered { self.of(&entry.reader) } else { Wanted::All }
+    }
+
+    /// What a reader wants by all of its subscriptions to topics of the event.
+    pub(super) fn of(&self, reader: &Reader) -> Wanted {
+        let topics = self.names.get_or_init(|| self.topics.iter().collect());
+        let mut wanted = vec![false; self.publication.event.items.len()];
+        for subscription in reader.subscriptions().iter() {
+            if subscription.since >= self.publication.position.0 || !topics.contains(&subscription.topic) {
+                continue;
+            }
+            let Some(filter) = &subscription.filter else { return Wanted::All };
+            let undecided = wanted.iter_mut().zip(self.records()).filter(|(wanted, _)| !**wanted);
+            undecided.for_each(|(wanted, record)| *wanted = filter.matches(record));
+        }
+        Wanted::Items(wanted)
+    }
+}
