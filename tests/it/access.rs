@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use crate::harness::*;
 use crate::origin::{Origin, Request};
+use crate::visibility::{JWT, SECRET, now, sign};
 
 /// What the backend says to GETs.
 #[derive(Default)]
@@ -346,4 +347,33 @@ fn credentials_are_those_of_the_handshake_and_cookies_those_of_the_sites_own_pag
     assert_eq!(question.header("x-forwarded-for"), Some("127.0.0.1"));
     assert_eq!(question.header("host"), Some(host.as_str()));
     assert_eq!(question.header("upgrade"), None);
+}
+
+#[test]
+fn a_reader_is_asked_for_as_whom_it_says_that_it_is_at_present() {
+    let cms =
+        "[[endpoint]]\npath = \"/cms\"\ndialect = \"fastcms\"\nauth = \"optional\"\non_expiry = \"demote\"\n";
+    let setup = setup("", &format!("{cms}{JWT}"));
+    let mut reader = setup.with("/cms", &[("cookie", "s=1")]);
+    let mut say = |message: Value, kind: &str| {
+        reader.send(message.to_string());
+        while reader.next()["type"] != kind {}
+    };
+    let is_asked = |who: &str| {
+        let before = setup.asked(who);
+        setup.write("PUT", 7, "x");
+        eventually(&format!("{who} is asked for"), || (setup.asked(who) > before).then_some(()));
+    };
+    say(json!({"action": "subscribe", "collection": "author"}), "subscribed");
+    is_asked("s=1");
+    let token = sign(SECRET, &json!({"sub": "alice", "exp": now() + 3}));
+    say(json!({"action": "auth", "token": token}), "authenticated");
+    is_asked(&token);
+    // Once the token has expired it is nobody, and not whom the cookie named.
+    let cookies = setup.asked("s=1");
+    eventually("nobody is asked for", || {
+        setup.write("PUT", 7, "x");
+        (setup.asked("nobody") > 0).then_some(())
+    });
+    assert_eq!(setup.asked("s=1"), cookies);
 }
