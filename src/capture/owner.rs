@@ -150,7 +150,7 @@ impl Known {
         let is_moved = event.overlapping && item.record.is_none() && said != last;
         let owner = said.filter(|_| !is_moved);
         let is_write = matches!(event.operation, Operation::Create | Operation::Update);
-        let is_told = is_write && !event.overlapping && item.owner.is_some() && owner.is_some();
+        let is_told = is_write && item.owner.is_some() && owner.is_some();
         let was = last.filter(|last| is_told && Some(last) != owner.as_ref());
         if let Some(key) = key {
             self.note(key, event, owner.clone());

@@ -377,3 +377,31 @@ fn a_reader_is_asked_for_as_whom_it_says_that_it_is_at_present() {
     });
     assert_eq!(setup.asked("s=1"), cookies);
 }
+
+#[test]
+fn explain_says_where_each_reader_would_be_asked_for() {
+    let folder = Folder::new();
+    let body = folder.write("body.json", r#"{"id":7}"#);
+    // (payload, request, what is said)
+    let rows: [(&str, &[&str], &str); 3] = [
+        ("record", &["PUT", "/api/authors/7/"], "readers   readers whose own GET /api/authors/7/ succeeds\n"),
+        (
+            "refetch",
+            &["POST", "/api/authors"],
+            "readers   readers whose own GET /api/authors/7 succeeds, each as that answer shows it\n",
+        ),
+        ("record", &["POST", "/api/authors", "--status", "204"], "no path leads to its record"),
+    ];
+    for (payload, request, said) in rows {
+        let route = format!("{AUTHOR_ROUTE}visibility = \"upstream\"\npayload = \"{payload}\"\n");
+        let tables = format!("[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{route}{WS_ENDPOINT}");
+        let config = folder.write("proxy.toml", tables);
+        let mut command = restcast();
+        command.arg("explain").args(request).arg("--config").arg(config);
+        if !request.contains(&"204") {
+            command.arg("--body").arg(&body);
+        }
+        let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        assert!(text.contains(said), "{request:?}: {text}");
+    }
+}
