@@ -1,6 +1,8 @@
 //! Dialect `fastcms` with the real executable: the acceptance checks of `protocols.md`, section 3.9, by their
 //! numbers.
 
+mod users;
+
 use std::io::{BufReader, Read as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -269,65 +271,6 @@ fn fastcms_check_10_what_is_no_message_hurts_nobody() {
     assert_eq!(client.until_mark(), []);
 }
 
-#[test]
-fn fastcms_check_11_users_come_and_leave() {
-    let cms = Cms::start("auth = \"optional\"");
-    let mut watcher = cms.open(&format!("?token={}", token("watcher")));
-    assert_eq!(watcher.0.next(), authenticated("watcher"));
-    // Nobody in particular is not told who is here.
-    let mut stranger = cms.reader(&["presence", "marks"]);
-    watcher.subscribe("presence");
-    let mut bob = cms.open(&format!("?token={}", token("bob")));
-    assert_eq!(bob.0.next(), authenticated("bob"));
-    let mut expect = |kind: &str, action: &str| {
-        let event = watcher.event();
-        // Its own came before it was subscribed, or just after.
-        let event = if event["record_id"] == "watcher" { watcher.event() } else { event };
-        assert_eq!(
-            json!([event["type"], event["collection"], event["record_id"]]),
-            json!([kind, "presence", "bob"])
-        );
-        assert_eq!(json!([event["data"]["user_id"], event["data"]["action"]]), json!(["bob", action]));
-        assert!(event["data"]["timestamp"].is_string());
-    };
-    expect("user.joined", "joined");
-    drop(bob);
-    expect("user.left", "left");
-    cms.mark();
-    assert_eq!(stranger.until_mark(), []);
-}
-
-#[test]
-fn fastcms_check_12_a_token_by_message() {
-    let expired = sign(SECRET, &json!({"sub": "ann", "exp": now() - 600}));
-    let refresh = sign(SECRET, &json!({"sub": "ann", "type": "refresh", "exp": now() + 600}));
-    let cms = Cms::start("auth = \"optional\"");
-    let mut client = cms.open("");
-    for bad in
-        [&expired, &refresh, "nonsense", &sign("another secret", &json!({"sub": "a", "exp": now() + 9}))]
-    {
-        let answer = client.ask(&json!({"action": "auth", "token": bad}));
-        assert_eq!(answer, error("Invalid or expired token"));
-        let mut client = cms.open(&format!("?token={bad}"));
-        assert_eq!(client.0.next(), error("Invalid or expired token"));
-        client.subscribe("posts");
-    }
-    for user in ["ann", "bob"] {
-        let answer = client.ask(&json!({"action": "auth", "token": token(user)}));
-        assert_eq!(answer, authenticated(user));
-    }
-
-    let cms = Cms::start("auth = \"required\"\nauth_timeout = \"300ms\"");
-    let mut client = cms.open(&format!("?token={refresh}"));
-    assert_eq!(client.0.next(), error("Invalid or expired token"));
-    assert_eq!(client.0.close_code(), 1008);
-    let mut client = cms.open("");
-    let subscribe = json!({"action": "subscribe", "collection": "posts"});
-    assert_eq!(client.ask(&subscribe), error("Authentication required"));
-    assert_eq!(client.0.next(), error("Authentication required"));
-    assert_eq!(client.0.close_code(), 1008);
-}
-
 /// All times are a sixtieth of the usual ones.
 #[test]
 fn fastcms_check_13_the_heartbeat() {
@@ -358,49 +301,6 @@ fn fastcms_check_13_the_heartbeat() {
     assert_eq!((u16::from(close.code), close.reason.as_str()), (1008, "Heartbeat timeout"));
     assert!(after >= Duration::from_millis(1500), "{after:?}");
     assert!((1..=5).contains(&pings), "{pings}");
-}
-
-#[test]
-fn fastcms_check_14_the_statistics() {
-    let cms = Cms::start("auth = \"optional\"");
-    let mut clients = [cms.reader(&["posts", "comments"]), cms.reader(&["posts", "*"]), cms.open("")];
-    let authorization = format!("Bearer {}", token("ann"));
-    let get = |method: &str, headers: &[(&str, &str)]| {
-        request(cms.proxy.address, method, "/api/v1/stats", headers, b"")
-    };
-    assert_eq!(clients[2].ask(&json!({"action": "auth", "token": token("ann")})), authenticated("ann"));
-    assert_eq!(get("GET", &[]).status, 401);
-    assert_eq!(get("GET", &[("Authorization", "Bearer nonsense")]).status, 401);
-    let answer = get("GET", &[("Authorization", &authorization)]);
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
-    let mut stats: Value = serde_json::from_str(&answer.text()).unwrap();
-    let listed = stats["subscriptions"].take();
-    let mut listed: Vec<Value> = listed.as_object().unwrap().values().cloned().collect();
-    listed.sort_by_key(Value::to_string);
-    assert_eq!(listed, [json!(["*"]), json!(["comments", "posts"]), json!([])]);
-    assert_eq!(
-        stats,
-        json!({"total_connections": 3, "authenticated_connections": 1, "unique_users": 1,
-            "pubsub_backend": "memory", "subscriptions": null})
-    );
-    let head = get("HEAD", &[("Authorization", &authorization)]);
-    assert_eq!((head.status, head.body.len()), (200, 0));
-    assert_eq!(cms.origin.requests().len(), 0);
-    // What is not asked for with a GET is not the statistics'.
-    get("POST", &[]);
-    assert_eq!(cms.origin.requests().len(), 1);
-}
-
-#[test]
-fn fastcms_check_14_the_statistics_are_open_or_not_there_where_that_is_said() {
-    let cms = Cms::start("stats = \"public\"\nstats_path = \"/stats\"");
-    let _client = cms.open("");
-    let stats = cms.proxy.get("/stats").text();
-    assert!(stats.starts_with(r#"{"total_connections":1,"authenticated_connections":0,"#), "{stats}");
-    assert_eq!(cms.origin.requests().len(), 0);
-    let cms = Cms::start("stats = \"off\"");
-    assert_eq!(cms.proxy.get("/api/v1/stats").status, 201);
-    assert_eq!(cms.origin.requests().len(), 1);
 }
 
 #[test]
