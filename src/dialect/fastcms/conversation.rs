@@ -86,9 +86,9 @@ impl Client {
             Action::Auth(token) => turn.call = Some(Call::Identify(token)),
             _ if self.gate.is_some() => return Err(Fault::Unauthenticated),
             Action::Subscribe { collection, filter } => {
-                let frame = words::subscribed(&collection, filter.as_ref());
-                self.subscriptions.add(&collection, &self.settings, &mut turn.commands)?;
-                turn.frames.push(frame);
+                let commands = &mut turn.commands;
+                self.subscriptions.add(&collection, filter.as_ref(), &self.settings, commands)?;
+                turn.frames.push(words::subscribed(&collection, filter.as_ref()));
             }
             Action::Unsubscribe(collection) => {
                 self.subscriptions.remove(&collection, &self.settings, &mut turn.commands);

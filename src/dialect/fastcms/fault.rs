@@ -1,10 +1,11 @@
 //! What is told to a client that asked for something that cannot be: texts are all that there is, no codes.
 
 use super::action::MAX_FILTER_BYTES;
+use crate::filter::FilterError;
 use crate::identity::Credential;
 use crate::message::CloseReason;
 
-/// Its text is the message (`protocols.md`, section 3.2); the last five are of ours.
+/// Its text is the message (`protocols.md`, section 3.2); the last six are of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     #[error("Invalid JSON format")]
@@ -29,6 +30,8 @@ pub(super) enum Fault {
     FilterIsNoObject,
     #[error("Filter too large (at most {MAX_FILTER_BYTES} bytes)")]
     LargeFilter,
+    #[error("Invalid filter: {0}")]
+    BadFilter(FilterError),
     #[error("Collection name too long")]
     LongName,
     #[error("Too many subscriptions (at most {0})")]

@@ -8,6 +8,7 @@ use super::presence::{Presence, Told};
 use super::stats::{Access, Stats};
 use crate::dialect::Options;
 use crate::event::Audience;
+use crate::filter::Deletes;
 
 /// As one endpoint has them.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Settings {
     pub(super) auth_timeout: Duration,
     /// Collections that one connection may be subscribed to, besides `*`.
     pub(super) max_subscriptions: usize,
+    /// What filters say of deletions, of which nothing but the id is known.
+    pub(super) deletes: Deletes,
     /// What its clients call collections.
     pub(super) collections: Collections,
 }
@@ -38,6 +41,11 @@ impl Settings {
             heartbeat_check: seconds("heartbeat_check", 60),
             auth_timeout: seconds("auth_timeout", 10),
             max_subscriptions: options.number("max_subscriptions", 100),
+            deletes: if options.flag("deletes_ignore_filter", false) {
+                Deletes::Deliver
+            } else {
+                Deletes::Judge
+            },
             collections: Collections::new(&options.texts("schemas")),
         };
         if settings.heartbeat_timeout <= settings.heartbeat {

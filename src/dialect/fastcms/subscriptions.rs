@@ -1,10 +1,13 @@
 //! What one connection is subscribed to, and what of it the hub has to know: while `*` is there, nothing
 //! else.
 
+use std::sync::Arc;
+
 use super::collections::GLOBAL;
 use super::fault::Fault;
 use super::settings::Settings;
-use crate::event::Topic;
+use crate::event::{Json, Topic};
+use crate::filter::Filter;
 use crate::message::Command;
 
 /// See the module's documentation.
@@ -20,16 +23,27 @@ struct Named {
     /// In lower case, as the hub has it.
     collection: String,
     topics: Vec<Topic>,
+    filter: Option<Arc<Filter>>,
+}
+
+impl Named {
+    fn commands(&self) -> impl Iterator<Item = Command> {
+        let filter = &self.filter;
+        self.topics
+            .iter()
+            .map(move |topic| Command::Subscribe { topic: topic.clone(), filter: filter.clone() })
+    }
 }
 
 impl Subscriptions {
-    /// Adds one; a second time changes nothing.
+    /// Adds one, or gives it another filter; that of `*` is nobody's.
     ///
     /// # Errors
-    /// There are as many already as there may be.
+    /// What is wrong with the filter, or that there are as many already as there may be.
     pub(super) fn add(
         &mut self,
         collection: &str,
+        filter: Option<&Json>,
         settings: &Settings,
         commands: &mut Vec<Command>,
     ) -> Result<(), Fault> {
@@ -38,15 +52,24 @@ impl Subscriptions {
             self.go_global(topics, commands);
             return Ok(());
         }
-        let collection = collection.to_lowercase();
-        if !self.named.iter().any(|named| named.collection == collection) {
-            if self.named.len() >= settings.max_subscriptions {
-                return Err(Fault::TooManySubscriptions(settings.max_subscriptions));
-            }
-            self.named.push(Named { collection, topics: topics.clone() });
-        }
+        let read = |filter| Filter::from_map(filter, settings.deletes).map_err(Fault::BadFilter);
+        let filter = filter.map(read).transpose()?.flatten().map(Arc::new);
+        let named = Named { collection: collection.to_lowercase(), topics, filter };
+        let wanted: Vec<Command> = named.commands().collect();
+        self.put(named, settings.max_subscriptions)?;
         if !self.global {
-            commands.extend(topics.into_iter().map(Command::subscribe));
+            commands.extend(wanted);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, named: Named, limit: usize) -> Result<(), Fault> {
+        if let Some(old) = self.named.iter_mut().find(|old| old.collection == named.collection) {
+            *old = named;
+        } else if self.named.len() < limit {
+            self.named.push(named);
+        } else {
+            return Err(Fault::TooManySubscriptions(limit));
         }
         Ok(())
     }
@@ -69,18 +92,15 @@ impl Subscriptions {
     fn go_global(&mut self, all: Vec<Topic>, commands: &mut Vec<Command>) {
         if !std::mem::replace(&mut self.global, true) {
             commands.extend(all.into_iter().map(Command::subscribe));
-            commands.extend(self.topics().map(Command::Unsubscribe));
+            let topics = self.named.iter().flat_map(|named| &named.topics);
+            commands.extend(topics.cloned().map(Command::Unsubscribe));
         }
     }
 
     fn go_local(&mut self, all: Vec<Topic>, commands: &mut Vec<Command>) {
         if std::mem::take(&mut self.global) {
-            commands.extend(self.topics().map(Command::subscribe));
+            commands.extend(self.named.iter().flat_map(Named::commands));
             commands.extend(all.into_iter().map(Command::Unsubscribe));
         }
-    }
-
-    fn topics(&self) -> impl Iterator<Item = Topic> {
-        self.named.iter().flat_map(|named| &named.topics).cloned()
     }
 }

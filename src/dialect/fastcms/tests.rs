@@ -81,7 +81,9 @@ fn told(turn: Turn) -> Vec<String> {
 
 fn command(command: &Command) -> String {
     match command {
-        Command::Subscribe { topic, .. } => format!("+{topic}"),
+        Command::Subscribe { topic, filter } => {
+            format!("+{topic}{}", if filter.is_some() { " filtered" } else { "" })
+        }
         Command::Unsubscribe(topic) => format!("-{topic}"),
         Command::Identify(identity) => {
             format!("is {}", identity.user().map_or("nobody", |user| user.id.as_str()))
@@ -301,6 +303,38 @@ fn the_collections_themselves_are_one_collection() {
         told.retain(|line| !line.contains("subscribed\""));
         assert_eq!(told, expected, "{action} {collection}");
     }
+}
+
+#[test]
+fn the_last_filter_counts_also_after_the_star() {
+    let fastcms = dialect(&[]);
+    let (mut talk, _) = Talk::open(&fastcms, &Credential::Missing, false);
+    let mut subscribe = |collection: &str, filter: &str| {
+        let message = format!(r#"{{"action":"subscribe","collection":"{collection}","filter":{filter}}}"#);
+        talk.say(1, &message)
+    };
+    let told = |topics: &[&str], collection: &str, filter: &str| {
+        let answer =
+            format!(r#"{{"type":"subscribed","data":{{"collection":"{collection}","filter":{filter}}}}}"#);
+        [topics, &[&answer]].concat().iter().map(|line| (*line).to_owned()).collect::<Vec<_>>()
+    };
+    let rows: [(&str, &str, &[&str]); 7] = [
+        ("posts", r#"{"a":1}"#, &["+posts filtered"]),
+        ("posts", "{}", &["+posts"]),
+        ("posts", r#"{ "b": null }"#, &["+posts filtered"]),
+        ("tags", "null", &["+tags"]),
+        ("*", r#"{"a":1}"#, &["+all", "-posts", "-tags"]),
+        ("posts", "null", &[]),
+        ("tags", r#"{"a":[1,{"b":2}]}"#, &[]),
+    ];
+    for (collection, filter, topics) in rows {
+        assert_eq!(subscribe(collection, filter), told(topics, collection, filter), "{collection} {filter}");
+    }
+    let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(9), "]".repeat(9));
+    let refused = r#"{"type":"error","data":{"message":"Invalid filter: a value must be Unicode, with at most 8 lists and objects inside each other"}}"#;
+    assert_eq!(subscribe("tags", &deep), [refused]);
+    let after = talk.say(1, r#"{"action":"unsubscribe","collection":"*"}"#);
+    assert_eq!(after[..3], ["+posts", "+tags filtered", "-all"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Dialect `fastcms` with the real executable: the acceptance checks of `protocols.md`, section 3.9, by their
 //! numbers.
 
+mod filters;
 mod users;
 
 use std::io::{BufReader, Read as _, Write as _};
