@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use ring::hmac;
+use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -88,7 +89,10 @@ impl Webhooks {
         })?;
         match answer.status() {
             StatusCode::NO_CONTENT => Ok(Bytes::new()),
-            status if status.is_success() => Ok(answer.into_body()),
+            // What it says is the dialect's business; that it says something like it is counted here.
+            status if status.is_success() => {
+                Some(answer.into_body()).filter(is_object).ok_or(WebhookError::Answer)
+            }
             status => Err(WebhookError::Status(status.as_u16())),
         }
     }
@@ -120,6 +124,14 @@ fn sign(secret: &[u8], seconds: u64, body: &[u8]) -> String {
     text
 }
 
+/// A JSON object, or nothing.
+fn is_object(body: &Bytes) -> bool {
+    match body.trim_ascii().first() {
+        None => true,
+        Some(first) => *first == b'{' && serde_json::from_slice::<IgnoredAny>(body).is_ok(),
+    }
+}
+
 /// It may go well a moment later.
 fn is_passing(error: WebhookError) -> bool {
     matches!(error, WebhookError::Unreachable | WebhookError::Timeout | WebhookError::Status(500..))
@@ -140,6 +152,21 @@ mod tests {
     use super::*;
 
     /// Made with `printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac 'secret'`.
+    #[test]
+    fn an_answer_is_an_object_or_nothing() {
+        for (answer, expected) in [
+            ("", true),
+            (" \n", true),
+            ("{}", true),
+            (r#"{"a":[1]}"#, true),
+            ("ok", false),
+            ("[]", false),
+            ("{", false),
+        ] {
+            assert_eq!(is_object(&Bytes::from(answer)), expected, "{answer}");
+        }
+    }
+
     #[test]
     fn a_signature_is_an_hmac_of_time_and_body() {
         assert_eq!(

@@ -32,6 +32,8 @@ mod jwks;
 mod lifecycle;
 mod limits;
 mod live_page;
+mod mdb_engine;
+mod mdb_webhook;
 #[expect(dead_code, reason = "shared with the conformance suite")]
 mod message;
 mod models;

@@ -63,6 +63,20 @@ impl Python {
         Backend::start(self.command().arg(client("fastcms_backend.py")).args(arguments))
     }
 
+    /// An application written for `mdb_engine`; `arguments` as in `tests/clients/mdb_app.py`.
+    pub fn mdb_app(&self, arguments: &[&str]) -> Backend {
+        Backend::start(self.command().arg(client("mdb_app.py")).args(arguments))
+    }
+
+    /// A snippet of a document of `RESTCAST_TEST_SEEDS`, as it stands there.
+    pub fn verbatim(&self, seed: &Seed, language: &str, index: usize) -> String {
+        let mut command = self.command();
+        command.arg(client("extract_seed.py")).arg(&seed.0).args(["--language", language]);
+        let output = command.args(["--index", &index.to_string()]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// A snippet of a document of `RESTCAST_TEST_SEEDS`, with the test's address in place of the document's.
     pub fn snippet(&self, seed: &Seed, language: &str, index: usize, address: SocketAddr) -> String {
         self.snippet_with(seed, (language, index), &[&format!("localhost:5000={address}")])
