@@ -12,7 +12,7 @@ pub const SECRET: &str = "a secret of more than thirty-two bytes";
 pub const JWT: &str = "[auth.jwt]\nalgorithms = [\"HS256\"]\nsecret = \"a secret of more than thirty-two bytes\"\nleeway = \"1ms\"\n";
 /// Those that turn away who may not come in, and all that tell events.
 const DIALECTS: [&str; 2] = ["flarchitect", "canonical"];
-const TELLING: [&str; 3] = ["flarchitect", "canonical", "fastcms"];
+const TELLING: [&str; 4] = ["flarchitect", "canonical", "fastcms", "mdb_engine"];
 
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
@@ -62,9 +62,13 @@ fn endpoint(path: &str, dialect: &str, more: &str) -> String {
 }
 
 fn proxy(origin: &Origin, visibility: &str, more: &str) -> Proxy {
-    // Who comes and leaves is not what is told here.
-    let quiet = |name: &str| if name == "fastcms" { "presence = \"off\"" } else { "" };
-    let made = |name: &&str| endpoint(&format!("/{name}"), name, &format!("{more}\n{}", quiet(name)));
+    let own = |name: &str| match name {
+        // Who comes and leaves is not what is told here.
+        "fastcms" => "presence = \"off\"",
+        "mdb_engine" => "app = \"my_app\"",
+        _ => "",
+    };
+    let made = |name: &&str| endpoint(&format!("/{name}"), name, &format!("{more}\n{}", own(name)));
     let endpoints: String = TELLING.iter().map(made).collect();
     Proxy::with(
         origin.address,
@@ -105,6 +109,9 @@ fn reader(proxy: &Proxy, dialect: &str, token: Option<&str>) -> Reader {
         reader.send(r#"{"action":"subscribe","collection":"*"}"#);
         while reader.next()["type"] != "subscribed" {}
     }
+    if dialect == "mdb_engine" {
+        assert_eq!(reader.next()["type"], "connected");
+    }
     reader
 }
 
@@ -116,13 +123,13 @@ const WRITES: [(&str, &str, &str); 4] = [
     ("DELETE", "/api/authors/7", ""),
 ];
 
-/// What `fastcms` tells: of updates it does not say by which method.
-fn method_of(event: &Value) -> &'static str {
-    match (event["type"].as_str().unwrap(), &event["data"]["name"]) {
-        ("record.created", _) => "POST",
-        ("record.updated", name) if *name == "moved" => "PATCH",
-        ("record.updated", _) => "PUT",
-        ("record.deleted", _) => "DELETE",
+/// What `fastcms` and `mdb_engine` tell: of updates they do not say by which method.
+fn method_of(kind: &str, record: &Value) -> &'static str {
+    match (kind, &record["name"]) {
+        ("record.created" | "author_created", _) => "POST",
+        ("record.updated" | "author_updated", name) if *name == "moved" => "PATCH",
+        ("record.updated" | "author_updated", _) => "PUT",
+        ("record.deleted" | "author_deleted", _) => "DELETE",
         (other, _) => panic!("{other}"),
     }
 }
@@ -132,11 +139,14 @@ fn seen(reader: &mut Reader) -> Vec<String> {
     let mut methods = Vec::new();
     loop {
         let event = reader.next();
-        if event["model"] == "mark" || event["data"]["collection"] == "mark" {
+        let data = &event["data"];
+        if event["model"] == "mark" || data["collection"] == "mark" || event["type"] == "mark_created" {
             return methods;
         }
-        if event["type"] == "event" {
-            methods.push(method_of(&event["data"]).to_owned());
+        if let Some(kind) = event["type"].as_str() {
+            let kind = data["type"].as_str().unwrap_or(kind);
+            let record = if event["type"] == "event" { &data["data"] } else { &data["updates"] };
+            methods.push(method_of(kind, record).to_owned());
             continue;
         }
         let method = match (&event["method"], &event["http"]["method"]) {
