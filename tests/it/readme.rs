@@ -49,7 +49,8 @@ fn every_command_of_the_readme_is_run_by_a_test() {
         "cargo run --release -- demo",
         "tests/run",
     ];
-    let here = ["restcast check", "restcast explain", "restcast serve", "restcast tail", "restcast token"];
+    let here =
+        ["restcast check", "restcast explain", "restcast serve", "restcast tail", "restcast token", "curl "];
     for command in commands() {
         let known =
             elsewhere.contains(&command.as_str()) || here.iter().any(|known| command.starts_with(known));
@@ -215,4 +216,44 @@ fn the_tables_about_tokens_make_and_check_them() {
         token = run(&command.split(' ').skip(1).collect::<Vec<_>>());
     }
     assert!(token.starts_with("accepted\n  user    alice\n  roles   admin\n"), "{token}");
+}
+
+/// The words of a command, as a shell reads them: `'` alone quotes.
+fn words(command: &str) -> Vec<String> {
+    let parts = command.split('\'').enumerate();
+    let words = parts.flat_map(|(number, part)| match number % 2 {
+        0 => part.split_whitespace().map(ToOwned::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    words.collect()
+}
+
+#[test]
+fn the_commands_of_the_publish_api_are_answered() {
+    let origin = Origin::json(200, "{}");
+    let proxy = Proxy::start(origin.address);
+    let mut reader = proxy.reader("/ws");
+    let commands: Vec<String> =
+        commands().into_iter().filter(|command| command.starts_with("curl")).collect();
+    let answers: Vec<String> = commands
+        .iter()
+        .map(|command| {
+            let words = words(&command.replace("127.0.0.1:9090", &proxy.admin.to_string()));
+            crate::tools::curl(&words.iter().skip(1).map(String::as_str).collect::<Vec<_>>())
+        })
+        .collect();
+    assert!(answers[0].starts_with("{\"event\":") && answers[0].ends_with("\"sent\":1}"), "{answers:?}");
+    let nothing = [r#"{"sent":0}"#, r#"{"connections":[],"count":0,"next":null}"#, r#"{"closed":0}"#];
+    assert_eq!(answers[1..], nothing);
+    assert_eq!(reader.next()["payload"]["name"], "Ada");
+}
+
+#[test]
+fn the_key_of_the_readme_loads() {
+    let folder = Folder::new();
+    let config = folder.write("proxy.toml", blocks("toml").concat() + &blocks("toml keys").concat());
+    let secret = ("RESTCAST_API_KEY", "a secret that nobody guesses".replace(' ', "-"));
+    let output = restcast().args(["check", "--config"]).arg(config).envs([secret]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && !text.contains("warning"), "{text}");
 }
