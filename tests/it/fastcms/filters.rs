@@ -51,7 +51,7 @@ fn fastcms_check_07_the_last_filter_counts() {
     assert_eq!(client.ids_until_mark(), [4]);
 }
 
-/// In `FastCMS` such a filter ended the delivery to everybody.
+/// In the original such a filter ended the delivery to everybody.
 #[test]
 fn fastcms_check_10_a_bad_filter_leaves_the_subscription_and_everybody_else() {
     let cms = Cms::start("");
