@@ -19,6 +19,7 @@ use crate::http_client::Target;
 use crate::paced::{Connection, Schedule, now};
 use crate::process::cpu_seconds;
 use crate::websocket::Reader;
+use crate::wish::{WANTED, Wish};
 
 /// Handshakes under way at once, so that no server's accept queue overflows.
 const HANDSHAKES_MAX: usize = 64;
@@ -56,9 +57,25 @@ pub(crate) struct Arguments {
     /// 0 = wake up.
     #[arg(long, default_value_t = 0)]
     batch_us: u64,
+    /// Readers speak fastcms and subscribe to this collection.
+    #[arg(long)]
+    collection: Option<String>,
+    /// They do so with a filter, and so many other readers with filters that let nothing through.
+    #[arg(long, requires = "collection")]
+    others: Option<usize>,
     /// A process of the server; may be repeated.
     #[arg(long = "pid", required = true)]
     pids: Vec<u32>,
+}
+
+impl Arguments {
+    fn wish(&self) -> Wish {
+        match (&self.collection, self.others) {
+            (None, _) => Wish::Silent,
+            (Some(collection), None) => Wish::All(collection.clone()),
+            (Some(collection), Some(_)) => Wish::Wanted(collection.clone()),
+        }
+    }
 }
 
 /// What all readers together have received.
@@ -101,9 +118,14 @@ impl Audience {
 }
 
 /// Opens `count` WebSockets and reads each in a task of its own.
-pub(crate) async fn open_readers(target: &Target, count: usize, audience: &Arc<Audience>) -> Result<()> {
+pub(crate) async fn open_readers(
+    target: &Target,
+    count: usize,
+    wish: &Wish,
+    audience: &Arc<Audience>,
+) -> Result<()> {
     stream::iter(0..count)
-        .map(|index| Reader::open(target, index))
+        .map(|index| Reader::open(target, index, wish.message(index)))
         .buffer_unordered(HANDSHAKES_MAX)
         .try_for_each(|reader| {
             spawn_reader(reader, Arc::clone(audience));
@@ -138,6 +160,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Value> {
     let frames = f64::from(u32::try_from(window.frames)?);
     Ok(json!({
         "readers": arguments.readers,
+        "other_readers": arguments.others,
         "readers_lost": audience.lost(),
         "events": arguments.seconds * arguments.rate,
         "delivered": window.frames,
@@ -148,6 +171,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Value> {
         "delivery_p99_us": audience.latency.quantile_micros(990),
         "server_cpu_seconds": window.cpu_seconds,
         "server_cpu_us_per_frame": window.cpu_seconds * 1e6 / frames,
+        "server_cpu_us_per_event": window.cpu_seconds * 1e6 / f64::from(arguments.seconds * arguments.rate),
     }))
 }
 
@@ -177,6 +201,8 @@ fn say_that_it_starts() {
 struct Fanout {
     arguments: Arguments,
     audience: Arc<Audience>,
+    /// Readers whose filters let nothing through.
+    others: Arc<Audience>,
     publishers: Vec<Connection>,
     /// Bytes that fill up a body so that what is delivered has the wanted size.
     padding: usize,
@@ -192,15 +218,18 @@ struct Window {
 
 impl Fanout {
     async fn open(arguments: Arguments) -> Result<Self> {
-        let audience = Arc::new(Audience::default());
-        open_readers(&arguments.url, arguments.readers, &audience).await?;
+        let (audience, others) = (Arc::new(Audience::default()), Arc::new(Audience::default()));
+        open_readers(&arguments.url, arguments.readers, &arguments.wish(), &audience).await?;
+        if let (Some(collection), Some(count)) = (&arguments.collection, arguments.others) {
+            open_readers(&arguments.url, count, &Wish::Other(collection.clone()), &others).await?;
+        }
         let mut publishers = Vec::new();
         for _ in 0..PUBLISHERS {
             publishers.push(Connection::open(arguments.publish.address)?);
         }
         // A server may answer the handshake just before it adds the reader to the topic.
         sleep(Duration::from_millis(300)).await;
-        Ok(Self { arguments, audience, publishers, padding: 0 })
+        Ok(Self { arguments, audience, others, publishers, padding: 0 })
     }
 
     /// Finds the padding that makes the delivered payload as large as wanted.
@@ -227,10 +256,15 @@ impl Fanout {
         let start = now();
         self.publish(events).await?;
         audience.wait_for(frames + expected).await?;
+        let delivered = audience.frames.load(Relaxed) - frames;
+        let (stray, lost) = (self.others.frames.load(Relaxed), self.others.lost());
+        if delivered != expected || stray + lost > 0 {
+            bail!("{delivered} frames instead of {expected}; others got {stray}, {lost} of them were lost");
+        }
         Ok(Window {
             duration: start.elapsed(),
             cpu_seconds: cpu_seconds(&self.arguments.pids)? - cpu,
-            frames: audience.frames.load(Relaxed) - frames,
+            frames: delivered,
             payload_bytes: audience.payload_bytes.load(Relaxed) - payload_bytes,
         })
     }
@@ -267,9 +301,11 @@ impl Window {
     }
 }
 
-/// A record that says when it was sent.
+/// A record that says when it was sent; each is another one, since writes to one record that overlap are told
+/// without it.
 fn body(padding: usize) -> String {
-    format!(r#"{{"id":100001,"sent":{:016},"padding":"{}"}}"#, now_micros(), "x".repeat(padding))
+    let (sent, padding) = (now_micros(), "x".repeat(padding));
+    format!(r#"{{"id":{sent:016},"post_id":{WANTED},"sent":{sent:016},"padding":"{padding}"}}"#)
 }
 
 /// The time of sending inside a payload. It is looked for at `offset` first, since it is at the same

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use crate::fanout::{Audience, open_readers};
 use crate::http_client::Target;
 use crate::process::resident_bytes;
+use crate::wish::Wish;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -30,7 +31,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<Value> {
     let before = resident_bytes(&arguments.pids)?;
     let audience = Arc::new(Audience::default());
-    open_readers(&arguments.url, arguments.connections, &audience).await?;
+    open_readers(&arguments.url, arguments.connections, &Wish::Silent, &audience).await?;
     sleep(Duration::from_secs(arguments.settle)).await;
     let after = resident_bytes(&arguments.pids)?;
     if audience.lost() > 0 {

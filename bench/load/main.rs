@@ -14,6 +14,7 @@ mod paced;
 mod process;
 mod requests;
 mod websocket;
+mod wish;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -14,9 +14,13 @@ use crate::http_client::Target;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Frames are small, and a thousand readers fit the processor's cache with a small buffer each.
 const BUFFER_BYTES: usize = 1024;
+/// What the server says to a reader that is subscribed.
+const SUBSCRIBED: &[u8] = b"\"type\":\"subscribed\"";
 /// Opcodes of RFC 6455, section 11.8.
+const OPCODE_TEXT: u8 = 1;
 const OPCODE_CLOSE: u8 = 8;
 const OPCODE_PING: u8 = 9;
+const OPCODE_PONG: u8 = 10;
 /// Frames of at most this many bytes have a header of two bytes.
 const SHORT_PAYLOAD_MAX: u8 = 125;
 
@@ -28,10 +32,34 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Connects and upgrades. The `index` chooses a loopback address to come from: one address has
+    /// Connects, upgrades, and, with a message, says it and waits until it is subscribed. The `index` chooses a loopback address to come from: one address has
     /// too few ports for many connections beside those still waiting to be forgotten.
-    pub(crate) async fn open(target: &Target, index: usize) -> Result<Self> {
-        timeout(HANDSHAKE_TIMEOUT, Self::open_untimed(target, index)).await.context("no handshake in time")?
+    pub(crate) async fn open(target: &Target, index: usize, message: Option<String>) -> Result<Self> {
+        let opened = async {
+            let mut reader = Self::open_untimed(target, index).await?;
+            if let Some(message) = message {
+                reader.subscribe(&message).await?;
+            }
+            Ok(reader)
+        };
+        timeout(HANDSHAKE_TIMEOUT, opened).await.context("no handshake in time")?
+    }
+
+    async fn subscribe(&mut self, message: &str) -> Result<()> {
+        self.stream.write_all(&masked(OPCODE_TEXT, message.as_bytes())?).await?;
+        loop {
+            while let Some(frame) = Frame::first(&self.input)? {
+                let payload = self.input.get(frame.payload_start..frame.total_bytes).unwrap_or_default();
+                let said = payload.windows(SUBSCRIBED.len()).any(|window| window == SUBSCRIBED);
+                self.input.advance(frame.total_bytes);
+                if said {
+                    return Ok(());
+                }
+            }
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                bail!("the server closed the connection instead of subscribing");
+            }
+        }
     }
 
     async fn open_untimed(target: &Target, index: usize) -> Result<Self> {
@@ -67,7 +95,7 @@ impl Reader {
                 let payload = payload.unwrap_or_default();
                 match frame.opcode {
                     OPCODE_CLOSE => return Ok(()),
-                    OPCODE_PING => self.stream.write_all(&pong(payload)).await?,
+                    OPCODE_PING => self.stream.write_all(&masked(OPCODE_PONG, payload)?).await?,
                     opcode if opcode < OPCODE_CLOSE => receive(payload),
                     _ => {}
                 }
@@ -126,10 +154,9 @@ impl Frame {
     }
 }
 
-/// The answer to a ping; the mask is zero, so the payload stays as it is.
-fn pong(payload: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(payload.len()).map_or(0, |length| length.min(SHORT_PAYLOAD_MAX));
-    let mut frame = vec![0x8a, 0x80 | length, 0, 0, 0, 0];
-    frame.extend(payload.iter().take(usize::from(length)));
-    frame
+/// A frame of the client; the mask is zero, so the payload stays as it is.
+fn masked(opcode: u8, payload: &[u8]) -> Result<Vec<u8>> {
+    let length = u8::try_from(payload.len()).ok().filter(|length| *length <= SHORT_PAYLOAD_MAX);
+    let length = length.context("a message of more than 125 bytes")?;
+    Ok([&[0x80 | opcode, 0x80 | length, 0, 0, 0, 0], payload].concat())
 }

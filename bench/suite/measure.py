@@ -14,6 +14,10 @@ BATCH_MICROSECONDS = 1000
 IDLE_CONNECTIONS = 9000
 HTTP_CONNECTIONS = 32
 RECORD_BYTES = 250
+FILTERED_READERS = 10
+OTHER_READERS = 8990
+FILTERED_EVENTS_PER_SECOND = 500
+FILTERED_PAYLOAD_BYTES = 500
 GET_PATH = "/api/books/7"
 POST_PATH = "/api/books"
 PROBES_PER_SECOND = 200
@@ -66,6 +70,21 @@ class Measurements:
                 self.record(turn, "get", name, self.measured(system, get))
                 post = ["http", "--url", system.http + POST_PATH, "--post-bytes", str(RECORD_BYTES), *options]
                 self.record(turn, "post", name, self.measured(system, post))
+
+    def filters(self, turn):
+        """Readers that a filter lets through among many that it does not, and as many without filters alone."""
+        if "restcast" in self.plan.without:
+            return
+        phases = [("filtered", ["--others", str(OTHER_READERS)]), ("plain", [])]
+        for phase, others in phases if turn % 2 == 0 else phases[::-1]:
+            with self.laboratory.system("fastcms") as system:
+                arguments = [
+                    *("fanout", "--url", system.readers, "--publish", system.publish),
+                    *("--readers", str(FILTERED_READERS), "--collection", "author", *others),
+                    *("--rate", str(FILTERED_EVENTS_PER_SECOND), "--payload", str(FILTERED_PAYLOAD_BYTES)),
+                    *("--seconds", str(self.plan.seconds), *system.pid_options()),
+                ]
+                self.record(turn, "filters", phase, self.measured(system, arguments))
 
     def latency(self, turn):
         """Like the other rows, with one thread on one core; then as restcast runs by default."""
@@ -143,7 +162,7 @@ def fanout_arguments(system, seconds):
 def brief(answer):
     """The few figures that a person who waits wants to see."""
     wanted = (
-        *("server_cpu_us_per_frame", "payload_bytes", "bytes_per_connection", "requests_per_second"),
+        *("server_cpu_us_per_event", "server_cpu_us_per_frame", "payload_bytes", "bytes_per_connection", "requests_per_second"),
         *("server_cpu_us_per_request", "server_cpu_share", "p50_us", "p99_us", "control_p99_us"),
         *("delivered_per_second", "delivery_p99_us", "other_processes_cores"),
     )

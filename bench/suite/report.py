@@ -63,6 +63,7 @@ class Bar:
         return f"{'at most' if self.at_most else 'at least'} {self.bound:.2f} ×"
 
 
+EVENT = "server_cpu_us_per_event"
 FRAME = "server_cpu_us_per_frame"
 REQUEST = "server_cpu_us_per_request"
 RATE = "requests_per_second"
@@ -71,6 +72,7 @@ BARS = [
     Bar("CPU per delivered frame", "fanout", FRAME, "µs", "broadcast", 0.60),
     Bar("GET, ten routes", "get", RATE, "/s", "bare", 0.95, at_most=False),
     Bar("tapped POST, no reader", "post", RATE, "/s", "bare", 0.85, at_most=False),
+    Bar("CPU per event, 9,000 filters of which 10 match", "filters", EVENT, "µs", "plain", 2.0, system="filtered"),
     Bar("p99 of GET during 100,000 deliveries/s", "latency", "p99_us", "µs", "idle", 2.0, system="busy"),
 ]
 COMPARISONS = [
@@ -107,6 +109,13 @@ HTTP_COLUMNS = [
     ("p99", "p99_us", "µs"),
     ("body", "body_bytes", "B"),
 ]
+FILTERS_COLUMNS = [
+    ("CPU per event", EVENT, "µs"),
+    ("payload", "payload_bytes", "B"),
+    ("delivered", "delivered_per_second", "/s"),
+    ("delivery p50", "delivery_p50_us", "µs"),
+    ("delivery p99", "delivery_p99_us", "µs"),
+]
 LATENCY_COLUMNS = [
     ("p50", "p50_us", "µs"),
     ("p90", "p90_us", "µs"),
@@ -122,6 +131,7 @@ DETAILS = [
     ("idle", "9,000 idle WebSockets", IDLE_COLUMNS),
     ("get", "GET as a proxy, 32 connections", HTTP_COLUMNS),
     ("post", "POST as a proxy (tapped in restcast), 32 connections", HTTP_COLUMNS),
+    ("filters", "10 readers of each event: among 9,000 with filters, and alone without", FILTERS_COLUMNS),
     ("latency", "200 GET/s beside a fan-out, one thread on one core", LATENCY_COLUMNS),
     ("latency_default", "The same with restcast's default threads, not pinned", LATENCY_COLUMNS),
 ]

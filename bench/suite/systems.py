@@ -91,9 +91,12 @@ def urls(name, listen):
     return f"ws://{listen}/ws?topic=author", f"http://{listen}/api/authors"
 
 
-def restcast(laboratory, folder, listen, threads):
-    config = laboratory.filled("restcast.toml", folder, listen, threads)
-    return [str(laboratory.restcast), "serve", "--config", str(config)]
+def restcast(config):
+    def command(laboratory, folder, listen, threads):
+        path = laboratory.filled(config, folder, listen, threads)
+        return [str(laboratory.restcast), "serve", "--config", str(path)]
+
+    return command
 
 
 def bare(laboratory, _folder, listen, threads):
@@ -120,7 +123,8 @@ def haproxy(laboratory, folder, listen, _threads):
 
 
 COMMANDS = {
-    "restcast": restcast,
+    "restcast": restcast("restcast.toml"),
+    "fastcms": restcast("fastcms.toml"),
     "bare": bare,
     "broadcast": broadcast,
     "nchan": nginx("nchan.conf"),
