@@ -225,6 +225,7 @@ impl Parts {
 /// The hub, and the questions of those that it has for the backend, if some route has it ask.
 fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) {
     let hub = Hub::new(listed.iter().map(desk).collect(), config.hub.max_connections);
+    let hub = hub.sharing(config.limits.shares);
     if !config.routes.iter().any(|route| matches!(route.visibility, Visibility::Upstream(_))) {
         return (Arc::new(hub), None);
     }
@@ -291,6 +292,7 @@ fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) ->
         ping_interval: config.hub.ping_interval,
         outbox: config.hub.outbox,
         expiry: endpoint.expiry,
+        rate: config.limits.rate,
     };
     Endpoint {
         path: endpoint.path.clone(),

@@ -7,6 +7,7 @@ mod apps;
 mod auth;
 mod endpoints;
 mod jwks;
+mod limits;
 mod manifest;
 mod reader;
 mod routes;
@@ -33,14 +34,15 @@ use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
 use crate::route::Routes;
 use crate::transport::Expiry;
 pub use access::AccessConfig;
+pub use limits::LimitsConfig;
 pub use reader::Problem;
 use reader::{Reader, Section};
 use setting::{Bytes, Setting, word};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-const TABLES: [&str; 10] =
-    ["server", "admin", "upstream", "tap", "hub", "access", "route", "endpoint", "auth", "broker"];
+const TABLES: [&str; 11] =
+    ["server", "admin", "upstream", "tap", "hub", "limits", "access", "route", "endpoint", "auth", "broker"];
 
 /// The whole file.
 #[derive(Debug)]
@@ -57,6 +59,8 @@ pub struct Config {
     pub tap: TapConfig,
     /// `[hub]`
     pub hub: HubConfig,
+    /// `[limits]`
+    pub limits: LimitsConfig,
     /// `[access]`
     pub access: AccessConfig,
     /// `[[route]]`
@@ -221,6 +225,7 @@ impl Config {
             upstream: upstream(reader.section(root, "upstream")),
             tap: tap(reader.section(root, "tap")),
             hub: hub(reader.section(root, "hub")),
+            limits: limits::limits(reader.section(root, "limits")),
             access: access::access(reader.section(root, "access")),
             routes: Routes::new(routes::routes(reader, root))
                 .map_err(|message| reader.report(0, "route", "", message))

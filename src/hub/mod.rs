@@ -12,6 +12,7 @@
 //! it reaches, not the filters that exist. Whoever is found is asked, once, for all of its subscriptions.
 
 mod census;
+mod crowd;
 mod delivery;
 mod index;
 mod line;
@@ -41,6 +42,8 @@ use crate::event::{Audience, Event, Position, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
 pub use census::{Page, Resident};
+use crowd::Crowd;
+pub use crowd::{Shares, Whose};
 pub use delivery::Delivery;
 use delivery::Offering;
 use index::Cursor;
@@ -170,6 +173,9 @@ pub enum AttachError {
     /// `max_connections` are there.
     #[error("too many realtime connections")]
     Full,
+    /// The address or the user has its share of them.
+    #[error("too many connections of one client")]
+    TooMany(Whose),
     /// The process is stopping.
     #[error("shutting down")]
     Closing,
@@ -189,6 +195,13 @@ impl Hub {
         }
     }
 
+    /// The same with a share of the connections for each address and user.
+    #[must_use]
+    pub fn sharing(self, shares: Shares) -> Self {
+        self.lock().crowd = Crowd::new(shares);
+        self
+    }
+
     /// Takes a reader; it gets nothing before it subscribes. It leaves when the [`Subscriber`] is dropped.
     pub fn attach(
         self: &Arc<Self>,
@@ -196,6 +209,7 @@ impl Hub {
         profile: Profile,
     ) -> Result<Subscriber, AttachError> {
         let Profile { id, endpoint, identity, since, address } = profile;
+        let user = identity.user().map(|user| user.id.clone());
         let (identity, subscriptions, seen) = (RwLock::new(identity), Mutex::default(), AtomicU64::new(0));
         let (credentials, line) = (RwLock::default(), Line::new(self.line));
         let reader = Arc::new(Reader {
@@ -217,10 +231,11 @@ impl Hub {
         if tables.connections.len() >= self.max_connections {
             return Err(AttachError::Full);
         }
+        tables.crowd.enter(address, user.as_deref()).map_err(AttachError::TooMany)?;
         let place =
             tables.connections.insert(Entry { reader: Arc::clone(&reader), since: 0, is_filtered: false });
         drop(tables);
-        Ok(Subscriber::new(Arc::clone(self), reader, place))
+        Ok(Subscriber::new(Arc::clone(self), reader, place, user))
     }
 
     /// Gives `event` the next position and offers it at `time` to the readers of its topics, with a `pause`

@@ -6,12 +6,12 @@ use std::sync::{Arc, PoisonError};
 use uuid::Uuid;
 
 use super::index::{Place, Ways};
-use super::{Entry, Hub, Reader};
+use super::{Entry, Hub, Reader, Whose};
 use crate::access::Credentials;
 use crate::event::Topic;
 use crate::filter::Filter;
 use crate::identity::Identity;
-use crate::message::Command;
+use crate::message::{CloseReason, Command};
 
 /// What a reader wants of one topic.
 #[derive(Debug)]
@@ -32,11 +32,13 @@ pub struct Subscriber {
     hub: Arc<Hub>,
     reader: Arc<Reader>,
     place: usize,
+    /// As whom its connection is counted.
+    user: Option<String>,
 }
 
 impl Subscriber {
-    pub(super) fn new(hub: Arc<Hub>, reader: Arc<Reader>, place: usize) -> Self {
-        Self { hub, reader, place }
+    pub(super) fn new(hub: Arc<Hub>, reader: Arc<Reader>, place: usize, user: Option<String>) -> Self {
+        Self { hub, reader, place, user }
     }
 
     /// Does what the client asks.
@@ -44,10 +46,26 @@ impl Subscriber {
         match command {
             Command::Subscribe { topic, filter } => self.subscribe(topic, filter),
             Command::Unsubscribe(topic) => self.unsubscribe(&topic),
+            Command::Identify(identity) if self.count_as(&identity).is_err() => {
+                self.reader.lane.close(CloseReason::TooMany);
+            }
             Command::Identify(identity) => {
                 *self.reader.identity.write().unwrap_or_else(PoisonError::into_inner) = identity;
             }
         }
+    }
+
+    /// The connection is counted as this user's from now on.
+    ///
+    /// # Errors
+    /// The user has as many as one may have, and it is still the one that it was.
+    pub fn count_as(&mut self, identity: &Identity) -> Result<(), Whose> {
+        let user = identity.user().map(|user| user.id.as_str());
+        if user != self.user.as_deref() {
+            self.hub.lock().crowd.change(self.user.as_deref(), user)?;
+            self.user = user.map(ToOwned::to_owned);
+        }
+        Ok(())
     }
 
     /// From now on the backend is asked with these what it may see; `None`: it sees nothing of that kind.
@@ -137,7 +155,10 @@ impl Subscriber {
 impl Drop for Subscriber {
     fn drop(&mut self) {
         let subscriptions = std::mem::take(&mut *self.reader.subscriptions());
-        self.hub.lock().connections.remove(self.place);
+        let mut tables = self.hub.lock();
+        tables.connections.remove(self.place);
+        tables.crowd.leave(self.reader.address, self.user.as_deref());
+        drop(tables);
         for held in subscriptions {
             self.hub.lock().at(&held.topic, |index| index.remove(&held.places));
         }

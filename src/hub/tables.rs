@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::crowd::Crowd;
 use super::index::{Index, Place};
 use super::readers::Readers;
 use crate::event::Topic;
@@ -9,6 +10,7 @@ use crate::event::Topic;
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     pub(super) connections: Readers,
+    pub(super) crowd: Crowd,
     /// None is empty.
     pub(super) topics: HashMap<Topic, Index>,
     pub(super) closing: bool,

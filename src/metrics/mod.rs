@@ -2,6 +2,7 @@
 //! logs; labels come from closed sets that are made at start, so counting is an addition and no look-up.
 
 mod access;
+mod limits;
 mod maker;
 mod usage;
 mod webhooks;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use prometheus::{Histogram, IntCounter, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 use access::Access;
+use limits::Limits;
 use maker::Maker;
 use usage::Usage;
 use webhooks::Webhooks;
@@ -62,6 +64,7 @@ pub struct Metrics {
     origin_refusals: IntCounter,
     token_refusals: Vec<IntCounter>,
     usage: Usage,
+    limits: Limits,
     keys_fetched: IntCounter,
     keys_failed: IntCounter,
     webhooks: Webhooks,
@@ -169,6 +172,7 @@ impl Metrics {
             token_refusals: labels.token_errors.iter().map(|e| auth.with_label_values(&[*e])).collect(),
             keys_fetched: keys.with_label_values(&["ok"]),
             keys_failed: keys.with_label_values(&["failed"]),
+            limits: Limits::new(&made)?,
             usage: Usage::new(&made, &labels.api_codes)?,
             webhooks: Webhooks::new(&made)?,
             registry,

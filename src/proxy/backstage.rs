@@ -11,7 +11,7 @@ use crate::event::{Event, Operation, Origin, Outcome};
 use crate::identity::Credential;
 use crate::message::{Announcement, Call, Push, Returned, WebhookError};
 use crate::metrics::Metrics;
-use crate::transport::{self, Returning};
+use crate::transport::{self, Exceeded, Returning};
 use crate::verify::Verifier;
 use crate::webhook::Webhooks;
 
@@ -71,6 +71,14 @@ impl transport::Backstage for Backstage {
 
     fn subscriptions(&self, difference: i64) {
         self.metrics.subscriptions(self.endpoint, difference);
+    }
+
+    fn exceeded(&self, limit: Exceeded) {
+        match limit {
+            Exceeded::Connections => self.metrics.user_full(),
+            Exceeded::Messages => self.metrics.message_dropped(),
+            Exceeded::Flood => self.metrics.flooded(),
+        }
     }
 }
 

@@ -16,10 +16,10 @@ use super::hop;
 use super::respond::Refusal;
 use super::takeover;
 use crate::access::Credentials;
-use crate::dialect::{Dialect, Opening};
-use crate::hub::{AttachError, Hub, Profile};
+use crate::dialect::{Dialect, Manner, Opening};
+use crate::hub::{AttachError, Hub, Profile, Whose};
 use crate::identity::Credential;
-use crate::message::{Now, Turn};
+use crate::message::{CloseReason, Frame, Now, Turn};
 use crate::metrics::Metrics;
 use crate::transport::{Backstage, Limits, WebSocket};
 
@@ -52,6 +52,13 @@ pub struct Realtime {
 /// Said in place of a 101 when the hub is full or the process stops.
 const UNAVAILABLE: Bytes = Bytes::from_static(
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+);
+
+/// The same where the client has as many connections as one may have.
+const TOO_MANY: Bytes = Bytes::from_static(
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: 62\r\n\
+      Cache-Control: no-store\r\nConnection: close\r\n\r\n\
+      {\"error\":\"too many requests\",\"message\":\"too many connections\"}",
 );
 
 fn switching_protocols(key: &str, protocol: Option<&str>) -> Bytes {
@@ -154,13 +161,12 @@ impl Realtime {
             &mut turn,
         );
         let Some(taken) = takeover::take(session).await else { return Ok(()) };
-        let socket = WebSocket::new(taken.stream, taken.early, greeting, endpoint.limits);
+        let socket = WebSocket::new(taken.stream, taken.early, greeting.clone(), endpoint.limits);
         socket.greet(&mut turn);
         let subscriber = match self.hub.attach(socket.lane(), profile) {
             Ok(subscriber) => subscriber,
-            Err(AttachError::Full | AttachError::Closing) => {
-                self.metrics.reader_refused();
-                socket.refuse(UNAVAILABLE).await;
+            Err(error) => {
+                socket.refuse(self.refusal(error, endpoint, &greeting)).await;
                 return Ok(());
             }
         };
@@ -177,6 +183,25 @@ impl Realtime {
         )]
         drop(tokio::spawn(connection));
         Ok(())
+    }
+
+    /// What is said in place of the greeting, or right behind it.
+    fn refusal(&self, error: AttachError, endpoint: &Endpoint, greeting: &Bytes) -> Bytes {
+        match error {
+            AttachError::Full | AttachError::Closing => {
+                self.metrics.reader_refused();
+                return UNAVAILABLE;
+            }
+            AttachError::TooMany(Whose::Address) => self.metrics.address_full(),
+            AttachError::TooMany(Whose::User) => self.metrics.user_full(),
+        }
+        match endpoint.dialect.manner() {
+            Manner::Answer => TOO_MANY,
+            Manner::Accept => {
+                let close = Frame::close(CloseReason::TooMany);
+                Bytes::from([greeting.as_ref(), close.websocket().as_ref()].concat())
+            }
+        }
     }
 
     /// With what the backend is asked for the reader; `None`: it is never asked.

@@ -19,4 +19,17 @@ pub trait Backstage: Send + Sync + fmt::Debug {
     fn push(&self, push: Push);
     /// A connection has so many subscriptions more, or fewer.
     fn subscriptions(&self, difference: i64);
+    /// A client wanted more than it may have.
+    fn exceeded(&self, limit: Exceeded);
+}
+
+/// What a client wanted too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exceeded {
+    /// Connections of one user: it said who it is on a connection that was open already, which is closed.
+    Connections,
+    /// Messages: one was dropped.
+    Messages,
+    /// The same for too long: it is closed.
+    Flood,
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use tokio::io::ReadBuf;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 use tokio_tungstenite::tungstenite::{Error, Message as Received};
 
-use super::backstage::{Backstage, Returning};
+use super::backstage::{Backstage, Exceeded, Returning};
+use super::bucket::{Bucket, Verdict};
 use super::codec::{Socket, fault};
 use super::link::{Link, State, Stream};
 use super::websocket::{Expiry, Limits};
@@ -55,6 +55,7 @@ pub(super) struct Connection<S> {
     ping: Instant,
     /// When the reader is nobody any more.
     until: Option<Instant>,
+    bucket: Option<Bucket>,
     stage: Stage,
     heard: bool,
     missed: u8,
@@ -83,6 +84,7 @@ impl<S: Stream> Connection<S> {
             backstage,
             token: None,
             pending: None,
+            bucket: limits.rate.map(Bucket::new),
             stage: Stage::Open,
             heard: true,
             missed: 0,
@@ -108,7 +110,7 @@ impl<S: Stream> Connection<S> {
             Stage::Ending if drained => {
                 // Whether or not it worked: the timer ends what does not end by itself.
                 let shut_down = self.link.poll_shutdown(context).is_ready();
-                if shut_down && self.poll_discard(context).is_ready() {
+                if shut_down && self.link.poll_discard(context).is_ready() {
                     return Poll::Ready(());
                 }
             }
@@ -169,9 +171,29 @@ impl<S: Stream> Connection<S> {
             Received::Binary(bytes) => Message::Binary(bytes),
             Received::Ping(_) | Received::Pong(_) | Received::Close(_) | Received::Frame(_) => return,
         };
-        if self.stage == Stage::Open {
-            self.converse(|conversation, now, turn| conversation.receive(message, now, turn));
+        if self.stage != Stage::Open {
+            return;
         }
+        let age = self.opened.elapsed();
+        match self.bucket.as_mut().map_or(Verdict::Taken, |bucket| bucket.take(age)) {
+            Verdict::Taken => {
+                self.converse(|conversation, now, turn| conversation.receive(message, now, turn));
+            }
+            Verdict::Dropped => {
+                self.backstage.exceeded(Exceeded::Messages);
+                self.converse(|conversation, now, turn| conversation.dropped(now, turn));
+            }
+            Verdict::Flood => {
+                self.backstage.exceeded(Exceeded::Flood);
+                self.close(CloseReason::RateLimit);
+            }
+        }
+    }
+
+    /// Ends it behind what waits.
+    fn close(&mut self, reason: CloseReason) {
+        self.link.close_after(reason);
+        self.enter(Stage::Closing);
     }
 
     /// The answer to a call: the conversation goes on, and with it the reading.
@@ -223,14 +245,17 @@ impl<S: Stream> Connection<S> {
         }
         self.pending = turn.call.map(|call| self.backstage.call(call)).or_else(|| self.pending.take());
         if let Some(reason) = turn.close {
-            self.link.close_after(reason);
-            self.enter(Stage::Closing);
+            self.close(reason);
         }
         self.set_timer();
     }
 
     fn handle(&mut self, command: Command) {
         let until = match &command {
+            Command::Identify(identity) if self.subscriber.count_as(identity).is_err() => {
+                self.backstage.exceeded(Exceeded::Connections);
+                return self.close(CloseReason::TooMany);
+            }
             Command::Identify(identity) => {
                 self.present(identity);
                 expiry(identity)
@@ -265,21 +290,6 @@ impl<S: Stream> Connection<S> {
         turn.pushes.into_iter().for_each(|push| self.backstage.push(push));
     }
 
-    /// After an error nothing more can be understood, but the peer should still see the close frame: its
-    /// bytes are thrown away until it hangs up, since a reset could overtake the frame.
-    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut waste = [0; 1024];
-        for _ in 0..READS_PER_POLL {
-            let mut buffer = ReadBuf::new(&mut waste);
-            match ready!(self.link.poll_read(context, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {}
-                _ => return Poll::Ready(()),
-            }
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
         ready!(self.timer.as_mut().poll(context));
         if self.stage != Stage::Open {
@@ -306,10 +316,7 @@ impl<S: Stream> Connection<S> {
         self.converse(|conversation, now, turn| conversation.expired(now, turn));
         match self.limits.expiry {
             Expiry::Demote => self.handle(Command::Identify(Identity::Anonymous)),
-            Expiry::Close => {
-                self.link.close_after(CloseReason::Expired);
-                self.enter(Stage::Closing);
-            }
+            Expiry::Close => self.close(CloseReason::Expired),
         }
     }
 

@@ -12,7 +12,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -22,6 +22,8 @@ use crate::message::{CloseReason, Frame};
 
 /// Waiting frames that go out in one system call.
 const SLICES: usize = 16;
+/// Reads into nothing before other tasks get their turn.
+const READS_PER_POLL: usize = 32;
 
 /// Any byte stream of a client.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug + 'static {}
@@ -119,6 +121,21 @@ impl<S: Stream> Link<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.lock().stream).poll_read(context, buffer)
+    }
+
+    /// After an error nothing more can be understood, but the peer should still see the close frame: its
+    /// bytes are thrown away until it hangs up, since a reset could overtake the frame.
+    pub(super) fn poll_discard(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut waste = [0; 1024];
+        for _ in 0..READS_PER_POLL {
+            let mut buffer = ReadBuf::new(&mut waste);
+            match ready!(self.poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     pub(super) fn poll_shutdown(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,6 +1,7 @@
 //! Moves frames between a connection and its dialect. A transport is one file here.
 
 mod backstage;
+mod bucket;
 mod codec;
 mod connection;
 mod link;
@@ -8,6 +9,7 @@ mod link;
 mod tests;
 mod websocket;
 
-pub use backstage::{Backstage, Returning};
+pub use backstage::{Backstage, Exceeded, Returning};
+pub use bucket::Rate;
 pub use link::Stream;
 pub use websocket::{Expiry, Limits, WebSocket};

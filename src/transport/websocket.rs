@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
 use super::backstage::Backstage;
+use super::bucket::Rate;
 use super::connection::Connection;
 use super::link::{Link, Stream};
 use crate::dialect::Conversation;
@@ -20,6 +22,9 @@ use crate::message::Turn;
 const READ_BUFFER_BYTES: usize = 256;
 /// What a control frame may hold, however small messages must be (RFC 6455, section 5.5).
 const CONTROL_BYTES: usize = 125;
+
+/// How long a refused client may take to hang up.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What one endpoint allows its connections.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +37,8 @@ pub struct Limits {
     pub outbox: OutboxLimits,
     /// What becomes of a connection whose token expires.
     pub expiry: Expiry,
+    /// How fast its messages may come; `None`: as fast as they are read.
+    pub rate: Option<Rate>,
 }
 
 /// What becomes of a connection whose token expires.
@@ -81,6 +88,8 @@ impl<S: Stream> WebSocket<S> {
         // A client that has gone needs no refusal.
         drop(poll_fn(|context| self.link.poll_drain(context)).await);
         drop(poll_fn(|context| self.link.poll_shutdown(context)).await);
+        // What it sent meanwhile would have the refusal overtaken by a reset.
+        drop(timeout(LINGER, poll_fn(|context| self.link.poll_discard(context))).await);
     }
 
     /// Runs until the connection is closed. `turn`: what its dialect wants done and said first of all.

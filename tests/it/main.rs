@@ -49,6 +49,7 @@ mod reasons;
 mod rfc6455;
 #[path = "../transcripts/script.rs"]
 mod script;
+mod shares;
 mod smoke;
 mod soak;
 mod streaming;

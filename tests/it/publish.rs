@@ -15,7 +15,7 @@ fn proxy() -> Proxy {
     Proxy::with(free_address(), &format!("{AUTHOR_ROUTE}{ENDPOINTS}{JWT}"))
 }
 
-fn token(user: &str, role: &str) -> String {
+pub fn token(user: &str, role: &str) -> String {
     let folder = Folder::new();
     let tables = format!("[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{AUTHOR_ROUTE}{ENDPOINTS}{JWT}");
     let config = folder.write("proxy.toml", tables);

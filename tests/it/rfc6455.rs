@@ -10,7 +10,9 @@ const MIB: usize = 1024 * 1024;
 pub fn echo(max_message: &str) -> Proxy {
     let endpoint =
         format!("[[endpoint]]\npath = \"/echo\"\ndialect = \"echo\"\nmax_message = \"{max_message}\"");
-    Proxy::with(free_address(), &format!("{AUTHOR_ROUTE}{endpoint}"))
+    // Who checks a protocol may talk as fast as it likes.
+    let limits = "\n[limits]\nmessages_per_second = 0\n";
+    Proxy::with(free_address(), &format!("{AUTHOR_ROUTE}{endpoint}{limits}"))
 }
 
 /// Runs each case on a connection of its own.

@@ -110,6 +110,11 @@ impl Conversation for Client {
         }
     }
 
+    fn dropped(&mut self, now: Now, turn: &mut Turn) {
+        self.pulse.hear(now.age);
+        turn.frames.push(words::error(&Fault::TooFast));
+    }
+
     fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {
         if let Returned::Credential(credential) = returned {
             self.meet(&credential, now, turn);

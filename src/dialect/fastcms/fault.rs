@@ -36,6 +36,8 @@ pub(super) enum Fault {
     LongName,
     #[error("Too many subscriptions (at most {0})")]
     TooManySubscriptions(usize),
+    #[error("Rate limit exceeded")]
+    TooFast,
 }
 
 impl Fault {

@@ -84,6 +84,15 @@ impl Conversation for Connection {
         }
     }
 
+    fn dropped(&mut self, now: Now, turn: &mut Turn) {
+        self.due = now.age + self.settings.ping_interval;
+        turn.frames.push(Frame::text(&format!(
+            r#"{{"type":"error","message":"Rate limit exceeded","app_slug":"{}","timestamp":"{}"}}"#,
+            self.settings.app,
+            iso_naive(now.time),
+        )));
+    }
+
     fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {
         if let (Some(hook), Returned::Webhook(answer)) = (&self.settings.hook, returned) {
             hook.act(answer, (&self.settings.app, now.time), turn);

@@ -5,6 +5,7 @@ mod filters;
 mod identities;
 mod index;
 mod outbox;
+mod shares;
 mod threads;
 mod views;
 

@@ -97,6 +97,10 @@ impl Backstage for Office {
     fn subscriptions(&self, difference: i64) {
         self.notes.lock().unwrap().push(format!("{difference}"));
     }
+
+    fn exceeded(&self, limit: Exceeded) {
+        self.notes.lock().unwrap().push(format!("{limit:?}"));
+    }
 }
 
 struct Setup {

@@ -32,6 +32,7 @@ const LIMITS: Limits = Limits {
     ping_interval: PING_INTERVAL,
     outbox: OutboxLimits { frames: 100, bytes: 10_000 },
     expiry: Expiry::Close,
+    rate: None,
 };
 /// In virtual time: no test takes that long unless it hangs.
 const FOREVER: Duration = Duration::from_hours(1);
@@ -85,6 +86,8 @@ impl Backstage for Alone {
     }
 
     fn subscriptions(&self, _: i64) {}
+
+    fn exceeded(&self, _: Exceeded) {}
 }
 
 /// Somebody whose token expires after that time.

@@ -10,7 +10,7 @@ use restcast::dialect::{self, Constructor, Opening};
 use restcast::hub::{Desk, Hub, OutboxLimits, Profile};
 use restcast::identity::{Credential, Identity};
 use restcast::message::{Announcement, Call, Encode, Now, Push, Returned, Turn, WebhookError};
-use restcast::transport::{Backstage, Expiry, Limits, Returning, WebSocket};
+use restcast::transport::{Backstage, Exceeded, Expiry, Limits, Returning, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use uuid::Uuid;
 
@@ -84,6 +84,8 @@ impl Backstage for Strict {
     fn push(&self, _: Push) {}
 
     fn subscriptions(&self, _: i64) {}
+
+    fn exceeded(&self, _: Exceeded) {}
 }
 
 /// Sends everything, and returns all that came back until the end.
@@ -98,6 +100,7 @@ async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
         ping_interval: PING_INTERVAL,
         outbox: OutboxLimits { frames: 10, bytes: 10_000 },
         expiry: Expiry::Close,
+        rate: None,
     };
     let socket = WebSocket::new(server, early.to_vec(), Bytes::from_static(GREETING), limits);
     let now = Now { time: SystemTime::UNIX_EPOCH, age: Duration::ZERO };
