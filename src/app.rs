@@ -283,7 +283,8 @@ fn webhooks(config: &Config, metrics: &Arc<Metrics>) -> Option<Webhooks> {
 
 fn desk(endpoint: &EndpointConfig) -> Desk {
     let encode = Arc::clone(&endpoint.dialect) as Arc<dyn Encode>;
-    Desk { path: Arc::from(endpoint.path.as_str()), app: endpoint.dialect.app(), encode }
+    let required = endpoint.auth == EndpointAuth::Required;
+    Desk { path: Arc::from(endpoint.path.as_str()), app: endpoint.dialect.app(), encode, required }
 }
 
 fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) -> Endpoint {

@@ -61,8 +61,10 @@ struct Setup {
 }
 
 fn setup(capacity: usize) -> Setup {
-    let hub =
-        Arc::new(Hub::new(vec![Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Mute) }], 10));
+    let hub = Arc::new(Hub::new(
+        vec![Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Mute), required: false }],
+        10,
+    ));
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
     let (told, events) = std_mpsc::channel();
     let reader = Arc::new(Closed::default());

@@ -1,4 +1,4 @@
-//! Times as the dialects whose models are written in Python print them (ISO 8601, in UTC).
+//! Times as the dialects of Python servers print them (`protocols.md`, section 0.3, rule 12).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,18 +10,9 @@ const LAST_MICRO: i64 = 253_402_300_799_999_999;
 /// `2026-11-21T02:10:35.535983+00:00`: always with microseconds and offset, so that browsers and Python read
 /// it alike. What lies before 1970 is 1970.
 pub(super) fn iso(time: SystemTime) -> String {
-    moment(time).to_rfc3339_opts(SecondsFormat::Micros, false)
-}
-
-/// The same without offset. Browsers take it for their local time: only where a protocol has it so.
-pub(super) fn iso_naive(time: SystemTime) -> String {
-    moment(time).naive_utc().format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
-}
-
-fn moment(time: SystemTime) -> DateTime<chrono::Utc> {
     let micros = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     let micros = i64::try_from(micros).map_or(LAST_MICRO, |micros| micros.min(LAST_MICRO));
-    DateTime::from_timestamp_micros(micros).unwrap_or_default()
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Micros, false)
 }
 
 #[cfg(test)]
@@ -44,7 +35,6 @@ mod tests {
         ];
         for (since, expected) in rows {
             let time = UNIX_EPOCH + since;
-            assert_eq!(iso_naive(time), expected);
             assert_eq!(iso(time), format!("{expected}+00:00"));
         }
         assert_eq!(iso(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00.000000+00:00");

@@ -140,7 +140,12 @@ impl Hub {
         }
         let identity = reader.identity();
         let is_user = |user: &Arc<str>| identity.user().is_some_and(|known| *known.id == **user);
-        identity != Identity::Operator && target.user.as_ref().is_none_or(is_user)
+        let is_in = match identity {
+            Identity::User(_) => true,
+            Identity::Anonymous => !desk.required,
+            Identity::Operator => false,
+        };
+        is_in && target.user.as_ref().is_none_or(is_user)
     }
 
     fn resident(&self, reader: &Reader) -> Option<Resident> {

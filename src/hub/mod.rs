@@ -93,6 +93,8 @@ pub struct Desk {
     pub app: Option<Arc<str>>,
     /// What it speaks.
     pub encode: Arc<dyn Encode>,
+    /// Who has not said who it is has not come in yet, and is not meant by anything.
+    pub required: bool,
 }
 
 /// What is known of a connection when it comes.

@@ -72,6 +72,7 @@ fn office(access: Access, go: Option<Receiver<()>>, capacity: usize) -> Office {
         path: Arc::from(path),
         app: app.map(Arc::from),
         encode: Arc::new(Plain),
+        required: false,
     };
     let desks = vec![desk("/shop", Some("shop")), desk("/desk", Some("desk")), desk("/ws", None)];
     let hub = Arc::new(Hub::new(desks, 100));

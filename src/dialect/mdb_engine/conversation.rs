@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::time::iso_naive;
+use super::super::time::iso;
 use super::super::{Conversation, Opening};
 use super::settings::Settings;
 use super::webhook::Caller;
@@ -68,7 +68,7 @@ impl Connection {
             r#"{{"type":"connected","app_slug":"{}","message":"WebSocket connected successfully","authenticated":{},"user_email":{email},"timestamp":"{}"}}"#,
             settings.app,
             user.is_some(),
-            iso_naive(now.time),
+            iso(now.time),
         )));
         turn.commands.extend(settings.subscriptions());
         Self { settings: Arc::clone(settings), caller, due: now.age + settings.ping_interval }
@@ -89,7 +89,7 @@ impl Conversation for Connection {
         turn.frames.push(Frame::text(&format!(
             r#"{{"type":"error","message":"Rate limit exceeded","app_slug":"{}","timestamp":"{}"}}"#,
             self.settings.app,
-            iso_naive(now.time),
+            iso(now.time),
         )));
     }
 
@@ -110,7 +110,7 @@ impl Conversation for Connection {
     fn wake(&mut self, now: Now, turn: &mut Turn) {
         turn.frames.push(Frame::text(&format!(
             r#"{{"type":"ping","timestamp":"{}","app_slug":"{}"}}"#,
-            iso_naive(now.time),
+            iso(now.time),
             self.settings.app,
         )));
         self.due = now.age + self.settings.ping_interval;

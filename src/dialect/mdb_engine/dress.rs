@@ -7,7 +7,7 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::time::iso_naive;
+use super::super::time::iso;
 
 /// A key, and its value as it was written.
 pub(super) type Member<'a> = (String, &'a RawValue);
@@ -17,7 +17,7 @@ pub(super) type Member<'a> = (String, &'a RawValue);
 pub(super) fn dress(object: &str, app: &str, time: SystemTime) -> Option<String> {
     let object = object.trim();
     let members = members(object)?;
-    let stamps = [("app_slug", Value::from(app)), ("timestamp", Value::from(iso_naive(time)))];
+    let stamps = [("app_slug", Value::from(app)), ("timestamp", Value::from(iso(time)))];
     let mut text = String::with_capacity(object.len() + 80);
     let mut copied = 0;
     for (key, value) in &members {

@@ -15,7 +15,7 @@ use crate::identity::{Credential, Identity, User};
 use crate::message::{CloseReason, Command, Message, Now, Target};
 
 const TIME: Duration = Duration::from_micros(1_712_345_678_901_234);
-pub(super) const STAMPS: &str = r#""app_slug":"my_app","timestamp":"2024-04-05T19:34:38.901234""#;
+pub(super) const STAMPS: &str = r#""app_slug":"my_app","timestamp":"2024-04-05T19:34:38.901234+00:00""#;
 
 /// What an endpoint's table says, as texts.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +90,7 @@ pub(super) fn texts(frames: &[Frame]) -> Vec<String> {
 fn who_may_come_in_is_greeted_and_who_may_not_is_told_why_and_nothing_else() {
     let greeting = |more: &str| {
         format!(
-            r#"{{"type":"connected","app_slug":"my_app","message":"WebSocket connected successfully",{more},"timestamp":"2024-04-05T19:34:38.901234"}}"#
+            r#"{{"type":"connected","app_slug":"my_app","message":"WebSocket connected successfully",{more},"timestamp":"2024-04-05T19:34:38.901234+00:00"}}"#
         )
     };
     let nobody = greeting(r#""authenticated":false,"user_email":null"#);
@@ -154,8 +154,9 @@ fn silence_is_answered_with_a_ping_and_whatever_comes_postpones_it() {
     for (age, time) in [(11, "49"), (16, "54"), (21, "59")] {
         let mut turn = Turn::default();
         conversation.wake(at(age), &mut turn);
-        let ping =
-            format!(r#"{{"type":"ping","timestamp":"2024-04-05T19:34:{time}.901234","app_slug":"my_app"}}"#);
+        let ping = format!(
+            r#"{{"type":"ping","timestamp":"2024-04-05T19:34:{time}.901234+00:00","app_slug":"my_app"}}"#
+        );
         assert_eq!((texts(&turn.frames), turn.close), (vec![ping], None));
         assert_eq!(due(&*conversation), age + 5);
     }
@@ -164,7 +165,7 @@ fn silence_is_answered_with_a_ping_and_whatever_comes_postpones_it() {
 #[test]
 fn a_message_gets_slug_and_time_and_keeps_every_other_byte() {
     let slug = r#""app_slug":"my_app""#;
-    let time = r#""timestamp":"2024-04-05T19:34:38.901234""#;
+    let time = r#""timestamp":"2024-04-05T19:34:38.901234+00:00""#;
     for (message, expected) in [
         ("{}", format!("{{{slug},{time}}}")),
         ("{ }", format!("{{ {slug},{time}}}")),
@@ -178,7 +179,9 @@ fn a_message_gets_slug_and_time_and_keeps_every_other_byte() {
         // However it is written, and however often.
         (
             r#"{"\u0074imestamp":1,"timestamp":2}"#,
-            r#"{"\u0074imestamp":T,"timestamp":T,SLUG}"#.replace("SLUG", slug).replace('T', r#""2024-04-05T19:34:38.901234""#),
+            r#"{"\u0074imestamp":T,"timestamp":T,SLUG}"#
+                .replace("SLUG", slug)
+                .replace('T', r#""2024-04-05T19:34:38.901234+00:00""#),
         ),
         // Only its own, not those inside.
         (r#"{"data":{"timestamp":1}}"#, format!(r#"{{"data":{{"timestamp":1}},{slug},{time}}}"#)),
@@ -348,6 +351,7 @@ impl Apps {
             path: Arc::from(path),
             app: Some(Arc::from(app)),
             encode: Arc::clone(encode),
+            required: false,
         };
         let desks = vec![
             desk("/ws", "my_app", &mine),
@@ -393,7 +397,10 @@ fn a_broadcast_reaches_all_of_its_app_or_one_user_and_nobody_of_another() {
     let (reached, got) = apps.push(to_app(Some("user123")), update);
     assert_eq!((reached, got), (2, vec![dressed.clone(), dressed, vec![], vec![], vec![]]));
     let (_, got) = apps.push(to_app(Some("user456")), r#"{"timestamp":"mine","type":"x"}"#);
-    assert_eq!(got[2], [r#"{"timestamp":"2024-04-05T19:34:38.901234","type":"x","app_slug":"my_app"}"#]);
+    assert_eq!(
+        got[2],
+        [r#"{"timestamp":"2024-04-05T19:34:38.901234+00:00","type":"x","app_slug":"my_app"}"#]
+    );
     assert_eq!(apps.push(to_app(Some("nobody")), update).0, 0);
     assert_eq!(apps.hub.residents(&to_app(None)).len(), 4);
     assert_eq!(apps.hub.residents(&to_app(Some("user123"))).len(), 2);

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::super::Options;
-use super::super::time::iso_naive;
+use super::super::time::iso;
 use super::dress::{dress, members};
 use super::settings::is_name;
 use crate::event::Json;
@@ -86,7 +86,7 @@ impl Hook {
             r#"{{"app_slug":"{app}","endpoint":"{}","connection":{{"id":"{}","user_id":{id},"user_email":{email},"connected_at":"{}"}},"message":{message}}}"#,
             self.name,
             caller.id,
-            iso_naive(caller.since),
+            iso(caller.since),
         );
         Some(Delivery { webhook: Arc::clone(&self.webhook), body: Bytes::from(body) })
     }

@@ -44,7 +44,7 @@ fn a_message_is_told_with_its_connection_and_unchanged() {
     let message = r#"{"type":"subscribe", "n":1.0,"channel":"c1"}"#;
     let Delivery { webhook, body } = delivery(&mut *conversation, &format!(" {message}\n")).unwrap();
     let expected = format!(
-        r#"{{"app_slug":"my_app","endpoint":"events","connection":{{"id":"00000000-0000-0000-0000-000000000000","user_id":"a\"b","user_email":"ann@example.com","connected_at":"2024-04-05T19:34:38.901234"}},"message":{message}}}"#
+        r#"{{"app_slug":"my_app","endpoint":"events","connection":{{"id":"00000000-0000-0000-0000-000000000000","user_id":"a\"b","user_email":"ann@example.com","connected_at":"2024-04-05T19:34:38.901234+00:00"}},"message":{message}}}"#
     );
     assert_eq!(body, expected);
     serde_json::from_slice::<Value>(&body).unwrap();
@@ -93,7 +93,7 @@ fn actions_are_done_in_their_order() {
             {"broadcast":{"message":{"all":2},"user_id":null}},{"send":{"message":{"timestamp":0}}},
             {"close":{"code":4001}}]}"#),
     );
-    let second = r#"{"timestamp":"2024-04-05T19:34:38.901234","app_slug":"my_app"}"#.to_owned();
+    let second = r#"{"timestamp":"2024-04-05T19:34:38.901234+00:00","app_slug":"my_app"}"#.to_owned();
     assert_eq!(texts(&turn.frames), [format!("{{\"n\":1,{STAMPS}}}"), second]);
     let pushes: Vec<_> =
         turn.pushes.iter().map(|push| (push.message.as_str(), push.to.user.as_deref())).collect();

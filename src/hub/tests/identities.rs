@@ -143,3 +143,19 @@ fn a_record_that_moves_is_deleted_for_its_old_owner_alone() {
     let got = inboxes.each_ref().map(|inbox| inbox.take().join(" | "));
     assert_eq!(got, ["delete 1 -", "update 1 {\"id\":1}; update 2 {\"id\":2}", ""]);
 }
+
+#[test]
+fn who_has_not_come_in_yet_is_not_meant_by_anything() {
+    let encode: Arc<dyn Encode> = Arc::new(Plain::default());
+    let members = Desk { path: Arc::from("/members"), app: None, encode, required: true };
+    let hub = Arc::new(Hub::new(vec![members], 100));
+    let (inbox, all) = (Inbox::new(), Target::default());
+    let mut reader = join_as(&hub, &inbox, 0, Identity::Anonymous);
+    let push = || {
+        let push = Push { to: all.clone(), message: Json::parse("1").unwrap() };
+        (hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached, hub.residents(&all).len())
+    };
+    assert_eq!(push(), (0, 0));
+    reader.handle(Command::Identify(user("ann")));
+    assert_eq!(push(), (1, 1));
+}

@@ -48,7 +48,10 @@ impl Encode for Plain {
 }
 
 fn hub() -> Arc<Hub> {
-    Arc::new(Hub::new(vec![Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Plain) }], 1000))
+    Arc::new(Hub::new(
+        vec![Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Plain), required: false }],
+        1000,
+    ))
 }
 
 fn publish(hub: &Hub, text: &str) -> crate::hub::Delivery {

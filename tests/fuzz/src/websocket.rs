@@ -92,7 +92,10 @@ impl Backstage for Strict {
 async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
     let dialect = (settings.dialect)(&dialect::Defaults);
     let encode = Arc::clone(&dialect) as Arc<dyn Encode>;
-    let hub = Arc::new(Hub::new(vec![Desk { path: Arc::from("/ws"), app: dialect.app(), encode }], 1));
+    let hub = Arc::new(Hub::new(
+        vec![Desk { path: Arc::from("/ws"), app: dialect.app(), encode, required: false }],
+        1,
+    ));
     let (client, server) = tokio::io::duplex(settings.chunk.clamp(16, 4096));
     let (early, later) = sent.split_at(if settings.is_early() { settings.chunk.min(sent.len()) } else { 0 });
     let limits = Limits {
