@@ -90,7 +90,10 @@ fn connections(proxy: &Proxy, query: &str) -> Value {
 fn is_stamped(message: &Value) {
     assert_eq!(message["app_slug"], "my_app", "{message}");
     let time = message["timestamp"].as_str().unwrap();
-    assert!(time.len() == 26 && time.starts_with("20") && time.as_bytes()[10] == b'T', "{time}");
+    assert!(
+        time.len() == 32 && time.ends_with("+00:00") && time.starts_with("20") && time.as_bytes()[10] == b'T',
+        "{time}"
+    );
 }
 
 #[test]
