@@ -92,7 +92,7 @@ fn check_11_the_documents_handler_is_told_and_its_broadcast_reaches_all() {
     assert_eq!(call["message"], json!({"type": "subscribe", "channel": "c1", "user_id": "ann"}));
     assert_eq!(
         (connection["id"].as_str().unwrap().len(), connection["connected_at"].as_str().unwrap().len()),
-        (36, 26)
+        (36, 32)
     );
     // Its answer to a ping goes to that user; what the handler says to the sender alone reaches nobody else.
     say(&mut ann, &json!({"type": "ping", "timestamp": 5, "user_id": "ben"}));
