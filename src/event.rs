@@ -253,6 +253,12 @@ pub struct Event {
 }
 
 impl Event {
+    /// The bytes of its records.
+    pub fn bytes(&self) -> usize {
+        let records = self.items.iter().filter_map(|item| item.record.as_ref());
+        records.map(|record| record.as_str().len()).sum()
+    }
+
     /// The topics it belongs to: `all`, its model, and each record whose id is known.
     pub fn topics(&self) -> Vec<Topic> {
         let mut topics = vec![Topic::all(), Topic::model(&self.model)];

@@ -1,8 +1,10 @@
 //! How an event goes to readers, and what became of it.
 
-use super::line::Queued;
+use std::sync::Arc;
+
+use super::line::{Entry as Waiting, Queued};
 use super::readers::Entry;
-use super::rendered::{Rendered, Way};
+use super::rendered::Rendered;
 use super::views::Showings;
 use super::wishes::Wishes;
 use super::{Reader, Sent, Why};
@@ -27,10 +29,9 @@ pub struct Delivery {
 }
 
 /// An event on its way to readers.
-#[expect(clippy::large_enum_variant, reason = "one for each event, on the stack")]
 pub(super) enum Offering<'a> {
     /// Who may see it is known.
-    Settled(Rendered),
+    Settled(Arc<Rendered>),
     /// The backend is asked.
     Asked(Showings<'a>),
 }
@@ -50,7 +51,15 @@ impl Offering<'_> {
             return;
         }
         match self {
-            Self::Settled(rendered) => rendered.offer(entry, wishes, delivery),
+            Self::Settled(rendered) if entry.reader.line.is_empty() => {
+                rendered.offer(entry, wishes, delivery);
+            }
+            Self::Settled(rendered) => {
+                let waiting = Waiting::Event(Arc::clone(rendered), wishes.topics().into());
+                if delivery.is_next(&entry.reader, waiting) {
+                    rendered.offer(entry, wishes, delivery);
+                }
+            }
             Self::Asked(_) if wishes.at(entry).is_nothing() => {}
             Self::Asked(showings) => showings.offer(&entry.reader, delivery),
         }
@@ -64,25 +73,28 @@ impl Delivery {
         }
     }
 
-    /// Hands frames to a reader.
-    pub(super) fn send<'a>(&mut self, reader: &Reader, frames: impl Iterator<Item = &'a Frame>, way: Way) {
-        if way == Way::Direct || reader.line.is_empty() {
-            self.write(reader, frames);
-            return;
+    /// Hands the frame of a push to a reader.
+    pub(super) fn push(&mut self, reader: &Reader, frame: &Frame) {
+        if reader.line.is_empty() || self.is_next(reader, Waiting::Push(frame.clone(), reader.identity())) {
+            self.write(reader, std::iter::once(frame));
         }
-        let mut frames = frames.peekable();
-        if frames.peek().is_none() {
-            return;
-        }
-        match reader.line.push_frames(frames.by_ref()) {
+    }
+
+    /// Whether nothing is before it; else it waits in the reader's line.
+    fn is_next(&mut self, reader: &Reader, waiting: Waiting) -> bool {
+        match reader.line.push_behind(waiting) {
+            Queued::Free => return true,
             Queued::Waits => reader.line.drain(reader, self),
-            Queued::Free => self.write(reader, frames),
-            Queued::Full => {
-                reader.lane.close(CloseReason::Lagging);
-                self.lagged += 1;
-            }
+            Queued::Full => self.give_up(reader),
             Queued::Closed => {}
         }
+        false
+    }
+
+    /// Too much waits for the reader.
+    pub(super) fn give_up(&mut self, reader: &Reader) {
+        reader.lane.close(CloseReason::Lagging);
+        self.lagged += 1;
     }
 
     /// Hands frames to a reader, up to the first that it does not take.

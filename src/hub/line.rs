@@ -5,14 +5,18 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::rendered::Rendered;
 use super::view::View;
-use super::{Delivery, OutboxLimits, Reader};
+use super::{Delivery, OutboxLimits, Reader, Why};
+use crate::event::Topic;
+use crate::identity::Identity;
 use crate::message::Frame;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Only the thread that delivers events sets it, so that one finds it unset has nothing before it.
+    /// Changed with the queue locked. Only the thread that delivers events puts anything into the queue, so
+    /// that one finds it unset has nothing before it.
     waits: AtomicBool,
     queue: Mutex<Queue>,
     limits: OutboxLimits,
@@ -26,20 +30,36 @@ struct Queue {
     closed: bool,
 }
 
-/// One event.
+/// One event or push. What of it the reader gets is decided when its turn comes: it may be somebody else by
+/// then, or want something else.
 #[derive(Debug)]
-enum Entry {
-    /// Its readers are known.
-    Frames(Vec<Frame>),
+pub(super) enum Entry {
+    /// Who may see it is known.
+    Event(Arc<Rendered>, Arc<[Topic]>),
     /// The backend is asked.
     Asked(Arc<View>),
+    /// For this user.
+    Push(Frame, Identity),
 }
 
 impl Entry {
     fn bytes(&self) -> usize {
         match self {
-            Self::Frames(frames) => frames.iter().map(|frame| frame.websocket().len()).sum(),
+            Self::Event(rendered, _) => rendered.bytes(),
             Self::Asked(view) => view.bytes(),
+            Self::Push(frame, _) => frame.websocket().len(),
+        }
+    }
+
+    /// Sends the reader what it gets of it now.
+    fn show(&self, reader: &Reader, delivery: &mut Delivery) {
+        match self {
+            Self::Event(rendered, topics) => rendered.offer_late(reader, topics, delivery),
+            Self::Asked(view) => view.show(reader, delivery),
+            Self::Push(frame, identity) if identity.is_same_user(&reader.identity()) => {
+                delivery.write(reader, std::iter::once(frame));
+            }
+            Self::Push(..) => delivery.withhold(Why::Changed),
         }
     }
 }
@@ -67,19 +87,22 @@ impl Line {
         !self.waits.load(Ordering::Acquire)
     }
 
-    /// Puts frames behind what waits, if anything does.
-    pub(super) fn push_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>) -> Queued {
+    /// Puts an entry behind what waits, if anything does.
+    pub(super) fn push_behind(&self, entry: Entry) -> Queued {
         let mut queue = self.lock();
         if queue.entries.is_empty() && !queue.closed {
             return Queued::Free;
         }
-        self.push(&mut queue, Entry::Frames(frames.cloned().collect()))
+        self.push(&mut queue, entry)
     }
 
     /// Puts an event behind what waits. It leaves with the next [`drain`](Self::drain) after it is settled.
     pub(super) fn push_asked(&self, view: &Arc<View>) -> Queued {
+        let mut queue = self.lock();
+        let queued = self.push(&mut queue, Entry::Asked(Arc::clone(view)));
+        // Under the lock: whoever empties the queue at this moment would unset it behind us.
         self.waits.store(true, Ordering::Release);
-        self.push(&mut self.lock(), Entry::Asked(Arc::clone(view)))
+        queued
     }
 
     fn push(&self, queue: &mut Queue, entry: Entry) -> Queued {
@@ -106,10 +129,7 @@ impl Line {
             }
             let Some(entry) = queue.entries.pop_front() else { return };
             queue.bytes = queue.bytes.saturating_sub(entry.bytes());
-            match entry {
-                Entry::Frames(frames) => delivery.write(reader, frames.iter()),
-                Entry::Asked(view) => view.show(reader, delivery),
-            }
+            entry.show(reader, delivery);
         }
         // A closed line stays one that is not empty, so that whatever comes is looked at here.
         if !queue.closed {

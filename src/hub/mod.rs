@@ -50,7 +50,7 @@ use index::Cursor;
 use line::Line;
 pub use outbox::{Full, Outbox, OutboxLimits};
 use readers::Entry;
-use rendered::{Rendered, Way};
+use rendered::Rendered;
 use sight::Sight;
 pub use subscriber::Subscriber;
 use subscriber::Subscription;
@@ -280,7 +280,7 @@ impl Hub {
                 let sight = Sight::new(publication.clone(), topics, Arc::clone(showing), desks);
                 Offering::Asked(Showings::new(views, sight, time))
             }
-            _ => Offering::Settled(Rendered::new(publication, desks)),
+            _ => Offering::Settled(Arc::new(Rendered::new(publication, desks))),
         }
     }
 
@@ -295,7 +295,7 @@ impl Hub {
                 return;
             };
             if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time)) {
-                delivery.send(reader, std::iter::once(&*frame), Way::InLine);
+                delivery.push(reader, frame);
             }
         });
         delivery

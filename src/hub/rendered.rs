@@ -1,7 +1,7 @@
 //! One event on its way to many readers: encoded at most once for each endpoint, and shown to each reader as
 //! far as its identity may see it and its filters want it.
 
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use super::readers::Entry;
 use super::sight::tombstone;
@@ -21,15 +21,6 @@ pub(super) struct Rendered {
     gone: Vec<OnceLock<Arc<Self>>>,
 }
 
-/// How frames go to a reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// Behind what waits for it.
-    InLine,
-    /// At once: what came before it has left.
-    Direct,
-}
-
 impl Rendered {
     pub(super) fn new(publication: Publication, desks: Arc<[Desk]>) -> Self {
         let renderings = vec![OnceLock::new(); desks.len()];
@@ -41,22 +32,36 @@ impl Rendered {
 
     /// Sends a reader what it may see of what it wants, and the end of what it may see no more.
     pub(super) fn offer(&self, entry: &Entry, wishes: &Wishes<'_>, delivery: &mut Delivery) {
-        let (reader, wanted) = (&entry.reader, wishes.at(entry));
+        self.tell(&entry.reader, wishes, |wishes| wishes.at(entry), delivery);
+    }
+
+    /// The same to a reader that had to wait for it. `topics` are those of the event.
+    pub(super) fn offer_late(&self, reader: &Reader, topics: &[Topic], delivery: &mut Delivery) {
+        self.tell(reader, &self.wishes(topics), |wishes| wishes.of(reader), delivery);
+    }
+
+    fn tell(
+        &self,
+        reader: &Reader,
+        wishes: &Wishes<'_>,
+        wanted: impl Fn(&Wishes<'_>) -> Wanted,
+        delivery: &mut Delivery,
+    ) {
+        let all = wanted(wishes);
         if self.gone.is_empty() {
-            self.show(reader, &wanted, Way::InLine, delivery);
+            self.show(reader, &all, delivery);
             return;
         }
         let (event, identity) = (&self.publication.event, reader.identity());
         let is_lost =
             |item: &usize| event.items.get(*item).is_some_and(|item| identity.loses(&event.audience, item));
         let lost: Vec<usize> = (0..event.items.len()).filter(is_lost).collect();
-        if lost.is_empty() || may_read_any(&identity, event, &wanted) {
-            self.show(reader, &wanted, Way::InLine, delivery);
+        if lost.is_empty() || may_read_any(&identity, event, &all) {
+            self.show(reader, &all, delivery);
         }
         for end in lost.into_iter().filter_map(|item| self.end(item)) {
             // What has become of the record says nothing of whether its end is wanted.
-            let wanted = end.wishes(wishes.topics()).at(entry);
-            end.show(reader, &wanted, Way::InLine, delivery);
+            end.show(reader, &wanted(&end.wishes(wishes.topics())), delivery);
         }
     }
 
@@ -75,29 +80,33 @@ impl Rendered {
         Wishes::new(&self.publication, topics)
     }
 
-    /// Sends a reader what it may see of what it wants.
-    pub(super) fn show(&self, reader: &Reader, wanted: &Wanted, way: Way, delivery: &mut Delivery) {
+    /// Sends a reader what it may see of what it wants, at once: what came before it has left. Who the reader
+    /// is must not be locked meanwhile, since writing may come back here for another event.
+    pub(super) fn show(&self, reader: &Reader, wanted: &Wanted, delivery: &mut Delivery) {
         if wanted.is_nothing() {
             return;
         }
-        let event = &self.publication.event;
-        let identity = reader.identity.read().unwrap_or_else(PoisonError::into_inner);
+        let (event, identity) = (&self.publication.event, reader.identity());
         if !may_read_any(&identity, event, wanted) {
             delivery.hidden += 1;
             return;
         }
         match self.rendering(reader.endpoint) {
             Some(Rendering::Whole(frame)) if identity.may_read_all(event) => {
-                drop(identity);
-                delivery.send(reader, std::iter::once(frame), way);
+                delivery.write(reader, std::iter::once(frame));
             }
             Some(Rendering::Whole(_)) => delivery.hidden += 1,
             Some(Rendering::Each(frames)) => {
                 let frames = frames.iter().enumerate().filter(|(place, _)| wanted.has(*place));
-                delivery.send(reader, visible(&identity, event, frames), way);
+                delivery.write(reader, visible(&identity, event, frames));
             }
             Some(Rendering::Nothing) | None => {}
         }
+    }
+
+    /// What it holds while it waits, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.publication.event.bytes()
     }
 
     fn rendering(&self, endpoint: usize) -> Option<&Rendering> {

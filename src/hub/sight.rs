@@ -75,8 +75,7 @@ impl Sight {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let records = self.publication.event.items.iter().filter_map(|item| item.record.as_ref());
-        records.map(|record| record.as_str().len()).sum()
+        self.publication.event.bytes()
     }
 
     /// All of it, for whoever may see all of it.

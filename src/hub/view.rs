@@ -7,7 +7,7 @@ use super::sight::Sight;
 use super::{Delivery, Reader, Why};
 use crate::access::{Answer, Change, Credentials, Verdict};
 use crate::event::{Json, Payload};
-use crate::hub::rendered::{Rendered, Way};
+use crate::hub::rendered::Rendered;
 
 /// What a reader's own GET said.
 #[derive(Debug, Clone)]
@@ -157,7 +157,7 @@ impl View {
         }
         for rendered in &settled.shown {
             let wanted = rendered.wishes(self.sight.topics()).of(reader);
-            rendered.show(reader, &wanted, Way::Direct, delivery);
+            rendered.show(reader, &wanted, delivery);
         }
     }
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::line::Queued;
-use super::rendered::Way;
 use super::sight::Sight;
 use super::view::{Fate, Sighting, View};
 use super::wishes::Wishes;
@@ -17,7 +16,6 @@ use crate::access::{
 };
 use crate::event::{Payload, Topic};
 use crate::identity::Identity;
-use crate::message::CloseReason;
 
 /// Asks the backend.
 pub trait Ask: Send + Sync + fmt::Debug {
@@ -122,7 +120,7 @@ impl<'a> Showings<'a> {
         if reader.identity() == Identity::Operator {
             let whole = self.sight.whole();
             let wanted = whole.wishes(self.sight.topics()).of(reader);
-            whole.show(reader, &wanted, Way::InLine, delivery);
+            whole.show(reader, &wanted, delivery);
             return;
         }
         let Some(who) = reader.credentials() else {
@@ -136,10 +134,7 @@ impl<'a> Showings<'a> {
             view
         });
         match reader.line.push_asked(&view) {
-            Queued::Full => {
-                reader.lane.close(CloseReason::Lagging);
-                delivery.lagged += 1;
-            }
+            Queued::Full => delivery.give_up(reader),
             Queued::Waits if view.join(reader) => {}
             Queued::Waits | Queued::Free | Queued::Closed => reader.line.drain(reader, delivery),
         }

@@ -3,6 +3,7 @@
 
 mod edges;
 mod filters;
+mod waiting;
 
 use http::{HeaderMap, HeaderValue};
 

@@ -1,0 +1,119 @@
+//! Readers that change while something waits for them behind a question, and threads that meet at a line.
+
+use std::thread;
+
+use super::*;
+use crate::identity::User;
+use crate::message::Target;
+
+fn user(id: &str) -> Identity {
+    let claims = serde_json::json!({ "sub": id }).as_object().unwrap().clone();
+    let (id, roles) = (id.to_owned(), Vec::new());
+    Identity::User(Arc::new(User { id, email: None, roles, claims, expires: None }))
+}
+
+/// An event for one user alone.
+fn owned(id: &str, owner: &str) -> Event {
+    let mut event = event("note", &[id]);
+    event.audience = Audience::Owner(Arc::from("sub"));
+    event.items[0].owner = Some(Arc::from(owner));
+    event
+}
+
+fn push(scene: &mut Scene) {
+    let message = Json::parse("1").unwrap();
+    let push = Push { to: Target::default(), message };
+    scene.delivery = scene.hub.push(&push, SystemTime::UNIX_EPOCH, || {});
+}
+
+fn handle(scene: &mut Scene, name: &str, command: Command) {
+    scene.readers.get_mut(name).unwrap().1.handle(command);
+}
+
+fn got(scene: &Scene, name: &str) -> Vec<String> {
+    scene.readers[name].0.take()
+}
+
+#[test]
+fn what_waited_for_one_user_is_not_told_to_the_next_on_the_same_connection() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    handle(&mut scene, "ann", Command::Identify(user("ann")));
+    scene.write("1");
+    scene.delivery = deliver(&scene.hub, owned("2", "ann"));
+    push(&mut scene);
+    assert_eq!(got(&scene, "ann"), [""; 0]);
+    handle(&mut scene, "ann", Command::Identify(user("bob")));
+    scene.answer_with("a /x/1", 404, None);
+    assert_eq!(got(&scene, "ann"), [""; 0], "neither ann's record nor what was said to ann");
+    scene.delivery = deliver(&scene.hub, owned("3", "bob"));
+    assert_eq!(got(&scene, "ann").len(), 1);
+}
+
+#[test]
+fn what_waited_is_told_only_if_it_is_still_wanted() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    scene.write("1");
+    scene.public("book");
+    handle(&mut scene, "ann", Command::Unsubscribe(Topic::all()));
+    scene.answer_with("a /x/1", 200, None);
+    assert_eq!(got(&scene, "ann"), [""; 0]);
+}
+
+#[test]
+fn a_push_that_waits_is_told_to_the_same_user_with_another_token() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    handle(&mut scene, "ann", Command::Identify(user("ann")));
+    scene.write("1");
+    push(&mut scene);
+    handle(&mut scene, "ann", Command::Identify(user("ann")));
+    scene.answer_with("a /x/1", 404, None);
+    assert_eq!(got(&scene, "ann"), ["1"]);
+}
+
+/// Events, answers and new identities on three threads: nobody waits for ever, and each reader's events keep
+/// their order.
+#[test]
+fn answers_that_come_while_events_and_identities_do_keep_order_and_never_block() {
+    const ROUNDS: usize = 2000;
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    let (inbox, mut subscriber) = scene.readers.remove("ann").unwrap();
+    let (hub, asked) = (Arc::clone(&scene.hub), Arc::clone(&scene.asked));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let mut told = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let sighting = Sighting { answer: Answer::Seen, record: None, partial: false };
+            while !done.load(Ordering::Acquire) || !asked.0.lock().unwrap().is_empty() {
+                let question = asked.0.lock().unwrap().pop();
+                match question {
+                    Some(question) => drop(hub.returned(question.ticket, &sighting, SystemTime::UNIX_EPOCH)),
+                    None => thread::yield_now(),
+                }
+            }
+        });
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                subscriber.handle(Command::Identify(user("ann")));
+                thread::yield_now();
+            }
+        });
+        for round in 0..ROUNDS {
+            deliver(&hub, scene.event(Operation::Update, &[&(round * 2 + 1).to_string()]));
+            deliver(&hub, event("note", &[&(round * 2 + 2).to_string()]));
+            // The line is short: the answer is waited for.
+            while hub.questions() != (0, 0) {
+                thread::yield_now();
+            }
+            told.extend(inbox.take());
+        }
+        done.store(true, Ordering::Release);
+    });
+    told.extend(inbox.take());
+    let id = |said: &String| said.split(' ').nth(1).unwrap().parse::<usize>().unwrap();
+    let ids: Vec<usize> = told.iter().map(id).collect();
+    assert_eq!(ids, (1..=ROUNDS * 2).collect::<Vec<_>>());
+}
