@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::access::Answer;
-use crate::api::{About, Access, Admin, Code, PublishApi, Site};
+use crate::api::{About, Access, Admin, Code, Present, PublishApi, Site};
 use crate::auth::TokenError;
 use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Outcome, Overlaps};
@@ -183,6 +183,7 @@ impl Parts {
                 Arc::clone(&metrics),
                 access(&config),
             ),
+            present: Present::default(),
         };
         let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];
         listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));

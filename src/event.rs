@@ -296,7 +296,7 @@ impl Event {
 }
 
 /// The name that readers subscribe to: `all`, a model (`author`), or one record of it (`author/42`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Topic(Arc<str>);
 
 impl Topic {

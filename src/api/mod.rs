@@ -6,6 +6,7 @@ mod body;
 mod census;
 mod fault;
 mod guard;
+mod live;
 mod place;
 mod publish;
 mod query;
@@ -16,9 +17,10 @@ mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header, request};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
 use serde_json::json;
 
 use crate::broker::Publisher;
@@ -26,6 +28,7 @@ use crate::metrics::Metrics;
 pub use access::{Access, ApiKey, Scope};
 pub use fault::Code;
 pub use guard::{is_addressed, same_origin};
+pub use live::Present;
 pub use publish::PublishApi;
 pub use site::{Asked, Later, Promise, Reply, Site};
 
@@ -57,6 +60,8 @@ pub struct Admin {
     pub about: About,
     /// What is under `/api/`.
     pub publish: PublishApi,
+    /// What the page shows of the present.
+    pub present: Present,
 }
 
 impl fmt::Debug for Admin {
@@ -70,7 +75,7 @@ impl Site for Admin {
         if asked.request.uri().path().starts_with(place::PREFIX) {
             self.publish.respond(&asked)
         } else {
-            self.answer(&asked.request).into()
+            self.answer(&asked.request, asked.uptime).into()
         }
     }
 
@@ -80,9 +85,9 @@ impl Site for Admin {
 }
 
 impl Admin {
-    fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+    fn answer(&self, request: &Request<Bytes>, uptime: Duration) -> Response<Bytes> {
         let path = request.uri().path();
-        if !matches!(path, "/" | "/live.json" | "/metrics" | "/healthz" | "/readyz") {
+        if !matches!(path, "/" | "/live.json" | "/state.json" | "/metrics" | "/healthz" | "/readyz") {
             let text = "there are /, /metrics, /healthz, /readyz and /api/openapi.json\n";
             return answer(StatusCode::NOT_FOUND, "text/plain", text);
         }
@@ -91,6 +96,7 @@ impl Admin {
         }
         match path {
             "/" => page(),
+            "/state.json" => self.state(request.headers(), uptime),
             "/live.json" => answer(StatusCode::OK, "application/json", self.about()),
             "/metrics" => {
                 let text = self.metrics.render(self.publisher.depth());
@@ -101,6 +107,16 @@ impl Admin {
             }
             _ => answer(StatusCode::OK, "text/plain", "ok\n"),
         }
+    }
+
+    /// For whoever may see the page's events: the same pages, and nobody by another name.
+    fn state(&self, headers: &HeaderMap, uptime: Duration) -> Response<Bytes> {
+        if !(same_origin(headers) && is_addressed(headers)) {
+            let text = "a page of another origin may not look in\n";
+            return answer(StatusCode::FORBIDDEN, "text/plain", text);
+        }
+        let text = self.present.look(uptime, self.publish.hub(), &self.metrics, &self.about);
+        answer(StatusCode::OK, "application/json", text)
     }
 
     fn about(&self) -> String {

@@ -43,6 +43,10 @@ impl PublishApi {
         Self { hub, publisher, metrics, access, replays: Arc::default(), waiting: Arc::default() }
     }
 
+    pub(super) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     pub(super) fn respond(&self, asked: &Asked) -> Reply {
         self.act(asked).unwrap_or_else(|fault| refuse(&self.metrics, &fault).into())
     }

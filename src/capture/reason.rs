@@ -42,3 +42,30 @@ pub enum Reason {
     /// No path leads to the record.
     NoPath,
 }
+
+impl Reason {
+    /// Lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoAnswer => "no_answer",
+            Self::NoBody => "no_body",
+            Self::Status => "status",
+            Self::NotJson => "not_json",
+            Self::CutOff => "cut_off",
+            Self::TooLarge => "too_large",
+            Self::Undecodable => "undecodable",
+            Self::NoRecord => "no_record",
+            Self::NoObject => "no_object",
+            Self::NoId => "no_id",
+            Self::Unsuccessful => "unsuccessful",
+            Self::SuccessUnknown => "success_unknown",
+            Self::Elsewhere => "elsewhere",
+            Self::MultiStatus => "multi_status",
+            Self::NoItem => "no_item",
+            Self::NoRecords => "no_records",
+            Self::NoModel => "no_model",
+            Self::NoOwner => "no_owner",
+            Self::NoPath => "no_path",
+        }
+    }
+}

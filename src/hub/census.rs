@@ -39,13 +39,41 @@ pub struct Resident {
 pub struct Page {
     /// Connections that are meant, in all.
     pub count: usize,
-    /// Those of the page, by their ids.
+    /// Those of the page, in their order.
     pub residents: Vec<Resident>,
     /// There are others behind them.
     pub more: bool,
 }
 
+/// How many users and topics there are, and the largest of them, by size.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Users that have connections.
+    pub users: usize,
+    /// Those with the most connections.
+    pub top_users: Vec<(String, usize)>,
+    /// Topics that have readers.
+    pub topics: usize,
+    /// Those with the most readers.
+    pub top_topics: Vec<(String, usize)>,
+}
+
 impl Hub {
+    /// Counts everything, and lists up to `limit` of the largest. Costs a look at every user and every topic,
+    /// under the lock.
+    pub fn crowd(&self, limit: usize) -> Counts {
+        let tables = self.lock();
+        let users = tables.crowd.users().iter().map(|(user, count)| (*count, user));
+        let topics = tables.topics.iter().map(|(topic, index)| (index.subscriptions(), topic));
+        let (top_users, top_topics) = (largest(users, limit), largest(topics, limit));
+        Counts {
+            users: tables.crowd.users().len(),
+            top_users: top_users.into_iter().map(|(count, user)| (user.clone(), count)).collect(),
+            topics: tables.topics.len(),
+            top_topics: top_topics.into_iter().map(|(count, topic)| (topic.to_string(), count)).collect(),
+        }
+    }
+
     /// The first `limit` of the connections that are meant by `target` whose id is greater than `after`.
     /// Costs a look at every connection.
     pub fn page(&self, target: &Target, after: Option<Uuid>, limit: usize) -> Page {
@@ -59,10 +87,15 @@ impl Hub {
         page
     }
 
-    /// The connection that came last, and up to `limit` of those before it.
-    pub fn newest(&self, limit: usize) -> Vec<Resident> {
-        let newest = self.first(&Target::default(), limit, |reader| Some(Reverse((reader.since, reader.id))));
-        newest.iter().filter_map(|reader| self.resident(reader)).collect()
+    /// Up to `limit` of the connections that came last, the last one first. Costs a look at every connection.
+    pub fn newest(&self, limit: usize) -> Page {
+        let mut count = 0;
+        let newest = self.first(&Target::default(), limit, |reader| {
+            count += 1;
+            Some(Reverse((reader.since, reader.id)))
+        });
+        let residents = newest.iter().filter_map(|reader| self.resident(reader)).collect();
+        Page { count, residents, more: count > limit }
     }
 
     /// Whether any endpoint is meant by `target`.
@@ -165,6 +198,18 @@ impl Hub {
 fn is_at(target: &Target, desk: &Desk) -> bool {
     target.endpoint.as_ref().is_none_or(|path| *path == desk.path)
         && target.app.as_ref().is_none_or(|app| desk.app.as_ref() == Some(app))
+}
+
+/// Those with the highest counts, the highest first.
+fn largest<'a, T: Ord>(counts: impl Iterator<Item = (usize, &'a T)>, limit: usize) -> Vec<(usize, &'a T)> {
+    let mut heap = BinaryHeap::new();
+    for (count, name) in counts {
+        heap.push((Reverse(count), name));
+        if heap.len() > limit {
+            heap.pop();
+        }
+    }
+    heap.into_sorted_vec().into_iter().map(|(Reverse(count), name)| (count, name)).collect()
 }
 
 struct Ranked<R> {

@@ -69,7 +69,6 @@ impl Crowd {
     }
 
     /// Users that have connections.
-    #[cfg(test)]
     pub(super) fn users(&self) -> &HashMap<String, usize> {
         &self.users
     }

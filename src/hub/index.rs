@@ -65,6 +65,8 @@ impl Cursor {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     all: Readers,
+    /// Subscriptions; one may stand in several places.
+    subscriptions: usize,
     /// Most topics have no such readers.
     filtered: Option<Box<Filtered>>,
 }
@@ -74,6 +76,7 @@ impl Index {
     /// in several ways goes where the fewest are: of `published = true` and `post_id = 7` that is soon the
     /// second.
     pub(super) fn insert(&mut self, entry: &Entry, ways: Option<Ways>) -> Vec<Place> {
+        self.subscriptions += 1;
         let sections = ways.map_or_else(|| vec![Section::All], |ways| self.choose(ways));
         let place = |section| Place { section, at: self.section(section).insert(entry.clone()) };
         sections.into_iter().map(place).collect()
@@ -98,6 +101,7 @@ impl Index {
 
     /// Nothing stays of what becomes empty.
     pub(super) fn remove(&mut self, places: &[Place]) {
+        self.subscriptions = self.subscriptions.saturating_sub(1);
         for place in places {
             self.section(place.section).remove(place.at);
             if let (Section::Key(key), Some(filtered)) = (place.section, &mut self.filtered)
@@ -114,6 +118,11 @@ impl Index {
         for place in places {
             self.section(place.section).doubt(place.at);
         }
+    }
+
+    /// What is there; what was left while an event is on its way counts until it is through.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.subscriptions
     }
 
     pub(super) fn is_empty(&self) -> bool {

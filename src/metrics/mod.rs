@@ -2,6 +2,7 @@
 //! logs; labels come from closed sets that are made at start, so counting is an addition and no look-up.
 
 mod access;
+mod journal;
 mod limits;
 mod maker;
 mod usage;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use prometheus::{Histogram, IntCounter, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 use access::Access;
+pub use journal::Note;
 use limits::Limits;
 use maker::Maker;
 use usage::Usage;

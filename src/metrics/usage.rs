@@ -1,14 +1,17 @@
-//! What is counted of programs on the admin port.
+//! What is counted of programs on the admin port, and noted for its page.
 
 use prometheus::IntCounter;
 
+use super::journal::Journal;
 use super::{Maker, Metrics};
 
-/// `restcast_api_requests_total` by result.
+/// `restcast_api_requests_total` by result, and the journal.
 #[derive(Debug)]
 pub(super) struct Usage {
     answered: IntCounter,
     refused: Vec<IntCounter>,
+    /// For its page.
+    pub(super) journal: Journal,
 }
 
 impl Usage {
@@ -19,7 +22,8 @@ impl Usage {
             &["result"],
         )?;
         let result = |name: &str| requests.with_label_values(&[name]);
-        Ok(Self { answered: result("ok"), refused: codes.iter().map(|code| result(code)).collect() })
+        let refused = codes.iter().map(|code| result(code)).collect();
+        Ok(Self { answered: result("ok"), refused, journal: Journal::default() })
     }
 }
 

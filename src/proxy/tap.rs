@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::broker::Publisher;
 use crate::capture::{Begun, Capture, Limits, Outcome, Overlaps, Owners, Reason, Verdict};
 use crate::event::Event;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Note};
 use crate::route::{Matched, Routes, Visibility};
 
 /// What a capture needs from begin to end.
@@ -40,10 +40,11 @@ impl Tap {
     /// its end.
     #[expect(clippy::disallowed_methods, reason = "the end of the exchange is the event's time")]
     pub(super) fn finish(&self, capture: Box<Capture>, begun: Option<Begun>, whole: bool) {
-        let finished = capture.finish(whole, SystemTime::now(), Uuid::now_v7());
+        let now = SystemTime::now();
+        let finished = capture.finish(whole, now, Uuid::now_v7());
         // A place in the queue is for events: one that is lost closes every reader.
         if let Some(verdict) = finished.verdict_without_event() {
-            count(&self.metrics, &self.routes, finished.route_index(), verdict);
+            count(&self.metrics, &self.routes, (finished.route_index(), now), verdict);
             return;
         }
         let interval = begun.map(|begun| self.overlaps.end(begun));
@@ -62,14 +63,23 @@ impl Tap {
                 owner.settle(&rule, &mut verdict);
             }
             verdict.note_withheld(identities);
-            count(&metrics, &routes, route, verdict)
+            count(&metrics, &routes, (route, now), verdict)
         }));
     }
 }
 
-fn count(metrics: &Metrics, routes: &Routes, route: usize, verdict: Verdict) -> Option<Event> {
+fn count(
+    metrics: &Metrics,
+    routes: &Routes,
+    (route, time): (usize, SystemTime),
+    verdict: Verdict,
+) -> Option<Event> {
     let outcome = Outcome::ALL.iter().position(|outcome| *outcome == verdict.outcome);
     metrics.captured(route, outcome.unwrap_or_default());
+    if verdict.outcome != Outcome::Event {
+        let (outcome, reason) = (verdict.outcome.name(), verdict.reason.map(Reason::name));
+        metrics.noted(&Note { route, outcome, reason, count: 1, time });
+    }
     if verdict.id_conflict {
         metrics.id_conflict();
     }

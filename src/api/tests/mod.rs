@@ -29,14 +29,14 @@ fn setup() -> Setup {
         routes: vec![("/api/authors/{id}".to_owned(), "author".to_owned())],
     };
     let ready_now = Box::new(move || up.load(Ordering::Relaxed));
-    let admin = Admin { metrics, publisher, ready: ready_now, about, publish };
+    let admin = Admin { metrics, publisher, ready: ready_now, about, publish, present: Present::default() };
     Setup { admin, ready, _worker: worker }
 }
 
 impl Setup {
     fn get(&self, method: &str, path: &str) -> Response<Bytes> {
         let request = Request::builder().method(method).uri(path).body(Bytes::new()).unwrap();
-        let response = self.admin.answer(&request);
+        let response = self.admin.answer(&request, Duration::ZERO);
         for (name, value) in [("cache-control", "no-store"), ("x-content-type-options", "nosniff")] {
             assert_eq!(response.headers()[name], value, "{path}");
         }
@@ -56,6 +56,8 @@ fn each_path_answers_what_it_says() {
         ("HEAD", "/", 200, "text/html; charset=utf-8"),
         ("GET", "/?x=1", 200, "text/html; charset=utf-8"),
         ("GET", "/live.json", 200, "application/json"),
+        ("GET", "/state.json", 200, "application/json"),
+        ("POST", "/state.json", 405, "text/plain"),
         ("GET", "/metrics", 200, "text/plain; version=0.0.4"),
         ("GET", "/healthz", 200, "text/plain"),
         ("HEAD", "/healthz", 200, "text/plain"),
