@@ -73,6 +73,11 @@ impl Line {
         }
     }
 
+    /// Questions that are asked, and those that wait to be.
+    pub(super) fn questions(&self) -> (usize, usize) {
+        (self.asked, self.waiting)
+    }
+
     fn make_ready(&mut self, credential: u128) {
         let Some(own) = self.of.get_mut(&credential) else { return };
         if !own.ready && !own.waiting.is_empty() && own.asked < self.limits.at_once_each {

@@ -203,7 +203,6 @@ impl<W> Access<W> {
 
     /// Questions that are asked, and those that wait to be.
     pub fn questions(&self) -> (usize, usize) {
-        let asked = self.open.values().filter(|open| open.asked.is_some()).count();
-        (asked, self.open.len() - asked)
+        self.line.questions()
     }
 }

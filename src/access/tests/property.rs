@@ -83,7 +83,7 @@ proptest! {
                 Step::Answer { .. } => {}
             }
             let (asked, waiting) = access.questions();
-            prop_assert_eq!(asked, seen.asked.len());
+            prop_assert_eq!((asked, asked + waiting), (seen.asked.len(), access.open.len()));
             prop_assert!(asked <= 2 && asked + waiting <= 6);
         }
         prop_assert_eq!((seen.waiting.len(), access.questions()), (0, (0, 0)));
