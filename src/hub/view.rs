@@ -82,6 +82,8 @@ pub(super) struct View {
 #[derive(Debug, Default)]
 struct State {
     items: Vec<Fate>,
+    /// Items that are asked about.
+    open: usize,
     readers: Vec<Arc<Reader>>,
 }
 
@@ -100,6 +102,7 @@ impl View {
     /// Says what became of the items when they were asked about; to be called once and before any answer.
     pub(super) fn begin(&self, items: Vec<Fate>) {
         let mut state = self.lock();
+        state.open = items.iter().filter(|fate| **fate == Fate::Open).count();
         state.items = items;
         self.settle(&state);
     }
@@ -113,15 +116,17 @@ impl View {
     ) -> Vec<Arc<Reader>> {
         let mut state = self.lock();
         let fate = Fate::of(verdict, self.sight.change(), self.sight.payload(), sighting);
-        if let Some(slot) = state.items.get_mut(item) {
+        let slot = state.items.get_mut(item).filter(|slot| **slot == Fate::Open);
+        if let Some(slot) = slot {
             *slot = fate;
+            state.open -= 1;
         }
         self.settle(&state);
         if self.is_settled() { std::mem::take(&mut state.readers) } else { Vec::new() }
     }
 
     fn settle(&self, state: &State) {
-        if state.items.contains(&Fate::Open) {
+        if state.open > 0 {
             return;
         }
         let why = state.items.iter().find_map(|fate| match fate {

@@ -24,6 +24,10 @@ pub trait Ask: Send + Sync + fmt::Debug {
     fn ask(&self, question: Question);
 }
 
+/// Of one event so many items are asked about for each credential; what is behind them is withheld
+/// ([`Why::Full`]), so that a large write does not hold up those behind it.
+const ITEMS: usize = 1024;
+
 /// A view that waits for the answer about one of its items.
 type Waiter = (Arc<View>, usize);
 
@@ -55,7 +59,10 @@ impl Views {
     ) -> Arc<View> {
         let view = Arc::new(View::new(Arc::clone(sight), Arc::clone(who)));
         let mut access = self.lock();
+        let mut places = ITEMS;
         let fates = sight.paths().iter().enumerate().map(|(item, path)| {
+            let Some(left) = places.checked_sub(1) else { return Fate::Withheld(Why::Full) };
+            places = left;
             let Some(path) = path else { return Fate::Withheld(Why::NoPath) };
             let asking = Asking {
                 who: Arc::clone(who),
@@ -67,7 +74,11 @@ impl Views {
             match access.ask(asking, (Arc::clone(&view), item), now) {
                 Asked::Known(verdict) => Fate::of(verdict, sight.change(), sight.payload(), None),
                 Asked::Waits => Fate::Open,
-                Asked::Full => Fate::Withheld(Why::Full),
+                Asked::Full => {
+                    // There is no place for those behind it either; but of deletions most are known.
+                    places = if sight.change() == Change::Deleted { places } else { 0 };
+                    Fate::Withheld(Why::Full)
+                }
             }
         });
         view.begin(fates.collect());

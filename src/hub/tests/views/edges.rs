@@ -67,6 +67,23 @@ fn what_finds_no_place_is_withheld_from_its_credential_alone() {
 }
 
 #[test]
+fn of_a_large_write_no_more_is_asked_than_finds_a_place() {
+    let mut narrow = scene(Limits { at_once_each: 1, waiting_each: 0, ..LIMITS }, Payload::Record);
+    narrow.join("ann", "a");
+    narrow.happen(Operation::Update, &["1", "2", "1"]);
+    narrow.answer("a /x/1", 200);
+    assert_eq!(narrow.got("ann"), r#"update 1 {"n":0}"#, "there was no place for the second");
+
+    let many = Limits { at_once: 9999, at_once_each: 9999, ..LIMITS };
+    let mut wide = scene(many, Payload::Record);
+    wide.join("ann", "a");
+    let ids: Vec<String> = (1..3000).map(|id| id.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    wide.happen(Operation::Update, &ids);
+    assert_eq!(wide.questions().split(", ").count(), 1024);
+}
+
+#[test]
 fn a_reader_that_leaves_is_forgotten_with_the_answer() {
     let mut scene = scene(LIMITS, Payload::Record);
     scene.join("ann", "a");
