@@ -6,7 +6,7 @@
 //! asked and for nothing after: when the record changes, it is asked again. What it said is remembered, so
 //! that who could see a record hears that it is gone ([`Change::Deleted`]).
 //!
-//! Questions are bounded in all and for each credential; what finds no place is for nobody of that
+//! Questions are bounded in all and for each credential, and so is who waits for one; what finds no place is for nobody of that
 //! credential. Memory of answers is bounded too; what is forgotten counts as never seen.
 
 mod credentials;
@@ -112,6 +112,9 @@ impl<W> Access<W> {
         let needed = if change == Change::Unchanged { last_change } else { position };
         let waiter = Waiter { position, change, who: waiter };
         if let Some(open) = self.open.get_mut(&key) {
+            if open.waiting.len() + open.again.len() >= self.limits.waiters {
+                return Asked::Full;
+            }
             open.join(waiter, needed);
             return Asked::Waits;
         }

@@ -18,6 +18,10 @@ pub struct Limits {
     pub waiting: usize,
     /// Of these, by one credential.
     pub waiting_each: usize,
+    /// Events that wait for one question.
+    pub waiters: usize,
+    /// Bytes of all events that wait. Whoever holds the events counts them.
+    pub bytes: usize,
     /// A question that has waited for so long is not asked any more.
     pub patience: Duration,
     /// Answers that are remembered; twice as many at most.
@@ -102,7 +106,7 @@ pub enum Asked {
     Known(Verdict),
     /// It will be told.
     Waits,
-    /// Too much is asked already.
+    /// Too much is asked already, or too many wait for this.
     Full,
 }
 

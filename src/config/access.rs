@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use super::from_one;
 use super::reader::Section;
+use super::setting::Bytes;
+use super::{MIB, from_one};
 use crate::access::Limits;
 use crate::route::{Route, Routes, Visibility};
+
+/// Events that wait for one answer. Readers are closed before so many wait for them (`queue_frames`), unless they
+/// come and go.
+const WAITERS: usize = 1024;
 
 /// `[access]`
 #[derive(Debug)]
@@ -19,12 +24,15 @@ pub struct AccessConfig {
 pub(super) fn access(section: Section<'_>) -> AccessConfig {
     let number = |key, default| section.read(key, |value| from_one(value, 1 << 20)).unwrap_or(default);
     let timeout = section.get("timeout", Duration::from_secs(5));
+    let Bytes(bytes) = section.get("waiting_bytes", Bytes(64 * MIB));
     let limits = Limits {
         ttl: section.get("ttl", Duration::from_secs(30)),
         at_once: number("at_once", 64),
         at_once_each: number("at_once_per_reader", 8),
         waiting: number("waiting", 10_000),
         waiting_each: number("waiting_per_reader", 256),
+        waiters: WAITERS,
+        bytes,
         patience: timeout,
         remembered: number("remembered", 32_768),
     };

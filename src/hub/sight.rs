@@ -1,6 +1,7 @@
 //! An event of which the backend says who may see it, and what can be made of it: the whole, parts of it, and
 //! tombstones of its records. What several credentials get alike is rendered once.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::Desk;
@@ -11,6 +12,23 @@ use crate::access::Change;
 use crate::event::{self, Audience, Event, Item, Operation, Payload, Showing, Topic};
 use crate::message::Publication;
 
+/// What an event holds for as long as somebody waits for an answer about it.
+#[derive(Debug)]
+struct Weight {
+    all: Arc<AtomicUsize>,
+    own: usize,
+    fits: bool,
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.own, Ordering::Relaxed);
+    }
+}
+
+/// What an event holds beside its records.
+const EVENT_BYTES: usize = 512;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Sight {
@@ -20,6 +38,7 @@ pub(super) struct Sight {
     desks: Arc<[Desk]>,
     whole: OnceLock<Arc<Rendered>>,
     gone: Vec<OnceLock<Arc<Rendered>>>,
+    weight: Option<Weight>,
 }
 
 impl Sight {
@@ -35,7 +54,24 @@ impl Sight {
         }
         let gone = vec![OnceLock::new(); publication.event.items.len()];
         let topics = topics.to_vec();
-        Self { publication, topics, showing, desks, whole: OnceLock::new(), gone }
+        Self { publication, topics, showing, desks, whole: OnceLock::new(), gone, weight: None }
+    }
+
+    /// Counts among `all`, in bytes, from now on; see [`fits`](Self::fits).
+    pub(super) fn weigh(&mut self, all: &Arc<AtomicUsize>, limit: usize) {
+        let event = &self.publication.event;
+        let items = event.items.len().saturating_mul(size_of::<Item>());
+        let body = event.request_body.as_ref().map_or(0, |body| body.as_str().len());
+        let own = self.bytes().saturating_add(items).saturating_add(body).saturating_add(EVENT_BYTES);
+        let before = all.fetch_add(own, Ordering::Relaxed);
+        // One alone always does, or it never would.
+        let fits = before == 0 || before.saturating_add(own) <= limit;
+        self.weight = Some(Weight { all: Arc::clone(all), own, fits });
+    }
+
+    /// There was room for it: it may wait.
+    pub(super) fn fits(&self) -> bool {
+        self.weight.as_ref().is_none_or(|weight| weight.fits)
     }
 
     pub(super) fn position(&self) -> u64 {

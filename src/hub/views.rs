@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -37,11 +38,14 @@ pub(super) struct Views {
     access: Mutex<Access<Waiter>>,
     keys: Keys,
     ask: Arc<dyn Ask>,
+    /// Bytes of the events that wait, and how many may.
+    held: (Arc<AtomicUsize>, usize),
 }
 
 impl Views {
     pub(super) fn new(limits: Limits, keys: Keys, ask: Arc<dyn Ask>) -> Self {
-        Self { access: Mutex::new(Access::new(limits, keys.clone())), keys, ask }
+        let held = (Arc::default(), limits.bytes);
+        Self { access: Mutex::new(Access::new(limits, keys.clone())), keys, ask, held }
     }
 
     fn lock(&self) -> MutexGuard<'_, Access<Waiter>> {
@@ -59,7 +63,7 @@ impl Views {
     ) -> Arc<View> {
         let view = Arc::new(View::new(Arc::clone(sight), Arc::clone(who)));
         let mut access = self.lock();
-        let mut places = ITEMS;
+        let mut places = if sight.fits() { ITEMS } else { 0 };
         let fates = sight.paths().iter().enumerate().map(|(item, path)| {
             let Some(left) = places.checked_sub(1) else { return Fate::Withheld(Why::Full) };
             places = left;
@@ -114,7 +118,9 @@ pub(super) struct Showings<'a> {
 }
 
 impl<'a> Showings<'a> {
-    pub(super) fn new(views: &'a Views, sight: Sight, time: SystemTime) -> Self {
+    pub(super) fn new(views: &'a Views, mut sight: Sight, time: SystemTime) -> Self {
+        let (held, limit) = &views.held;
+        sight.weigh(held, *limit);
         if sight.change() != Change::Unchanged {
             let mut access = views.lock();
             sight.paths().iter().flatten().for_each(|path| access.changed(path, sight.position()));

@@ -14,6 +14,8 @@ const LIMITS: Limits = Limits {
     at_once_each: 100,
     waiting: 100,
     waiting_each: 100,
+    waiters: 100,
+    bytes: 10_000,
     patience: Duration::from_secs(5),
     remembered: 100,
 };
@@ -286,6 +288,25 @@ fn credentials_take_turns_and_one_of_them_fills_no_more_than_its_share() {
          2 answer ann /d 200 => ann4 seen, ann5 seen
          2 ask cid /a write 6 => waits
          2 due => cid /a",
+    );
+}
+
+#[test]
+fn no_more_wait_for_one_question_than_may() {
+    play(
+        Limits { waiters: 2, ..LIMITS },
+        "0 change /a 1
+         0 ask ann /a write 1 => waits
+         0 due => ann /a
+         0 change /a 2
+         0 ask ann /a write 2 => waits
+         0 ask ann /a write 2 => full
+         0 ask ann /a delete 3 => full
+         0 ask ann /b write 3 => waits
+         0 ask bob /a write 3 => waits
+         1 answer ann /a 200 => ann1 seen old
+         1 ask ann /a write 3 => waits
+         1 ask ann /a write 3 => full",
     );
 }
 

@@ -84,6 +84,26 @@ fn of_a_large_write_no_more_is_asked_than_finds_a_place() {
 }
 
 #[test]
+fn what_waits_for_answers_is_bounded_in_bytes_and_readers_that_come_anew_change_nothing() {
+    let mut scene = scene(Limits { bytes: 2000, ..LIMITS }, Payload::Record);
+    let mut refused = 0;
+    for _ in 0..100 {
+        // Who reconnects has an empty line.
+        scene.join("ann", "a");
+        scene.write("7");
+        refused += scene.withheld(Why::Full);
+    }
+    assert!((95..100).contains(&refused), "{refused}");
+    scene.answer("a /x/7", 200);
+    let again = scene.questions();
+    assert_eq!(again, "a /x/7", "the later ones need a later answer");
+    scene.answer("a /x/7", 200);
+    scene.join("ann", "a");
+    scene.write("7");
+    assert_eq!(scene.questions(), "a /x/7", "there is room again");
+}
+
+#[test]
 fn a_reader_that_leaves_is_forgotten_with_the_answer() {
     let mut scene = scene(LIMITS, Payload::Record);
     scene.join("ann", "a");

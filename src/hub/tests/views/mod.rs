@@ -55,6 +55,8 @@ const LIMITS: Limits = Limits {
     at_once_each: 100,
     waiting: 100,
     waiting_each: 100,
+    waiters: 100,
+    bytes: 10_000,
     patience: std::time::Duration::from_secs(5),
     remembered: 100,
 };
