@@ -56,7 +56,7 @@ pub use subscriber::Subscriber;
 use subscriber::Subscription;
 use tables::Tables;
 pub use view::Sighting;
-pub use views::Ask;
+pub use views::{Ask, NotAsked};
 use views::{Showings, Views};
 pub use why::Why;
 

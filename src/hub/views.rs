@@ -13,16 +13,24 @@ use super::view::{Fate, Sighting, View};
 use super::wishes::Wishes;
 use super::{Delivery, Hub, OutboxLimits, Reader, Why};
 use crate::access::{
-    Access, Asked, Asking, Change, Credentials, Due, Keys, Limits, Question, Ticket, Verdict,
+    Access, Answer, Asked, Asking, Change, Credentials, Due, Keys, Limits, Question, Ticket, Verdict,
 };
 use crate::event::{Payload, Topic};
 use crate::identity::Identity;
+
+/// Nobody asks the backend any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("nobody asks the backend any more")]
+pub struct NotAsked;
 
 /// Asks the backend.
 pub trait Ask: Send + Sync + fmt::Debug {
     /// Sets out to ask, and does not wait. Whatever happens, [`Hub::returned`] is called for it, later and not
     /// from in here. No more are asked at a time than the limits say.
-    fn ask(&self, question: Question);
+    ///
+    /// # Errors
+    /// It is not asked, and nobody will call for it.
+    fn ask(&self, question: Question) -> Result<(), NotAsked>;
 }
 
 /// Of one event so many items are asked about for each credential; what is behind them is withheld
@@ -88,17 +96,34 @@ impl Views {
         view.begin(fates.collect());
         let due = access.due(now);
         drop(access);
-        self.follow(due, delivery);
+        self.follow(due, now, delivery);
         view
     }
 
-    fn follow(&self, due: Due<Waiter>, delivery: &mut Delivery) {
-        for ((view, item), verdict) in due.late {
-            tell(&view, item, verdict, None, delivery);
+    fn follow(&self, due: Due<Waiter>, now: Duration, delivery: &mut Delivery) {
+        let Due { mut ask, mut late } = due;
+        loop {
+            for ((view, item), verdict) in late.drain(..) {
+                tell(&view, item, verdict, None, delivery);
+            }
+            let refused: Vec<Ticket> = ask.drain(..).filter_map(|question| self.refused(question)).collect();
+            if refused.is_empty() {
+                return;
+            }
+            // A question that nobody asks must not keep its place, nor what waits for it.
+            let mut access = self.lock();
+            let told = refused.into_iter().flat_map(|ticket| access.returned(ticket, Answer::Unclear, now));
+            late.extend(told.collect::<Vec<_>>());
+            let next = access.due(now);
+            drop(access);
+            ask = next.ask;
+            late.extend(next.late);
         }
-        for question in due.ask {
-            self.ask.ask(question);
-        }
+    }
+
+    fn refused(&self, question: Question) -> Option<Ticket> {
+        let ticket = question.ticket;
+        self.ask.ask(question).is_err().then_some(ticket)
     }
 }
 
@@ -183,7 +208,7 @@ impl Hub {
         let due = access.due(now);
         drop(access);
         // The next questions first: they need not wait for frames to be written.
-        views.follow(due, &mut delivery);
+        views.follow(due, now, &mut delivery);
         for ((view, item), verdict) in told {
             tell(&view, item, verdict, Some(sighting), &mut delivery);
         }

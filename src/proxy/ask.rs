@@ -16,7 +16,7 @@ use super::call::{Call, CallError, Calls, Tapping};
 use crate::access::{Answer, Question};
 use crate::capture::{Capture, Limits};
 use crate::event::Payload;
-use crate::hub::{Ask, Hub, Sighting};
+use crate::hub::{Ask, Hub, NotAsked, Sighting};
 use crate::message::CloseReason;
 use crate::metrics::Metrics;
 use crate::route::{Routes, Visibility};
@@ -38,11 +38,9 @@ impl Questions {
 }
 
 impl Ask for Questions {
-    fn ask(&self, question: Question) {
+    fn ask(&self, question: Question) -> Result<(), NotAsked> {
         // There is room for as many as are asked. Who asked them is gone only when the process stops.
-        if self.0.try_send(question).is_err() {
-            tracing::debug!("nobody asks the backend any more");
-        }
+        if self.0.try_send(question).is_ok() { Ok(()) } else { Err(NotAsked) }
     }
 }
 

@@ -104,6 +104,27 @@ fn what_waits_for_answers_is_bounded_in_bytes_and_readers_that_come_anew_change_
 }
 
 #[test]
+fn a_question_that_nobody_asks_keeps_no_place_and_holds_up_nobody() {
+    let narrow = Limits { at_once: 1, waiting: 9, ..LIMITS };
+    let mut scene = scene(narrow, Payload::Record);
+    scene.join("ann", "a");
+    scene.join("bob", "b");
+    *scene.asked.1.lock().unwrap() = "/x/1";
+    scene.write("1");
+    assert_eq!((scene.hub.questions(), scene.withheld(Why::Unclear)), ((0, 0), 2));
+    scene.write("2");
+    scene.happen(Operation::Update, &["1", "3"]);
+    scene.public("news");
+    for question in ["a /x/2", "b /x/2", "a /x/3", "b /x/3"] {
+        scene.answer(question, 200);
+    }
+    for name in ["ann", "bob"] {
+        assert_eq!(scene.got(name), r#"update 2 {"n":0} | update 3 {"n":1} | update 9 {}"#);
+    }
+    assert_eq!(scene.hub.questions(), (0, 0));
+}
+
+#[test]
 fn a_reader_that_leaves_is_forgotten_with_the_answer() {
     let mut scene = scene(LIMITS, Payload::Record);
     scene.join("ann", "a");
