@@ -193,6 +193,14 @@ pub enum Command {
     },
     /// No more events of this topic. Nothing happens where it was not subscribed to.
     Unsubscribe(Topic),
+    /// Some topics take the place of others in one step: of what the client was subscribed to before and is
+    /// subscribed to afterwards, it misses nothing and gets nothing twice.
+    Swap {
+        /// No more events of these.
+        leave: Vec<Topic>,
+        /// Events of these instead, each with its filter.
+        enter: Vec<(Topic, Option<Arc<Filter>>)>,
+    },
     /// The client is this from now on.
     Identify(Identity),
 }

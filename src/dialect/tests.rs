@@ -36,9 +36,10 @@ fn subscribed(dialect: &str, uri: &str) -> String {
     assert_eq!(turn.frames, []);
     let topics = turn.commands.iter().map(|command| match command {
         Command::Subscribe { topic, filter: None } => topic.to_string(),
-        other @ (Command::Subscribe { .. } | Command::Unsubscribe(_) | Command::Identify(_)) => {
-            panic!("{other:?}")
-        }
+        other @ (Command::Subscribe { .. }
+        | Command::Unsubscribe(_)
+        | Command::Swap { .. }
+        | Command::Identify(_)) => panic!("{other:?}"),
     });
     topics.collect::<Vec<_>>().join(" & ")
 }

@@ -19,11 +19,21 @@ pub(super) struct Subscription {
     pub(super) topic: Topic,
     /// Without one, everything.
     pub(super) filter: Option<Arc<Filter>>,
-    /// The position after which it came: earlier events are not its business.
+    /// As of which position it counts: earlier events are not its business. Where it took the place of
+    /// others, that is theirs.
     pub(super) since: u64,
+    /// The position after which it came: only later events find it where it stands.
+    entered: u64,
     places: Vec<Place>,
     /// The event during whose delivery it left its places for others.
     moved: u64,
+}
+
+impl Subscription {
+    /// The event at `position`, which is being delivered, looks for it where it stands.
+    fn is_sought(&self, position: u64) -> bool {
+        self.entered < position && self.moved < position
+    }
 }
 
 /// A reader's own handle; dropping it leaves the hub.
@@ -46,6 +56,7 @@ impl Subscriber {
         match command {
             Command::Subscribe { topic, filter } => self.subscribe(topic, filter),
             Command::Unsubscribe(topic) => self.unsubscribe(&topic),
+            Command::Swap { leave, enter } => self.swap(&leave, enter),
             Command::Identify(identity) if self.count_as(&identity).is_err() => {
                 self.reader.lane.close(CloseReason::TooMany);
             }
@@ -86,11 +97,48 @@ impl Subscriber {
     }
 
     fn subscribe(&self, topic: Topic, filter: Option<Arc<Filter>>) {
-        let mut subscriptions = self.reader.subscriptions();
+        self.put(&mut self.reader.subscriptions(), topic, filter);
+    }
+
+    fn put(&self, subscriptions: &mut Vec<Subscription>, topic: Topic, filter: Option<Arc<Filter>>) {
         match subscriptions.iter_mut().find(|held| held.topic == topic) {
             Some(held) if held.filter == filter => {}
             Some(held) => self.replace(held, filter),
             None => subscriptions.push(self.enter(topic, filter)),
+        }
+    }
+
+    /// An event that is being delivered at this moment may have passed the new places and not come to the old
+    /// ones yet; as with [`replace`](Self::replace) those stay until its end, and what is said there is said by
+    /// the new subscriptions, which count as of when the old ones did. So do events that wait for an answer.
+    fn swap(&self, leave: &[Topic], enter: Vec<(Topic, Option<Arc<Filter>>)>) {
+        let mut subscriptions = self.reader.subscriptions();
+        let stays = |topic: &Topic| enter.iter().any(|(entered, _)| entered == topic);
+        let (left, mut held): (Vec<_>, Vec<_>) = std::mem::take(&mut *subscriptions)
+            .into_iter()
+            .partition(|held| leave.contains(&held.topic) && !stays(&held.topic));
+        let since = left.iter().map(|held| held.since).min();
+        let kept = held.len();
+        for (topic, filter) in enter {
+            self.put(&mut held, topic, filter);
+        }
+        for new in held.iter_mut().skip(kept) {
+            new.since = since.unwrap_or(new.since);
+        }
+        *subscriptions = held;
+        for old in left {
+            self.leave(old);
+        }
+    }
+
+    /// Gives up its places, at the end of an event that may still have to find it there.
+    fn leave(&self, old: Subscription) {
+        let mut tables = self.hub.lock();
+        if tables.delivering && old.is_sought(self.hub.position.load(Ordering::Relaxed)) {
+            tables.at(&old.topic, |index| index.doubt(&old.places));
+            tables.left.push((old.topic, old.places));
+        } else {
+            tables.at(&old.topic, |index| index.remove(&old.places));
         }
     }
 
@@ -101,7 +149,7 @@ impl Subscriber {
         let since = self.hub.position.load(Ordering::Relaxed);
         let entry = self.entry(since, filter.is_some());
         let places = tables.at(&topic, |index| index.insert(&entry, ways));
-        Subscription { topic, filter, since, places, moved: 0 }
+        Subscription { topic, filter, since, entered: since, places, moved: 0 }
     }
 
     /// Puts another filter in the place of the former. An event that is being delivered at this moment may
@@ -109,10 +157,10 @@ impl Subscriber {
     /// who wants it before and after is not passed over. What is said from now on is said by the new filter.
     fn replace(&self, held: &mut Subscription, filter: Option<Arc<Filter>>) {
         let ways = filter.as_deref().map(Ways::of);
-        let entry = self.entry(held.since, filter.is_some());
+        let entry = self.entry(held.entered, filter.is_some());
         let mut tables = self.hub.lock();
         let position = self.hub.position.load(Ordering::Relaxed);
-        let stay = tables.delivering && held.since < position && held.moved < position;
+        let stay = tables.delivering && held.is_sought(position);
         let places = tables.at(&held.topic, |index| index.insert(&entry, ways));
         let left = std::mem::replace(&mut held.places, places);
         held.filter = filter;

@@ -260,7 +260,7 @@ impl<S: Stream> Connection<S> {
                 self.present(identity);
                 expiry(identity)
             }
-            Command::Subscribe { .. } | Command::Unsubscribe(_) => self.until,
+            Command::Subscribe { .. } | Command::Unsubscribe(_) | Command::Swap { .. } => self.until,
         };
         self.until = until;
         self.subscriber.handle(command);

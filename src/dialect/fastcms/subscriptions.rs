@@ -27,11 +27,8 @@ struct Named {
 }
 
 impl Named {
-    fn commands(&self) -> impl Iterator<Item = Command> {
-        let filter = &self.filter;
-        self.topics
-            .iter()
-            .map(move |topic| Command::Subscribe { topic: topic.clone(), filter: filter.clone() })
+    fn wanted(&self) -> impl Iterator<Item = (Topic, Option<Arc<Filter>>)> {
+        self.topics.iter().map(|topic| (topic.clone(), self.filter.clone()))
     }
 }
 
@@ -55,7 +52,8 @@ impl Subscriptions {
         let read = |filter| Filter::from_map(filter, settings.deletes).map_err(Fault::BadFilter);
         let filter = filter.map(read).transpose()?.flatten().map(Arc::new);
         let named = Named { collection: collection.to_lowercase(), topics, filter };
-        let wanted: Vec<Command> = named.commands().collect();
+        let wanted = named.wanted().map(|(topic, filter)| Command::Subscribe { topic, filter });
+        let wanted: Vec<Command> = wanted.collect();
         self.put(named, settings.max_subscriptions)?;
         if !self.global {
             commands.extend(wanted);
@@ -88,19 +86,19 @@ impl Subscriptions {
         }
     }
 
-    /// What is new comes before the others go: no event falls between, and the hub tells none twice.
+    /// In one step: no event falls between, and none comes twice.
     fn go_global(&mut self, all: Vec<Topic>, commands: &mut Vec<Command>) {
         if !std::mem::replace(&mut self.global, true) {
-            commands.extend(all.into_iter().map(Command::subscribe));
-            let topics = self.named.iter().flat_map(|named| &named.topics);
-            commands.extend(topics.cloned().map(Command::Unsubscribe));
+            let leave = self.named.iter().flat_map(|named| &named.topics).cloned().collect();
+            let enter = all.into_iter().map(|topic| (topic, None)).collect();
+            commands.push(Command::Swap { leave, enter });
         }
     }
 
     fn go_local(&mut self, all: Vec<Topic>, commands: &mut Vec<Command>) {
         if std::mem::take(&mut self.global) {
-            commands.extend(self.named.iter().flat_map(Named::commands));
-            commands.extend(all.into_iter().map(Command::Unsubscribe));
+            let enter = self.named.iter().flat_map(Named::wanted).collect();
+            commands.push(Command::Swap { leave: all, enter });
         }
     }
 }

@@ -75,3 +75,60 @@ fn what_is_subscribed_to_while_an_event_is_on_its_way_says_nothing_of_it() {
     assert_eq!(inbox.take(), ["5", "6"]);
     drop(firsts);
 }
+
+fn swap(leave: &str, enter: &str) -> Command {
+    let leave = leave.split_whitespace().map(Topic::parse).collect();
+    let enter = enter.split_whitespace().map(|topic| (Topic::parse(topic), None)).collect();
+    Command::Swap { leave, enter }
+}
+
+/// A reader of the topics `before` goes to `after`, and perhaps on, while an event of `post` is at one that is
+/// found at `others`. What it gets of this event and of the next, which is of `post` too.
+fn go(before: &str, steps: &[(&str, &str)], others: &str) -> (Vec<String>, Vec<String>) {
+    let hub = item_by_item();
+    let (first, going) = (Inbox::new(), Inbox::new());
+    let readers: Vec<Subscriber> = (0..=BATCH).map(|_| join(&hub, &first, others)).collect();
+    let reader = Arc::new(Mutex::new(join(&hub, &going, before)));
+    let steps: Vec<Command> = steps.iter().map(|(leave, enter)| swap(leave, enter)).collect();
+    first.meanwhile({
+        let reader = Arc::clone(&reader);
+        move || steps.into_iter().for_each(|step| reader.lock().unwrap().handle(step))
+    });
+    let write = || {
+        deliver(&hub, written(Operation::Update, "post", &[r#"{"id":5}"#]));
+        going.take()
+    };
+    let got = (write(), write());
+    assert!(hub.lock().left.is_empty() && !hub.lock().delivering);
+    drop((readers, reader));
+    assert_eq!((hub.connections(), hub.topics()), (0, 0));
+    got
+}
+
+#[test]
+fn who_swaps_topics_while_an_event_is_on_its_way_gets_what_both_have_once() {
+    let once = (vec!["5".to_owned()], vec!["5".to_owned()]);
+    for others in ["all", "post"] {
+        for (before, steps) in [
+            ("post tag", &[("post tag", "all")][..]),
+            ("all", &[("all", "tag post")]),
+            ("post", &[("post", "all"), ("all", "post")]),
+            ("all", &[("all", "post"), ("post", "all"), ("all", "post")]),
+            ("post", &[("post", "post/5")]),
+            ("post", &[("post", "post all")]),
+        ] {
+            assert_eq!(go(before, steps, others), once, "{before} {steps:?} {others}");
+        }
+    }
+}
+
+#[test]
+fn who_swaps_topics_gets_nothing_of_what_only_one_of_them_has() {
+    for others in ["all", "post"] {
+        // What comes later counts from then on, and what goes does not any more.
+        assert_eq!(go("tag", &[("tag", "all")], others), (vec![], vec!["5".to_owned()]), "{others}");
+        assert_eq!(go("", &[("tag", "post")], others), (vec![], vec!["5".to_owned()]), "{others}");
+    }
+    assert_eq!(go("post", &[("post", "tag")], "all"), (vec![], vec![]));
+    assert_eq!(go("all", &[("all", "")], "all").1, [""; 0]);
+}
