@@ -4,6 +4,9 @@
 //! The queue between them is bounded. When it is full, or a bug of ours makes a job panic, the event is
 //! lost, and since nobody may miss one unknowingly, every reader is then closed with "events lost" and
 //! reloads when it is back.
+//!
+//! What clients and webhooks say to others goes the same way, in a room of its own beside that of the events:
+//! nobody can make them lost by talking. Where it is full, what is said is dropped and counted.
 
 mod memory;
 mod queue;
@@ -40,6 +43,9 @@ pub trait Broker: Send + Sync + fmt::Debug {
 /// Makes the event of a finished write; what it costs is paid on the worker.
 pub type Job = Box<dyn FnOnce() -> Option<Event> + Send>;
 
+/// Makes what a client or a webhook says to others; on the worker.
+pub type Word = Box<dyn FnOnce() -> Parcel + Send>;
+
 /// Told how many readers of this process a parcel reached.
 pub type Receipt = Box<dyn FnOnce(u64) + Send>;
 
@@ -48,8 +54,13 @@ pub type Receipt = Box<dyn FnOnce(u64) + Send>;
 #[error("too much waits to be published")]
 pub struct QueueFull;
 
+/// One word may wait for so many jobs: a word may go to every reader of presence, and those of one turn of the
+/// worker are to be said before as many events have come as there is room for.
+const JOBS_PER_WORD: usize = 64;
+
 enum Work {
     Job(Job),
+    Word(Word),
     Parcel(Box<Parcel>, Receipt),
 }
 
@@ -78,7 +89,8 @@ impl Drop for End {
 }
 
 impl Publisher {
-    /// Starts the worker. `capacity` jobs may wait, and as many be taken and not done yet.
+    /// Starts the worker. `capacity` jobs may wait, and as many be taken and not done yet; words beside them,
+    /// one for every 64 jobs.
     ///
     /// # Errors
     /// The operating system gives no thread.
@@ -88,7 +100,7 @@ impl Publisher {
         hub: Arc<Hub>,
         metrics: Arc<Metrics>,
     ) -> io::Result<(Self, thread::JoinHandle<()>)> {
-        let jobs = Arc::new(Jobs(Queue::new(capacity)));
+        let jobs = Arc::new(Jobs(Queue::new(capacity, (capacity / JOBS_PER_WORD).max(1))));
         let worker = Worker { jobs: Arc::clone(&jobs), broker, hub, metrics: Arc::clone(&metrics) };
         let thread = thread::Builder::new().name("restcast-hub".to_owned()).spawn(move || worker.run())?;
         Ok((Self { end: Arc::new(End(jobs)), metrics }, thread))
@@ -101,10 +113,11 @@ impl Publisher {
         }
     }
 
-    /// Hands over what somebody would miss: where there is no room, every reader is told that it lags.
-    pub fn hand_over(&self, parcel: Parcel) {
-        if !self.end.0.0.push(Work::Parcel(Box::new(parcel), Box::new(drop))) {
-            self.metrics.event_lost();
+    /// Hands over what a client or a webhook says; never waits. Where too much of that waits already it is
+    /// dropped, and no reader but those that it was for misses anything.
+    pub fn tell(&self, word: Word) {
+        if !self.end.0.0.offer_aside(Work::Word(word)) {
+            self.metrics.word_dropped();
         }
     }
 
@@ -145,20 +158,23 @@ impl Worker {
     }
 
     /// Does one job. A panic is a bug of ours, and costs its own event and nothing else: what it leaves
-    /// behind is whole, since a job owns what it reads.
+    /// behind is whole, since a job owns what it reads. A word that fails is dropped like one without room.
     fn work(&self, work: Work) -> Option<Failed> {
+        let is_word = matches!(work, Work::Word(_));
         let done = catch_unwind(AssertUnwindSafe(|| match work {
             Work::Job(job) => {
                 if let Some(event) = job() {
                     self.broker.publish(Parcel::Event(event));
                 }
             }
+            Work::Word(word) => {
+                self.broker.publish(word());
+            }
             Work::Parcel(parcel, receipt) => receipt(self.broker.publish(*parcel)),
         }));
-        done.is_err().then(|| {
-            self.metrics.tap_failed();
-            Failed
-        })
+        done.err()?;
+        self.metrics.tap_failed();
+        (!is_word).then_some(Failed)
     }
 }
 

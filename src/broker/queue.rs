@@ -18,11 +18,15 @@ pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     filled: Condvar,
     capacity: usize,
+    /// What may wait beside that.
+    aside: usize,
 }
 
 #[derive(Debug)]
 struct State<T> {
     items: Vec<T>,
+    /// Of these, the ones that stand aside.
+    aside: usize,
     /// Items that found no room, ever.
     refused: u64,
     asleep: bool,
@@ -30,9 +34,10 @@ struct State<T> {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(capacity: usize) -> Self {
-        let state = State { items: Vec::new(), refused: 0, asleep: false, closed: false };
-        Self { state: Mutex::new(state), filled: Condvar::new(), capacity }
+    /// `capacity` items may wait, and beside them `aside` of the kind that has a room of its own.
+    pub(super) fn new(capacity: usize, aside: usize) -> Self {
+        let state = State { items: Vec::new(), aside: 0, refused: 0, asleep: false, closed: false };
+        Self { state: Mutex::new(state), filled: Condvar::new(), capacity, aside }
     }
 
     /// Adds an item; `false`, without it, where `capacity` wait already. Never waits.
@@ -45,17 +50,32 @@ impl<T> Queue<T> {
         self.add(item, 0)
     }
 
+    /// The same for one that stands in line with all others and takes no room from them.
+    pub(super) fn offer_aside(&self, item: T) -> bool {
+        let mut state = self.lock();
+        if state.aside >= self.aside {
+            return false;
+        }
+        state.aside += 1;
+        self.enter(state, item);
+        true
+    }
+
     fn add(&self, item: T, missed: u64) -> bool {
         let mut state = self.lock();
-        if state.items.len() >= self.capacity {
+        if state.items.len() - state.aside >= self.capacity {
             state.refused += missed;
             return false;
         }
+        self.enter(state, item);
+        true
+    }
+
+    fn enter(&self, mut state: MutexGuard<'_, State<T>>, item: T) {
         state.items.push(item);
         if std::mem::take(&mut state.asleep) {
             self.filled.notify_one();
         }
-        true
     }
 
     /// Items that wait.
@@ -87,6 +107,7 @@ impl<T> Queue<T> {
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut state.items, batch);
+        state.aside = 0;
         Some(state.refused)
     }
 
@@ -104,7 +125,7 @@ mod tests {
 
     #[test]
     fn items_arrive_in_order_and_the_end_comes_after_the_last() {
-        let queue = Arc::new(Queue::new(1 << 20));
+        let queue = Arc::new(Queue::new(1 << 20, 0));
         let reader = Arc::clone(&queue);
         let worker = thread::spawn(move || {
             let (mut batch, mut all) = (Vec::new(), Vec::new());
@@ -122,11 +143,23 @@ mod tests {
 
     #[test]
     fn a_full_queue_refuses_and_takes_again_once_it_was_emptied() {
-        let queue = Queue::new(2);
+        let queue = Queue::new(2, 0);
         assert!(queue.push(1) && queue.push(2) && !queue.push(3));
         let mut batch = Vec::new();
         assert_eq!(queue.take(&mut batch), Some(1));
         assert_eq!((batch.as_slice(), queue.len()), ([1, 2].as_slice(), 0));
         assert!(queue.push(4));
+    }
+
+    #[test]
+    fn what_stands_aside_keeps_its_turn_and_takes_no_room() {
+        let queue = Queue::new(2, 1);
+        for _ in 0..2 {
+            assert!(queue.push(1) && queue.offer_aside(2) && !queue.offer_aside(3));
+            assert!(queue.push(4) && !queue.offer(5));
+            let mut batch = Vec::new();
+            assert_eq!(queue.take(&mut batch), Some(0));
+            assert_eq!(batch, [1, 2, 4]);
+        }
     }
 }

@@ -160,6 +160,27 @@ fn parcels_stand_in_line_with_jobs_and_tell_whom_they_reached() {
 }
 
 #[test]
+fn words_of_clients_take_no_room_from_events_and_close_nobody() {
+    // Room for one word.
+    let setup = setup(2);
+    let go = setup.block();
+    let push = |text: &'static str| Push { to: Target::default(), message: Json::parse(text).unwrap() };
+    setup.publish("a");
+    for text in ["1", "2", "3"] {
+        setup.publisher.tell(Box::new(move || Parcel::Push(push(text))));
+    }
+    setup.publish("b");
+    go.send(()).unwrap();
+    assert_eq!([setup.next(), setup.next(), setup.next()], ["a", "1", "b"]);
+    setup.publisher.tell(Box::new(|| Parcel::Event(Event::sample("cursed", "1"))));
+    setup.publish("c");
+    assert_eq!(setup.next(), "c");
+    let (closed, drops) = setup.end();
+    assert_eq!(closed, []);
+    assert_eq!(drops, r#"{reason="tap_failed"} 1; {reason="words_full"} 2"#);
+}
+
+#[test]
 fn a_job_or_broker_that_panics_does_not_end_the_worker() {
     let setup = setup(10);
     setup.publisher.publish(Box::new(|| panic!("a bug in the tap")));

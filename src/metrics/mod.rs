@@ -77,6 +77,7 @@ pub struct Metrics {
 struct Drops {
     reader_too_slow: IntCounter,
     queue_full: IntCounter,
+    words_full: IntCounter,
     reader_lags: IntCounter,
     tap_failed: IntCounter,
     hub_full: IntCounter,
@@ -88,13 +89,15 @@ impl Drops {
         let by_reason = made.counters(
             "restcast_drops_total",
             "What was dropped: reader_too_slow and reader_lags count readers that were closed, hub_full readers \
-             that were refused, queue_full and tap_failed events, hidden frames that a reader may not see",
+             that were refused, queue_full and tap_failed events, words_full what clients and webhooks said to \
+             others, hidden frames that a reader may not see",
             &["reason"],
         )?;
         let reason = |name: &str| by_reason.with_label_values(&[name]);
         Ok(Self {
             reader_too_slow: reason("reader_too_slow"),
             queue_full: reason("queue_full"),
+            words_full: reason("words_full"),
             reader_lags: reason("reader_lags"),
             tap_failed: reason("tap_failed"),
             hub_full: reason("hub_full"),
@@ -297,6 +300,11 @@ impl Metrics {
     /// The queue in front of the hub was full.
     pub fn event_lost(&self) {
         self.drops.queue_full.inc();
+    }
+
+    /// Too much of what clients and webhooks say waited in front of the hub.
+    pub fn word_dropped(&self) {
+        self.drops.words_full.inc();
     }
 
     /// Readers were closed because events were lost.

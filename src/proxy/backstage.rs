@@ -62,11 +62,11 @@ impl transport::Backstage for Backstage {
     }
 
     fn announce(&self, announcement: Announcement) {
-        self.publisher.publish(Box::new(move || Some(event(announcement))));
+        self.publisher.tell(Box::new(move || Parcel::Event(event(announcement))));
     }
 
     fn push(&self, push: Push) {
-        self.publisher.hand_over(Parcel::Push(push));
+        self.publisher.tell(Box::new(move || Parcel::Push(push)));
     }
 
     fn subscriptions(&self, difference: i64) {
