@@ -38,16 +38,23 @@ enum Stage {
     Ending,
 }
 
+struct Pending {
+    returning: Returning,
+    /// The token that it is about, where the backend may be asked with it.
+    token: Option<String>,
+}
+
 pub(super) struct Connection<S> {
     link: Arc<Link<S>>,
     codec: WebSocketContext,
     conversation: Box<dyn Conversation>,
     subscriber: Subscriber,
     backstage: Arc<dyn Backstage>,
-    /// What was shown to say who the client is, where the backend may be asked with it.
+    /// What was shown to say who the client is, where the backend may be asked with it: while the conversation
+    /// reads what that is worth, and not before.
     token: Option<String>,
     /// The answer that the conversation waits for.
-    pending: Option<Returning>,
+    pending: Option<Pending>,
     timer: Pin<Box<Sleep>>,
     limits: Limits,
     opened: Instant,
@@ -199,11 +206,13 @@ impl<S: Stream> Connection<S> {
     /// The answer to a call: the conversation goes on, and with it the reading.
     fn poll_pending(&mut self, context: &mut Context<'_>) {
         let Some(pending) = &mut self.pending else { return };
-        let Poll::Ready(returned) = pending.as_mut().poll(context) else { return };
-        self.pending = None;
+        let Poll::Ready(returned) = pending.returning.as_mut().poll(context) else { return };
+        self.token = self.pending.take().and_then(|pending| pending.token);
         if self.stage == Stage::Open {
             self.converse(|conversation, now, turn| conversation.returned(returned, now, turn));
         }
+        // One that says nothing is worth nothing later either.
+        self.token = None;
         context.waker().wake_by_ref();
     }
 
@@ -240,14 +249,21 @@ impl<S: Stream> Connection<S> {
         self.say(&turn.frames);
         turn.announcements.into_iter().for_each(|announcement| self.backstage.announce(announcement));
         turn.pushes.into_iter().for_each(|push| self.backstage.push(push));
-        if let Some(Call::Identify(token)) = turn.call.as_ref().filter(|_| self.subscriber.bears()) {
-            self.token = Some(token.clone());
+        if let Some(call) = turn.call {
+            self.pending = Some(self.ask(call));
         }
-        self.pending = turn.call.map(|call| self.backstage.call(call)).or_else(|| self.pending.take());
         if let Some(reason) = turn.close {
             self.close(reason);
         }
         self.set_timer();
+    }
+
+    fn ask(&self, call: Call) -> Pending {
+        let token = match &call {
+            Call::Identify(token) => self.subscriber.bears().then(|| token.clone()),
+            Call::Webhook(_) => None,
+        };
+        Pending { returning: self.backstage.call(call), token }
     }
 
     fn handle(&mut self, command: Command) {

@@ -3,10 +3,13 @@
 
 use std::sync::Mutex;
 
+use http::HeaderMap;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::event::{Audience, Item, Json};
+use crate::access::{self, Credentials, Question};
+use crate::event::{Audience, Item, Json, Payload, Showing};
+use crate::hub::Ask;
 use crate::message::{Message, Returned, Target};
 
 /// Does what it is told: `ask TOKEN`, `wake SECONDS`, `announce NAME`, `push TEXT`, `bye`, `word`; and says what
@@ -111,10 +114,16 @@ struct Setup {
 
 impl Setup {
     async fn new(expiry: Expiry) -> Self {
-        let (hub, (stream, theirs)) = (hub(), tokio::io::duplex(4096));
+        Self::at(hub(), expiry).await
+    }
+
+    async fn at(hub: Arc<Hub>, expiry: Expiry) -> Self {
+        let (stream, theirs) = tokio::io::duplex(4096);
         let office = Arc::new(Office { answers: Arc::new(Semaphore::new(0)), notes: Mutex::default() });
         let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), Limits { expiry, ..LIMITS });
         let subscriber = hub.attach(socket.lane(), profile()).unwrap();
+        let credentials = |keys| Arc::new(Credentials::new(keys, HeaderMap::new(), None));
+        subscriber.bear(hub.keys().map(credentials));
         let frames = vec![Frame::text("welcome")];
         let turn = Turn { commands: vec![Command::subscribe(Topic::all())], frames, ..Turn::default() };
         let backstage = Arc::clone(&office) as Arc<dyn Backstage>;
@@ -187,6 +196,54 @@ async fn a_new_token_counts_from_then_on_and_its_end_is_told() {
         publish(&setup.hub, "event");
         setup.client.expect(&[after]).await;
     }
+}
+
+/// Keeps with which token the backend is to be asked.
+#[derive(Debug, Default)]
+struct Asked(Mutex<Vec<String>>);
+
+impl Ask for Asked {
+    fn ask(&self, question: Question) {
+        let token = question.who.headers().get("authorization").map(|value| value.to_str().unwrap());
+        self.0.lock().unwrap().push(token.unwrap_or("nobody").to_owned());
+    }
+}
+
+fn asking(asked: &Arc<Asked>) -> Arc<Hub> {
+    let limits = access::Limits {
+        ttl: PING_INTERVAL,
+        at_once: 10,
+        at_once_each: 10,
+        waiting: 10,
+        waiting_each: 10,
+        patience: PING_INTERVAL,
+        remembered: 10,
+    };
+    let hub = Arc::into_inner(hub()).unwrap();
+    Arc::new(hub.asking(limits, LIMITS.outbox, Arc::clone(asked) as Arc<dyn Ask>))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_looked_at_while_the_former_expires_is_borne_afterwards() {
+    let asked = Arc::new(Asked::default());
+    let mut setup = Setup::at(asking(&asked), Expiry::Demote).await;
+    let who = |record: &str| {
+        let mut event = Event::sample("m", record);
+        let paths = vec![Some(Arc::from(record))];
+        event.audience = Audience::Upstream(Arc::new(Showing { payload: Payload::Record, paths }));
+        setup.hub.deliver(event, SystemTime::UNIX_EPOCH, || {});
+        std::mem::take(&mut *asked.0.lock().unwrap())
+    };
+    setup.office.answers.add_permits(1);
+    setup.client.send(0x81, b"ask 5").await;
+    setup.client.expect(&["text somebody"]).await;
+    assert_eq!(who("1"), ["Bearer 5"]);
+    setup.client.send(0x81, b"ask 20").await;
+    setup.client.expect(&["text your token has expired"]).await;
+    assert_eq!(who("2"), ["nobody"]);
+    setup.office.answers.add_permits(1);
+    setup.client.expect(&["text somebody"]).await;
+    assert_eq!(who("3"), ["Bearer 20"]);
 }
 
 #[tokio::test(start_paused = true)]
