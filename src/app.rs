@@ -264,22 +264,20 @@ fn endpoints(
     publisher: &Publisher,
     metrics: &Arc<Metrics>,
 ) -> Vec<Endpoint> {
-    let webhooks = webhooks(config, metrics);
+    let roots = Roots::system();
+    let webhooks = |endpoint: &EndpointConfig| {
+        let make = || Webhooks::new(config.hub.max_webhook_calls, roots.clone(), Arc::clone(metrics));
+        endpoint.dialect.has_webhook().then(make)
+    };
     let backstage = |index, endpoint: &EndpointConfig| Backstage {
         endpoint: index,
         verifier: verifier.filter(|_| endpoint.auth != EndpointAuth::None).cloned(),
-        webhooks: webhooks.clone(),
+        webhooks: webhooks(endpoint),
         publisher: publisher.clone(),
         metrics: Arc::clone(metrics),
     };
     let make = |(index, listed)| endpoint(config, listed, backstage(index, listed));
     listed.iter().enumerate().map(make).collect()
-}
-
-fn webhooks(config: &Config, metrics: &Arc<Metrics>) -> Option<Webhooks> {
-    let are_called = config.endpoints.iter().any(|endpoint| endpoint.dialect.has_webhook());
-    let webhooks = || Webhooks::new(config.hub.max_webhook_calls, Roots::system(), Arc::clone(metrics));
-    are_called.then(webhooks)
 }
 
 fn desk(endpoint: &EndpointConfig) -> Desk {

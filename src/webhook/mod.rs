@@ -1,5 +1,6 @@
 //! Messages of clients, handed to services that handle them: one POST for each, signed, bounded in time, tried
-//! again where that may help, and so many at once that a service which hangs holds up its own clients alone.
+//! again where that may help, and so many at once for each endpoint that a service which hangs holds up its own
+//! clients alone.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,7 +29,7 @@ const MAX_TIME: Duration = Duration::from_mins(2);
 /// A larger answer is not kept.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// Calls webhooks. Clones share connections and the bound.
+/// Calls the webhooks of one endpoint. Clones share connections and the bound.
 #[derive(Debug, Clone)]
 pub struct Webhooks {
     client: Client,

@@ -193,7 +193,10 @@ fn no_more_messages_are_handled_at_once_than_may_be_and_others_are_told() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let hook = format!("webhook = \"http://{}/\"\n{SECRET}auth = \"none\"", silent.local_addr().unwrap());
     let hub = "[hub]\nmax_webhook_calls = 2\n";
-    let proxy = proxy(&format!("{hub}{}", endpoint("/ws", "my_app", &hook)));
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let others = format!("webhook = \"http://{}/\"\n{SECRET}auth = \"none\"", other.local_addr().unwrap());
+    let endpoints = [endpoint("/ws", "my_app", &hook), endpoint("/other", "other", &others)];
+    let proxy = proxy(&format!("{hub}{}", endpoints.concat()));
     let mut waiting = [join(&proxy, "/ws", ""), join(&proxy, "/ws", "")];
     let mut held = Vec::new();
     for reader in &mut waiting {
@@ -204,6 +207,11 @@ fn no_more_messages_are_handled_at_once_than_may_be_and_others_are_told() {
     say(&mut third, &json!({}));
     assert_eq!(error(&mut third), "too many messages are being handled");
     assert_eq!(proxy.metric("restcast_webhook_calls_total{outcome=\"refused\"}"), 1.0);
+    // Another application has places of its own.
+    let mut stranger = join(&proxy, "/other", "");
+    say(&mut stranger, &json!({}));
+    other.set_nonblocking(true).unwrap();
+    eventually("another application's service is asked", || other.accept().ok());
     // Who leaves gives its place back.
     let [first, _second] = waiting;
     drop(first);
