@@ -28,7 +28,7 @@ use crate::identity::Credential;
 use crate::message::{Encode, Message, Now, Returned, Turn};
 pub use mdb_engine::{Declaration, Entry, read_manifest};
 pub use options::{Defaults, Options};
-pub use report::{Attendee, Report};
+pub use report::{Attendance, Attendee, Report};
 
 /// A wire protocol as one endpoint speaks it; shared by the endpoint's connections.
 pub trait Dialect: Encode {

@@ -18,6 +18,19 @@ pub struct Attendee {
     pub topics: Vec<Topic>,
 }
 
+/// The connections of an endpoint at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Attendance {
+    /// All of them.
+    pub connections: usize,
+    /// Those that have proven who they are.
+    pub authenticated: usize,
+    /// Users that these belong to.
+    pub users: usize,
+    /// Some of them, no more than [`Report::listed`].
+    pub listed: Vec<Attendee>,
+}
+
 /// See the module's documentation. A function of the connections: no I/O and no clock.
 pub trait Report: Send + Sync + fmt::Debug {
     /// Where it is: an exact request path, on the port of the proxy.
@@ -29,6 +42,9 @@ pub trait Report: Send + Sync + fmt::Debug {
     /// Whether whoever shows this may have it; everybody, if that is so for [`Credential::Missing`].
     fn admits(&self, credential: &Credential) -> bool;
 
+    /// So many connections at most are told one by one.
+    fn listed(&self) -> usize;
+
     /// The report as JSON, of all the endpoint's connections.
-    fn write(&self, attendees: &[Attendee]) -> String;
+    fn write(&self, attendance: &Attendance) -> String;
 }

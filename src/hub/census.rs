@@ -2,7 +2,7 @@
 //! admin port is nobody's reader, and never meant.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -56,6 +56,19 @@ pub struct Counts {
     pub topics: usize,
     /// Those with the most readers.
     pub top_topics: Vec<(String, usize)>,
+}
+
+/// How many connections are meant, and some of them.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// All of them.
+    pub count: usize,
+    /// Those of users.
+    pub authenticated: usize,
+    /// Users, each once.
+    pub users: usize,
+    /// Some of them, in no order.
+    pub residents: Vec<Resident>,
 }
 
 impl Hub {
@@ -128,12 +141,28 @@ impl Hub {
         heap.into_sorted_vec().into_iter().map(|ranked| ranked.reader).collect()
     }
 
-    /// The connections that are meant by `target`, each as it is when it is looked at: they come and go
-    /// meanwhile. Costs a look at every connection.
-    pub fn residents(&self, target: &Target) -> Vec<Resident> {
-        let mut residents = Vec::new();
-        self.each(target, || {}, |reader| residents.extend(self.resident(reader)));
-        residents
+    /// Counts the connections that are meant by `target`, each as it is when it is looked at: they come and go
+    /// meanwhile. Costs a look at every connection, and a copy of `limit` of them at most.
+    pub fn tally(&self, target: &Target, limit: usize) -> Tally {
+        let (mut tally, mut users) = (Tally::default(), HashSet::new());
+        self.each(
+            target,
+            || {},
+            |reader| {
+                tally.count += 1;
+                if let Some(user) = reader.identity().user() {
+                    tally.authenticated += 1;
+                    if !users.contains(user.id.as_str()) {
+                        users.insert(user.id.clone());
+                    }
+                }
+                if tally.residents.len() < limit {
+                    tally.residents.extend(self.resident(reader));
+                }
+            },
+        );
+        tally.users = users.len();
+        tally
     }
 
     /// Closes the connections that are meant by `target`; returns how many.

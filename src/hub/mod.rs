@@ -41,7 +41,7 @@ use crate::access::Credentials;
 use crate::event::{Audience, Event, Position, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
-pub use census::{Counts, Page, Resident};
+pub use census::{Counts, Page, Resident, Tally};
 use crowd::Crowd;
 pub use crowd::{Shares, Whose};
 pub use delivery::Delivery;

@@ -1,17 +1,23 @@
-//! What endpoints tell of their connections to a plain GET, in the backend's place.
+//! What endpoints tell of their connections to a plain GET, in the backend's place. To look at every connection
+//! takes a while where there are many: that is done beside the threads that proxy, and for one request at a time.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header, request};
 use pingora::protocols::http::ServerSession;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use super::realtime::{self, Endpoint, Realtime};
 use super::respond::{self, Refusal};
-use crate::dialect::{Attendee, Manner, Report};
-use crate::hub::Resident;
+use crate::dialect::{Attendance, Attendee, Dialect, Manner, Report};
+use crate::hub::{Hub, Resident, Tally};
 use crate::identity::Credential;
 use crate::message::Target;
+
+/// Whoever asks while a report is being written waits for its turn.
+static TURN: Semaphore = Semaphore::const_new(1);
 
 /// The endpoint whose report a request asks for.
 pub(super) fn of_request<'a>(head: &request::Parts, endpoints: &'a [Endpoint]) -> Option<&'a Endpoint> {
@@ -29,7 +35,10 @@ pub(super) async fn send(
 ) -> pingora::Result<()> {
     let Some(report) = endpoint.dialect.report() else { return Ok(()) };
     match admit(session.req_header(), endpoint, report, realtime).await {
-        Ok(()) => respond::json(session, StatusCode::OK, write(endpoint, report, realtime), &[]).await,
+        Ok(()) => match write(endpoint, realtime).await {
+            Some(body) => respond::json(session, StatusCode::OK, body, &[]).await,
+            None => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the report failed").send(session).await,
+        },
         Err(refusal) => refusal.send(session).await,
     }
 }
@@ -51,13 +60,23 @@ async fn admit(
     Err(refusal.with(header::WWW_AUTHENTICATE, "Bearer"))
 }
 
-fn write(endpoint: &Endpoint, report: &dyn Report, realtime: &Realtime) -> Bytes {
+/// `None`: a bug of ours.
+async fn write(endpoint: &Endpoint, realtime: &Realtime) -> Option<Bytes> {
+    let _turn = TURN.acquire().await.ok()?;
     let target = Target { endpoint: Some(Arc::from(endpoint.path.as_str())), ..Target::default() };
+    let (dialect, hub) = (Arc::clone(&endpoint.dialect), Arc::clone(&realtime.hub));
+    spawn_blocking(move || written(&*dialect, &hub, &target)).await.ok()?
+}
+
+fn written(dialect: &dyn Dialect, hub: &Hub, target: &Target) -> Option<Bytes> {
+    let report = dialect.report()?;
+    let Tally { count, authenticated, users, residents } = hub.tally(target, report.listed());
     let attendee = |resident: Resident| Attendee {
         id: resident.id,
         identity: resident.identity,
         topics: resident.topics,
     };
-    let attendees: Vec<Attendee> = realtime.hub.residents(&target).into_iter().map(attendee).collect();
-    Bytes::from(report.write(&attendees))
+    let listed = residents.into_iter().map(attendee).collect();
+    let attendance = Attendance { connections: count, authenticated, users, listed };
+    Some(Bytes::from(report.write(&attendance)))
 }

@@ -1,12 +1,12 @@
 //! The statistics: how many are there, who they are as a number, and what they are subscribed to.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::settings::Settings;
-use crate::dialect::{Attendee, Report};
+use crate::dialect::{Attendance, Attendee, Report};
 use crate::identity::{Credential, Identity};
 
 /// So many connections are listed one by one; all of them count.
@@ -48,22 +48,24 @@ impl Report for Stats {
         }
     }
 
-    fn write(&self, attendees: &[Attendee]) -> String {
-        let users = || attendees.iter().filter_map(|attendee| attendee.identity.user());
-        let unique: HashSet<&str> = users().map(|user| user.id.as_str()).collect();
-        let listed: Vec<String> = attendees.iter().take(MAX_LISTED).map(|one| self.listed(one)).collect();
+    fn listed(&self) -> usize {
+        MAX_LISTED
+    }
+
+    fn write(&self, attendance: &Attendance) -> String {
+        let listed: Vec<String> = attendance.listed.iter().map(|one| self.line(one)).collect();
         format!(
             r#"{{"total_connections":{},"authenticated_connections":{},"unique_users":{},"pubsub_backend":"memory","subscriptions":{{{}}}}}"#,
-            attendees.len(),
-            users().count(),
-            unique.len(),
+            attendance.connections,
+            attendance.authenticated,
+            attendance.users,
             listed.join(","),
         )
     }
 }
 
 impl Stats {
-    fn listed(&self, attendee: &Attendee) -> String {
+    fn line(&self, attendee: &Attendee) -> String {
         let names = attendee.topics.iter().map(|topic| self.settings.collections.name(topic));
         let names: BTreeSet<String> = names.collect();
         format!(r#""{}":{}"#, attendee.id, Value::from_iter(names))

@@ -402,10 +402,10 @@ fn a_broadcast_reaches_all_of_its_app_or_one_user_and_nobody_of_another() {
         [r#"{"timestamp":"2024-04-05T19:34:38.901234+00:00","type":"x","app_slug":"my_app"}"#]
     );
     assert_eq!(apps.push(to_app(Some("nobody")), update).0, 0);
-    assert_eq!(apps.hub.residents(&to_app(None)).len(), 4);
-    assert_eq!(apps.hub.residents(&to_app(Some("user123"))).len(), 2);
+    assert_eq!(apps.hub.tally(&to_app(None), 10).residents.len(), 4);
+    assert_eq!(apps.hub.tally(&to_app(Some("user123")), 10).residents.len(), 2);
     apps.readers.clear();
-    assert_eq!(apps.hub.residents(&to_app(None)).len(), 0);
+    assert_eq!(apps.hub.tally(&to_app(None), 10).residents.len(), 0);
 }
 
 /// An item's audience counts message by message.

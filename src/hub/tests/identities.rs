@@ -99,7 +99,7 @@ fn pushes_reach_those_who_are_meant_and_nobody_else() {
         (Target::default(), "111111"),
     ];
     for (to, expected) in rows {
-        let meant: Vec<Uuid> = hub.residents(&to).iter().map(|resident| resident.id).collect();
+        let meant: Vec<Uuid> = hub.tally(&to, 10).residents.iter().map(|resident| resident.id).collect();
         let message = Json::parse(r#"{"a":1}"#).unwrap();
         let delivery = hub.push(&Push { to: to.clone(), message }, SystemTime::UNIX_EPOCH, || {});
         let got: String =
@@ -108,6 +108,9 @@ fn pushes_reach_those_who_are_meant_and_nobody_else() {
         assert_eq!(delivery.reached, meant.len() as u64, "{to:?}");
         assert!(readers.iter().zip(expected.chars()).all(|(r, c)| meant.contains(&r.id()) == (c == '1')));
     }
+    let tally = hub.tally(&shop, 1);
+    assert_eq!((tally.count, tally.authenticated, tally.users), (4, 3, 2));
+    assert_eq!(tally.residents.len(), 1, "of the others nothing is copied");
     let ann = Target { user: some("ann"), ..Target::default() };
     assert_eq!(hub.close(&ann, CloseReason::Ended), 4);
     assert_eq!(*inboxes[5].closed.lock().unwrap(), [CloseReason::Ended]);
@@ -153,7 +156,7 @@ fn who_has_not_come_in_yet_is_not_meant_by_anything() {
     let mut reader = join_as(&hub, &inbox, 0, Identity::Anonymous);
     let push = || {
         let push = Push { to: all.clone(), message: Json::parse("1").unwrap() };
-        (hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached, hub.residents(&all).len())
+        (hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached, hub.tally(&all, 10).residents.len())
     };
     assert_eq!(push(), (0, 0));
     reader.handle(Command::Identify(user("ann")));

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::access::{self, Credentials, Question};
 use crate::event::{Audience, Item, Json, Payload, Showing};
-use crate::hub::Ask;
+use crate::hub::{Ask, NotAsked};
 use crate::message::{Message, Returned, Target};
 
 /// Does what it is told: `ask TOKEN`, `wake SECONDS`, `announce NAME`, `push TEXT`, `bye`, `word`; and says what
@@ -203,9 +203,10 @@ async fn a_new_token_counts_from_then_on_and_its_end_is_told() {
 struct Asked(Mutex<Vec<String>>);
 
 impl Ask for Asked {
-    fn ask(&self, question: Question) {
+    fn ask(&self, question: Question) -> Result<(), NotAsked> {
         let token = question.who.headers().get("authorization").map(|value| value.to_str().unwrap());
         self.0.lock().unwrap().push(token.unwrap_or("nobody").to_owned());
+        Ok(())
     }
 }
 
@@ -218,6 +219,8 @@ fn asking(asked: &Arc<Asked>) -> Arc<Hub> {
         waiting_each: 10,
         patience: PING_INTERVAL,
         remembered: 10,
+        waiters: 10,
+        bytes: 1000,
     };
     let hub = Arc::into_inner(hub()).unwrap();
     Arc::new(hub.asking(limits, LIMITS.outbox, Arc::clone(asked) as Arc<dyn Ask>))
