@@ -24,6 +24,7 @@ impl Keys {
 /// What a reader's own GETs are sent with.
 pub struct Credentials {
     key: u128,
+    holder: u128,
     headers: HeaderMap,
     client: Option<IpAddr>,
 }
@@ -46,7 +47,7 @@ impl Credentials {
         told.retain(|(name, _)| *name != X_FORWARDED_FOR && *name != header::FORWARDED);
         // Stable: several lines of one name keep their order.
         told.sort_by_key(|(name, _)| *name);
-        Self { key: keys.of(&told), headers, client }
+        Self { key: keys.of(&told), holder: keys.of(&proof(&headers)), headers, client }
     }
 
     /// The same of somebody else: who proves with `token` who it is, or with nothing.
@@ -66,6 +67,12 @@ impl Credentials {
         self.key
     }
 
+    /// By which whoever has them is known, whatever else they ask with: a page's GETs and its WebSocket differ
+    /// in the language that they ask for, and in where a token stands.
+    pub(super) fn holder(&self) -> u128 {
+        self.holder
+    }
+
     /// What a GET is sent with.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -75,6 +82,23 @@ impl Credentials {
     pub fn client(&self) -> Option<IpAddr> {
         self.client
     }
+}
+
+/// What proves who somebody is, and to which site: a bearer's token alone, else all that may prove it.
+fn proof(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
+    let all = |name: &'static str| headers.get_all(name).iter().map(move |value| (name, value.as_bytes()));
+    let site = all("host").chain(all("x-forwarded-host"));
+    match bearer(headers) {
+        Some(token) => site.chain([("bearer", token)]).collect(),
+        None => site.chain(all("authorization")).chain(all("cookie")).collect(),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+    let line = lines.next().filter(|_| lines.next().is_none())?.as_bytes();
+    let (scheme, token) = line.split_at_checked(b"bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token.trim_ascii())
 }
 
 impl PartialEq for Credentials {

@@ -4,13 +4,15 @@
 //! A question is one credential's about one record. However many events and readers wait for it, it is asked
 //! once ([`Access::ask`], [`Access::due`], [`Access::returned`]). It answers for what happened before it was
 //! asked and for nothing after: when the record changes, it is asked again. What it said is remembered, so
-//! that who could see a record hears that it is gone ([`Change::Deleted`]).
+//! that who could see a record hears that it is gone ([`Change::Deleted`]). So is what readers have loaded by
+//! GETs of their own ([`Access::loaded`]), unless a later answer says that it is out of their sight.
 //!
 //! Questions are bounded in all and for each credential, and so is who waits for one; what finds no place is for nobody of that
 //! credential. Memory of answers is bounded too; what is forgotten counts as never seen.
 
 mod credentials;
 mod line;
+mod loaded;
 mod question;
 mod recent;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use std::time::Duration;
 
 pub use credentials::{Credentials, Keys};
 use line::Line;
+use loaded::Loaded;
 pub use question::{Answer, Asked, Asking, Change, Due, Limits, Question, Ticket, Verdict};
 use recent::Recent;
 
@@ -79,6 +82,7 @@ pub struct Access<W> {
     horizon: u64,
     open: HashMap<u128, Open<W>>,
     line: Line,
+    loaded: Loaded,
 }
 
 impl<W> Access<W> {
@@ -93,7 +97,15 @@ impl<W> Access<W> {
             horizon: 0,
             open: HashMap::new(),
             line: Line::new(limits),
+            loaded: Loaded::new(limits.remembered),
         }
+    }
+
+    /// What the backend said of a record to a GET of a reader's own that began at `began`. Answers no question:
+    /// what is asked is told by what it says.
+    pub fn loaded(&mut self, who: &Credentials, record: &str, answer: Answer, began: Duration) {
+        let load = loaded::key(&self.keys, who, record);
+        self.loaded.note(load, answer, began);
     }
 
     /// An event changed this record. To be called before anybody asks about the event.
@@ -119,7 +131,8 @@ impl<W> Access<W> {
             return Asked::Waits;
         }
         if change == Change::Deleted {
-            return Asked::Known(self.deleted(key));
+            let load = loaded::key(&self.keys, &who, &record);
+            return Asked::Known(self.deleted(key, load, now));
         }
         if let Some(seen) = self.known(key, needed, now).filter(|_| !fresh) {
             let answer = if seen { Answer::Seen } else { Answer::Hidden };
@@ -144,9 +157,22 @@ impl<W> Access<W> {
         is_good.then_some(decision.seen)
     }
 
+    /// Whether the record could be seen, by the last answer or by a GET since that began no later than `until`.
+    fn could_see(&self, key: u128, load: u128, until: Duration) -> bool {
+        let decision = self.decisions.get(&key);
+        let loaded = self.loaded.at(load).filter(|began| *began <= until);
+        let since = |began: Duration| decision.is_none_or(|decision| decision.at <= began);
+        decision.is_some_and(|decision| decision.seen) || loaded.is_some_and(since)
+    }
+
     /// The record is gone: whether it could be seen is said once more.
-    fn deleted(&mut self, key: u128) -> Verdict {
-        let before = self.decisions.remove(&key).is_some_and(|decision| decision.seen);
+    fn deleted(&mut self, key: u128, load: u128, now: Duration) -> Verdict {
+        let before = self.could_see(key, load, now);
+        self.decisions.remove(&key);
+        if self.loaded.at(load).is_some() {
+            // Others with the same token are still to be told. It answers no question: none was asked.
+            self.decisions.insert(key, Decision { seen: false, asked: 0, at: now });
+        }
         Verdict { answer: Answer::Hidden, before, superseded: false }
     }
 
@@ -175,14 +201,15 @@ impl<W> Access<W> {
     fn settle(&mut self, Ticket(key): Ticket, answer: Answer, now: Duration) -> Vec<(W, Verdict)> {
         let Some(open) = self.open.remove(&key) else { return Vec::new() };
         self.line.done(open.who.key());
-        let before = self.decisions.get(&key).is_some_and(|decision| decision.seen);
+        let load = loaded::key(&self.keys, &open.who, &open.record);
+        let before = self.could_see(key, load, open.asked.map_or(now, |(_, at)| at));
         if let (Answer::Seen | Answer::Hidden, Some((asked, at))) = (answer, open.asked) {
             self.decisions.insert(key, Decision { seen: answer == Answer::Seen, asked, at });
         }
         let last_change = self.last_change(&open.record);
         let tell = |waiter: Waiter<W>| {
             let verdict = match waiter.change {
-                Change::Deleted => self.deleted(key),
+                Change::Deleted => self.deleted(key, load, now),
                 Change::Changed | Change::Unchanged => {
                     Verdict { answer, before, superseded: last_change > waiter.position }
                 }

@@ -24,7 +24,7 @@ pub struct Limits {
     pub bytes: usize,
     /// A question that has waited for so long is not asked any more.
     pub patience: Duration,
-    /// Answers that are remembered; twice as many at most.
+    /// Answers that are remembered; twice as many at most. As many records that readers have loaded.
     pub remembered: usize,
 }
 

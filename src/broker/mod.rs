@@ -46,6 +46,9 @@ pub type Job = Box<dyn FnOnce() -> Option<Event> + Send>;
 /// Makes what a client or a webhook says to others; on the worker.
 pub type Word = Box<dyn FnOnce() -> Parcel + Send>;
 
+/// Something that is worth knowing, and that nobody misses.
+pub type Note = Box<dyn FnOnce() + Send>;
+
 /// Told how many readers of this process a parcel reached.
 pub type Receipt = Box<dyn FnOnce(u64) + Send>;
 
@@ -62,6 +65,7 @@ enum Work {
     Job(Job),
     Word(Word),
     Parcel(Box<Parcel>, Receipt),
+    Note(Note),
 }
 
 /// The proxy's end of the queue. The worker ends when the last clone is gone and the queue is empty.
@@ -129,6 +133,12 @@ impl Publisher {
         if self.end.0.0.offer(Work::Parcel(Box::new(parcel), receipt)) { Ok(()) } else { Err(QueueFull) }
     }
 
+    /// Hands over a note, in line with the jobs; never waits. It is dropped where the queue is half full:
+    /// the rest of the room is for events.
+    pub fn note(&self, note: Note) {
+        self.end.0.0.try_offer(Work::Note(note));
+    }
+
     /// Jobs that wait.
     pub fn depth(&self) -> usize {
         self.end.0.0.len()
@@ -158,9 +168,10 @@ impl Worker {
     }
 
     /// Does one job. A panic is a bug of ours, and costs its own event and nothing else: what it leaves
-    /// behind is whole, since a job owns what it reads. A word that fails is dropped like one without room.
+    /// behind is whole, since a job owns what it reads. A word that fails is dropped like one without room, and
+    /// a note costs nobody an event.
     fn work(&self, work: Work) -> Option<Failed> {
-        let is_word = matches!(work, Work::Word(_));
+        let is_missed = !matches!(work, Work::Word(_) | Work::Note(_));
         let done = catch_unwind(AssertUnwindSafe(|| match work {
             Work::Job(job) => {
                 if let Some(event) = job() {
@@ -171,12 +182,13 @@ impl Worker {
                 self.broker.publish(word());
             }
             Work::Parcel(parcel, receipt) => receipt(self.broker.publish(*parcel)),
+            Work::Note(note) => note(),
         }));
         done.err()?;
         self.metrics.tap_failed();
-        (!is_word).then_some(Failed)
+        is_missed.then_some(Failed)
     }
 }
 
-/// A job panicked.
+/// A job panicked, and its event is lost.
 struct Failed;

@@ -42,12 +42,12 @@ impl<T> Queue<T> {
 
     /// Adds an item; `false`, without it, where `capacity` wait already. Never waits.
     pub(super) fn push(&self, item: T) -> bool {
-        self.add(item, 1)
+        self.add(item, self.capacity, 1)
     }
 
     /// The same for an item that nobody misses where there is no room: it does not count as refused.
     pub(super) fn offer(&self, item: T) -> bool {
-        self.add(item, 0)
+        self.add(item, self.capacity, 0)
     }
 
     /// The same for one that stands in line with all others and takes no room from them.
@@ -61,9 +61,14 @@ impl<T> Queue<T> {
         true
     }
 
-    fn add(&self, item: T, missed: u64) -> bool {
+    /// The same for an item of which it is no loss at all if it goes: only half of the room is for those.
+    pub(super) fn try_offer(&self, item: T) -> bool {
+        self.add(item, self.capacity.div_ceil(2), 0)
+    }
+
+    fn add(&self, item: T, room: usize, missed: u64) -> bool {
         let mut state = self.lock();
-        if state.items.len() - state.aside >= self.capacity {
+        if state.items.len() - state.aside >= room {
             state.refused += missed;
             return false;
         }
@@ -161,5 +166,13 @@ mod tests {
             assert_eq!(queue.take(&mut batch), Some(0));
             assert_eq!(batch, [1, 2, 4]);
         }
+    }
+
+    #[test]
+    fn what_is_no_loss_gets_half_of_the_room() {
+        let queue = Queue::new(3, 1);
+        assert!(queue.try_offer(1) && queue.try_offer(2) && !queue.try_offer(3));
+        assert!(queue.push(4) && !queue.try_offer(5));
+        assert_eq!(queue.take(&mut Vec::new()), Some(0), "nobody missed anything");
     }
 }

@@ -195,6 +195,27 @@ fn a_job_or_broker_that_panics_does_not_end_the_worker() {
 }
 
 #[test]
+fn notes_stand_in_line_and_are_dropped_where_events_need_the_room() {
+    let setup = setup(2);
+    let go = setup.block();
+    let (told, notes) = std_mpsc::channel();
+    let note = |word: &'static str| {
+        let told = told.clone();
+        setup.publisher.note(Box::new(move || told.send(word).unwrap()));
+    };
+    note("kept");
+    note("dropped");
+    setup.publish("a");
+    go.send(()).unwrap();
+    assert_eq!(setup.next(), "a");
+    assert_eq!(notes.try_iter().collect::<Vec<_>>(), ["kept"]);
+    setup.publisher.note(Box::new(|| panic!("a bug of ours")));
+    setup.publish("b");
+    assert_eq!(setup.next(), "b");
+    assert_eq!(setup.end(), (vec![], r#"{reason="tap_failed"} 1"#.to_owned()), "no event is lost");
+}
+
+#[test]
 fn the_worker_does_what_waits_and_ends_with_the_last_publisher() {
     let setup = setup(10);
     let go = setup.block();

@@ -59,7 +59,7 @@ impl Capture {
     }
 
     /// What an answer says whose body takes its success status back, or cannot be asked.
-    fn refuted(&self, root: Result<&RawValue, Reason>) -> Option<Reading> {
+    pub(super) fn refuted(&self, root: Result<&RawValue, Reason>) -> Option<Reading> {
         let condition = self.matched.route.success_when.as_ref()?;
         match root {
             Ok(root) => {
@@ -100,7 +100,7 @@ impl Capture {
     }
 
     /// The answer's text, or why there is none.
-    fn document(&self, answer: Answer, whole: bool) -> Result<Bytes, Reason> {
+    pub(super) fn document(&self, answer: Answer, whole: bool) -> Result<Bytes, Reason> {
         if matches!(answer.status.as_u16(), 204 | 205) {
             return Err(Reason::NoBody);
         }
@@ -124,6 +124,6 @@ pub(super) fn may_show_record(status: u16) -> bool {
     matches!(status, 200 | 201 | 203 | 206)
 }
 
-fn parse(text: &Bytes) -> Result<&RawValue, Reason> {
+pub(super) fn parse(text: &Bytes) -> Result<&RawValue, Reason> {
     std::str::from_utf8(text).ok().and_then(json::parse).ok_or(Reason::Undecodable)
 }

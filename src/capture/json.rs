@@ -1,5 +1,6 @@
 //! Finds values in JSON text without building a tree, so that what is found keeps its bytes.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -29,6 +30,13 @@ pub(super) fn elements(value: &RawValue) -> Option<Vec<&RawValue>> {
     (elements.len() <= MAX_ITEMS).then_some(elements)
 }
 
+/// The only array among the members of an object.
+pub(super) fn only_array(object: &RawValue) -> Option<&RawValue> {
+    let members: HashMap<String, &RawValue> = serde_json::from_str(object.get()).ok()?;
+    let mut arrays = members.into_values().filter(|value| is_array(value));
+    arrays.next().filter(|_| arrays.next().is_none())
+}
+
 pub(super) fn is_array(value: &RawValue) -> bool {
     value.get().starts_with('[')
 }
@@ -51,7 +59,8 @@ pub(super) fn only_fields(value: &RawValue, fields: &[String]) -> Option<String>
     Some(format!("{{{}}}", text.join(",")))
 }
 
-fn step<'a>(value: &'a RawValue, token: &str) -> Option<&'a RawValue> {
+/// The member of an object, or the element of an array, of this name.
+pub(super) fn step<'a>(value: &'a RawValue, token: &str) -> Option<&'a RawValue> {
     let mut json = serde_json::Deserializer::from_str(value.get());
     match value.get().as_bytes().first()? {
         b'{' => json.deserialize_map(Member(token)).ok()?,

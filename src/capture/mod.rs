@@ -16,6 +16,7 @@ mod owner;
 mod read;
 mod reason;
 mod records;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod upload;

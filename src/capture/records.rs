@@ -90,7 +90,7 @@ impl Records<'_> {
 
     /// What an element says, unless its own status says that it failed. One whose status cannot be read shows
     /// no record; and of a deletion it does not say which, since readers would drop it.
-    fn item(&self, element: &RawValue) -> Option<Item> {
+    pub(super) fn item(&self, element: &RawValue) -> Option<Item> {
         let route = self.route();
         let status = route.item_status.as_ref().map(|pointer| status(element, pointer));
         let is_known = match status {

@@ -31,7 +31,7 @@ mod wishes;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -167,6 +167,8 @@ pub struct Hub {
     line: OutboxLimits,
     /// Where some event asks the backend.
     views: Option<Views>,
+    /// Readers for whom it is asked.
+    asked_for: AtomicUsize,
 }
 
 /// The hub takes no connection more.
@@ -194,6 +196,7 @@ impl Hub {
             // Nothing waits before it asks.
             line: OutboxLimits { frames: 0, bytes: 0 },
             views: None,
+            asked_for: AtomicUsize::new(0),
         }
     }
 

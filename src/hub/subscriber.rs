@@ -81,7 +81,13 @@ impl Subscriber {
 
     /// From now on the backend is asked with these what it may see; `None`: it sees nothing of that kind.
     pub fn bear(&self, credentials: Option<Arc<Credentials>>) {
-        *self.reader.credentials.write().unwrap_or_else(PoisonError::into_inner) = credentials;
+        let is_asked = credentials.is_some();
+        let mut held = self.reader.credentials.write().unwrap_or_else(PoisonError::into_inner);
+        match (std::mem::replace(&mut *held, credentials).is_some(), is_asked) {
+            (false, true) => drop(self.hub.asked_for.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(self.hub.asked_for.fetch_sub(1, Ordering::Relaxed)),
+            (true, true) | (false, false) => {}
+        }
     }
 
     /// The reader is whom this token names, or nobody in particular: the backend is asked accordingly.
@@ -202,6 +208,9 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
+        if self.bears() {
+            self.hub.asked_for.fetch_sub(1, Ordering::Relaxed);
+        }
         let subscriptions = std::mem::take(&mut *self.reader.subscriptions());
         let mut tables = self.hub.lock();
         tables.connections.remove(self.place);

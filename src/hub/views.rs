@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -213,6 +213,21 @@ impl Hub {
             tell(&view, item, verdict, Some(sighting), &mut delivery);
         }
         delivery
+    }
+
+    /// Some reader is there of whom the backend is asked what it may see.
+    pub fn asks(&self) -> bool {
+        self.asked_for.load(Ordering::Relaxed) > 0
+    }
+
+    /// What the backend said of the records at these paths to a GET of somebody's own, which began at `began`.
+    /// Readers with the same credentials who lose sight of one hear that it is gone.
+    pub fn loaded(&self, who: &Credentials, records: &[String], answer: Answer, began: SystemTime) {
+        let Some(views) = &self.views else { return };
+        let mut access = views.lock();
+        for record in records {
+            access.loaded(who, record, answer, since_epoch(began));
+        }
     }
 
     /// Questions that are asked at this moment, and those that wait to be.

@@ -1,4 +1,5 @@
-//! With which credentials the backend is asked on a reader's behalf: those of its handshake.
+//! With which credentials the backend is asked on a reader's behalf: those of its handshake. And which of them
+//! a GET of its own has.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header, request};
 
@@ -18,8 +19,65 @@ const ALONG: [HeaderName; 8] = [
     X_FORWARDED_HOST,
 ];
 
-/// The headers of a reader's own GETs.
-pub(super) fn headers(head: &request::Parts, admission: &Admission) -> HeaderMap {
+/// Headers that say nothing of who asks.
+const IMPERSONAL: [&str; 28] = [
+    "host",
+    "connection",
+    "keep-alive",
+    "user-agent",
+    "referer",
+    "origin",
+    "cache-control",
+    "pragma",
+    "dnt",
+    "te",
+    "priority",
+    "upgrade-insecure-requests",
+    "content-type",
+    "content-length",
+    "x-requested-with",
+    "via",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-real-ip",
+    "x-request-id",
+    "traceparent",
+    "tracestate",
+    "save-data",
+    "range",
+    "if-range",
+];
+const IMPERSONAL_PREFIXES: [&str; 3] = ["accept", "sec-", "if-"];
+
+/// The headers of the GETs of a reader with this handshake.
+pub(super) fn of_handshake(head: &request::Parts, admission: &Admission) -> HeaderMap {
+    let mut headers = along(head);
+    // Any page can have a browser send cookies along.
+    if !admission.takes_origin(&head.headers) {
+        headers.remove(header::COOKIE);
+    }
+    headers
+}
+
+/// The headers of a reader's handshake that has the credentials of this GET. `None`: it may have been answered
+/// by something that no handshake has. Without a token and a cookie any header of its own may be that, and a
+/// query too.
+pub(super) fn of_get(head: &request::Parts) -> Option<HeaderMap> {
+    let headers = along(head);
+    if headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE) {
+        return Some(headers);
+    }
+    let is_impersonal = |name: &HeaderName| {
+        let name = name.as_str();
+        IMPERSONAL.contains(&name) || IMPERSONAL_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    (head.uri.query().is_none() && head.headers.keys().all(is_impersonal)).then_some(headers)
+}
+
+fn along(head: &request::Parts) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for name in ALONG {
         for value in head.headers.get_all(&name) {
@@ -27,10 +85,6 @@ pub(super) fn headers(head: &request::Parts, admission: &Admission) -> HeaderMap
         }
     }
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
-    // Any page can have a browser send cookies along.
-    if !admission.takes_origin(&head.headers) {
-        headers.remove(header::COOKIE);
-    }
     if !headers.contains_key(header::AUTHORIZATION)
         && let Some(token) = super::admission::shown(head)
         && let Ok(value) = HeaderValue::try_from(format!("Bearer {token}"))
@@ -38,4 +92,42 @@ pub(super) fn headers(head: &request::Parts, admission: &Admission) -> HeaderMap
         headers.insert(header::AUTHORIZATION, value);
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn head(path: &str, headers: &[(&str, &str)]) -> request::Parts {
+        let request = Request::get(path);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_get_has_the_credentials_of_a_handshake_unless_something_else_may_prove_it() {
+        let language = ("accept-language", "de");
+        for (path, headers, is_known) in [
+            ("/a", &[][..], true),
+            ("/a", &[language, ("sec-ch-ua", "x"), ("if-none-match", "x"), ("referer", "x")], true),
+            ("/a?page=2", &[language], false),
+            ("/a", &[("x-api-key", "k")], false),
+            ("/a", &[("x-forwarded-user", "ann")], false),
+            ("/a?token=t", &[("x-api-key", "k")], true),
+            ("/a?page=2", &[("authorization", "Bearer t"), ("x-api-key", "k")], true),
+            ("/a?page=2", &[("cookie", "s=1"), ("origin", "http://evil.test")], true),
+        ] {
+            let head = head(path, headers);
+            let expected = is_known.then(|| {
+                let mut own = head.clone();
+                own.headers.remove(header::ORIGIN);
+                of_handshake(&own, &Admission::default())
+            });
+            assert_eq!(of_get(&head), expected, "{path} {headers:?}");
+        }
+        let page = head("/a", &[("host", "a.test"), ("cookie", "s=1"), ("origin", "http://evil.test")]);
+        assert!(!of_handshake(&page, &Admission::default()).contains_key(header::COOKIE));
+    }
 }

@@ -24,6 +24,7 @@ use super::forward::{self, Client, TrustedProxies};
 use super::head;
 use super::hop;
 use super::in_flight::InFlight;
+use super::load::Load;
 use super::realtime::{self, Endpoint, Realtime};
 use super::report;
 use super::request::RequestState;
@@ -91,7 +92,11 @@ impl Gateway {
         let Some(matched) = self.routes.of_request(request) else { return };
         state.route = Some(matched.index);
         let handshake = upgrade && request.method == Method::GET;
-        if matched.tapped && !handshake && state.is_tappable() {
+        if handshake || !state.is_tappable() {
+            return;
+        }
+        state.load = Load::begin(&self.tap, &self.realtime.hub, &matched, request);
+        if matched.tapped {
             state.capture = Some(Box::new(self.tap.begin(matched, request)));
         }
     }
@@ -104,11 +109,17 @@ impl Gateway {
         if let Some(capture) = &mut state.capture {
             capture.response_head(response.status, &response.headers);
         }
+        if let Some(load) = &mut state.load {
+            load.response_head(response.status, &response.headers);
+        }
     }
 
     /// The answer is over, `whole` or not. The event leaves before the writer can have the end of its
     /// answer: so nothing that the writer does next overtakes it.
     fn finish(&self, state: &mut RequestState, whole: bool) {
+        if let Some(load) = state.load.take() {
+            load.finish(&self.tap, whole);
+        }
         if let Some(capture) = state.capture.take() {
             self.tap.finish(capture, state.begun, whole);
         }
@@ -204,6 +215,9 @@ impl ProxyHttp for Gateway {
             capture.attempt();
             capture.backend_hosts(forward::told_hosts(&request.headers));
         }
+        if let Some(load) = &mut state.load {
+            load.backend_hosts(forward::told_hosts(&request.headers));
+        }
         Ok(())
     }
 
@@ -280,8 +294,8 @@ impl ProxyHttp for Gateway {
         if end && state.parting {
             Downstream::part_of(&session.downstream_session);
         }
-        if let (Some(capture), Some(chunk)) = (&mut state.capture, body) {
-            capture.response_chunk(chunk);
+        if let Some(chunk) = body {
+            state.response_chunk(chunk);
         }
         if end {
             self.finish(state, true);

@@ -17,6 +17,7 @@ mod head;
 mod hop;
 mod in_flight;
 mod layer;
+mod load;
 mod realtime;
 mod report;
 mod request;

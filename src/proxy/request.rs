@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::call::{Errand, Tapping};
 use super::in_flight::{InFlight, InFlightGuard};
+use super::load::Load;
 use super::trailers::Tail;
 use super::upstream::Needs;
 use crate::capture::{Begun, Capture};
@@ -17,6 +18,8 @@ pub struct RequestState {
     pub(super) route: Option<usize>,
     /// Until the answer has ended.
     pub(super) capture: Option<Box<Capture>>,
+    /// What a reader loads by it, until the answer has ended.
+    pub(super) load: Option<Box<Load>>,
     /// When it was first handed to the backend, if it is captured.
     pub(super) begun: Option<Begun>,
     /// It is the backend's, not ours.
@@ -40,6 +43,7 @@ impl RequestState {
             _in_flight: in_flight.enter(),
             route: None,
             capture: None,
+            load: None,
             begun: None,
             proxied: false,
             errand: None,
@@ -49,6 +53,16 @@ impl RequestState {
             sent: None,
             parting: false,
             tail: None,
+        }
+    }
+
+    /// A piece of the answer's body.
+    pub(super) fn response_chunk(&mut self, chunk: &[u8]) {
+        if let Some(capture) = &mut self.capture {
+            capture.response_chunk(chunk);
+        }
+        if let Some(load) = &mut self.load {
+            load.response_chunk(chunk);
         }
     }
 

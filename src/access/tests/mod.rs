@@ -1,5 +1,6 @@
 //! Scenes as text: who asks what and when, what is asked of the backend, who is told what.
 
+mod loaded;
 mod property;
 
 use std::collections::HashMap;
@@ -83,6 +84,12 @@ impl Scene {
             ["answer", who, record, status] => {
                 let ticket = self.tickets.remove(&format!("{who} {record}")).unwrap();
                 told(self.access.returned(ticket, Answer::of_status(status.parse().unwrap()), now))
+            }
+            ["load", who, record, status, began] => {
+                let began = Duration::from_secs(began.parse().unwrap());
+                let answer = Answer::of_status(status.parse().unwrap());
+                self.access.loaded(&credentials(&self.keys, who), record, answer, began);
+                String::new()
             }
             _ => panic!("{words:?}"),
         }

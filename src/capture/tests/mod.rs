@@ -9,6 +9,7 @@ mod owners;
 mod properties;
 mod records;
 mod showing;
+mod shown;
 mod stages;
 mod uploads;
 

@@ -162,3 +162,38 @@ fn an_encoder_that_panics_stops_nobody_for_ever() {
     scene.public("news");
     assert_eq!(scene.got("ann"), "update 9 {}");
 }
+
+#[test]
+fn whoever_is_asked_for_is_counted_until_it_leaves() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    assert!(!scene.hub.asks());
+    scene.join("ann", "a");
+    scene.join("bob", "b");
+    let (_, ann) = &scene.readers["ann"];
+    ann.bear(Some(scene.credentials("c")));
+    ann.bear(None);
+    ann.bear(None);
+    assert!(scene.hub.asks());
+    scene.readers.remove("bob");
+    assert!(!scene.hub.asks());
+    let (_, ann) = &scene.readers["ann"];
+    ann.bear(Some(scene.credentials("a")));
+    assert!(scene.hub.asks());
+    scene.readers.clear();
+    assert!(!scene.hub.asks());
+}
+
+#[test]
+fn what_was_loaded_is_told_as_gone_to_who_has_loaded_it() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    scene.join("bob", "b");
+    let who = scene.credentials("a");
+    let paths = ["/x/7", "/x/8"].map(str::to_owned);
+    scene.hub.loaded(&who, &paths, Answer::Seen, SystemTime::UNIX_EPOCH);
+    scene.write("7");
+    scene.answer("a /x/7", 404);
+    scene.answer("b /x/7", 404);
+    scene.happen(Operation::Delete, &["8"]);
+    assert_eq!((scene.got("ann"), scene.got("bob")), ("delete 7 - | delete 8 -".to_owned(), String::new()));
+}

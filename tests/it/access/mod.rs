@@ -3,6 +3,8 @@
 //! The backend answers writes with what it was sent. A GET is answered as the test says for whoever asks, by
 //! its `Authorization`, else its cookie, else `nobody`.
 
+mod loaded;
+
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::{Arc, Condvar, Mutex};
@@ -53,6 +55,12 @@ struct Setup {
     proxy: Proxy,
 }
 
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// `route`: more lines for the route; `tables`: more tables.
 fn setup(route: &str, tables: &str) -> Setup {
     let say = Arc::new(Say::default());
@@ -65,11 +73,14 @@ fn setup(route: &str, tables: &str) -> Setup {
         } else {
             (200, String::from_utf8(request.body.clone()).unwrap())
         };
+        let is_coded = request.header("accept-encoding").is_some_and(|codings| codings.contains("gzip"));
+        let coding = if is_coded { "Content-Encoding: gzip\r\n" } else { "" };
+        let body = if is_coded { gzip(&body) } else { body.into_bytes() };
         let length = body.len();
         let head = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{coding}Content-Length: {length}\r\n\r\n"
         );
-        stream.write_all(format!("{head}{body}").as_bytes()).is_ok()
+        stream.write_all(&[head.as_bytes(), &body].concat()).is_ok()
     });
     let marks = "[[route]]\npath = \"/api/marks/{id}\"\nmodel = \"mark\"\nvisibility = \"public\"\n";
     let route = format!("{AUTHOR_ROUTE}visibility = \"upstream\"\n{route}\n");
