@@ -337,3 +337,19 @@ fn two_pages_show_what_each_user_may_get_also_after_permissions_change() {
         changed_permissions(notes, pages);
     });
 }
+
+#[test]
+fn a_page_loses_what_it_has_loaded_when_it_is_taken_back_or_deleted() {
+    let Some(notes) = Notes::start(ASKED) else { return };
+    let [taken, deleted] = ["to be taken back", "to be deleted"].map(|title| notes.create(ALICE, title));
+    for id in [taken, deleted] {
+        notes.change(ALICE, id, &json!({"shared_with": [BOB.id]}));
+    }
+    let Some(pages) = open(&notes, "notes_loaded") else { return };
+    both_show_what_they_may_get(&notes, &pages, "loading");
+    notes.change(ALICE, taken, &json!({"shared_with": []}));
+    both_show_what_they_may_get(&notes, &pages, "taking back what was loaded");
+    notes.delete(ALICE, deleted);
+    both_show_what_they_may_get(&notes, &pages, "deleting what was loaded");
+    pages.close(&[ALICE.name, BOB.name]);
+}
