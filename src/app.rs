@@ -22,8 +22,8 @@ use crate::message::{CloseReason, Encode};
 use crate::metrics::{Labels, Metrics};
 use crate::outbound::Roots;
 use crate::proxy::{
-    Admission, Asked, Asker, Backstage, CallLimits, Calls, Endpoint, Entrance, Gateway, InFlight, Listener,
-    Live, Questions, Realtime, Sockets, Tap, Upstreams, proxy_service, site_service,
+    Admission, Answers, Asked, Asker, Backstage, CallLimits, Calls, Endpoint, Entrance, Gateway, InFlight,
+    Listener, Live, Questions, Realtime, Sockets, Tap, Upstreams, proxy_service, site_service,
 };
 use crate::route::Visibility;
 use crate::transport::{Expiry, Limits};
@@ -191,13 +191,13 @@ impl Parts {
         let (entrance, limits) = (Entrance::default(), config.tap.limits());
         let calls = Arc::new(Calls::new(entrance.clone(), call_limits(&config)));
         let routes = Arc::new(config.routes);
-        let asker = Asker {
-            calls,
+        let answers = Answers {
             hub: Arc::clone(&hub),
             routes: Arc::clone(&routes),
             limits: limits.clone(),
             metrics: Arc::clone(&metrics),
         };
+        let asker = Asker { calls, publisher: publisher.clone(), answers: Arc::new(answers) };
         let asker = asked.map(|asked| (asker, asked));
         let gateway = Gateway {
             routes: Arc::clone(&routes),

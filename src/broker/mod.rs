@@ -52,6 +52,9 @@ pub type Note = Box<dyn FnOnce() + Send>;
 /// Told how many readers of this process a parcel reached.
 pub type Receipt = Box<dyn FnOnce(u64) + Send>;
 
+/// Tells readers what they waited for; what it costs is paid on the worker.
+pub type Answer = Box<dyn FnOnce() + Send>;
+
 /// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too much waits to be published")]
@@ -66,6 +69,7 @@ enum Work {
     Word(Word),
     Parcel(Box<Parcel>, Receipt),
     Note(Note),
+    Answer(Answer),
 }
 
 /// The proxy's end of the queue. The worker ends when the last clone is gone and the queue is empty.
@@ -139,6 +143,12 @@ impl Publisher {
         self.end.0.0.try_offer(Work::Note(note));
     }
 
+    /// Hands over an answer; never waits, and is never refused: no more of them may exist at a time than
+    /// questions are asked.
+    pub fn answer(&self, answer: Answer) {
+        self.end.0.0.admit(Work::Answer(answer));
+    }
+
     /// Jobs that wait.
     pub fn depth(&self) -> usize {
         self.end.0.0.len()
@@ -183,6 +193,7 @@ impl Worker {
             }
             Work::Parcel(parcel, receipt) => receipt(self.broker.publish(*parcel)),
             Work::Note(note) => note(),
+            Work::Answer(answer) => answer(),
         }));
         done.err()?;
         self.metrics.tap_failed();

@@ -27,6 +27,8 @@ struct State<T> {
     items: Vec<T>,
     /// Of these, the ones that stand aside.
     aside: usize,
+    /// Of these, such as need no room.
+    guests: usize,
     /// Items that found no room, ever.
     refused: u64,
     asleep: bool,
@@ -36,7 +38,8 @@ struct State<T> {
 impl<T> Queue<T> {
     /// `capacity` items may wait, and beside them `aside` of the kind that has a room of its own.
     pub(super) fn new(capacity: usize, aside: usize) -> Self {
-        let state = State { items: Vec::new(), aside: 0, refused: 0, asleep: false, closed: false };
+        let state =
+            State { items: Vec::new(), aside: 0, guests: 0, refused: 0, asleep: false, closed: false };
         Self { state: Mutex::new(state), filled: Condvar::new(), capacity, aside }
     }
 
@@ -61,6 +64,13 @@ impl<T> Queue<T> {
         true
     }
 
+    /// Adds an item of which whoever adds them has a bound: it is not refused, and takes no room from others.
+    pub(super) fn admit(&self, item: T) {
+        let mut state = self.lock();
+        state.guests += 1;
+        self.enter(state, item);
+    }
+
     /// The same for an item of which it is no loss at all if it goes: only half of the room is for those.
     pub(super) fn try_offer(&self, item: T) -> bool {
         self.add(item, self.capacity.div_ceil(2), 0)
@@ -68,7 +78,7 @@ impl<T> Queue<T> {
 
     fn add(&self, item: T, room: usize, missed: u64) -> bool {
         let mut state = self.lock();
-        if state.items.len() - state.aside >= room {
+        if state.items.len() - state.aside - state.guests >= room {
             state.refused += missed;
             return false;
         }
@@ -112,7 +122,7 @@ impl<T> Queue<T> {
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut state.items, batch);
-        state.aside = 0;
+        (state.aside, state.guests) = (0, 0);
         Some(state.refused)
     }
 

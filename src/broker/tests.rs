@@ -181,6 +181,33 @@ fn words_of_clients_take_no_room_from_events_and_close_nobody() {
 }
 
 #[test]
+fn answers_are_told_by_the_worker_and_find_room_whatever_waits() {
+    let setup = setup(2);
+    let go = setup.block();
+    let (tell, told) = std_mpsc::channel();
+    let answer = |tell: &std_mpsc::Sender<Option<String>>| {
+        let tell = tell.clone();
+        setup.publisher.answer(Box::new(move || {
+            tell.send(thread::current().name().map(ToOwned::to_owned)).unwrap();
+        }));
+    };
+    answer(&tell);
+    answer(&tell);
+    setup.publish("a");
+    setup.publish("b");
+    answer(&tell);
+    go.send(()).unwrap();
+    assert_eq!([setup.next(), setup.next()], ["a", "b"], "answers take no room");
+    for _ in 0..3 {
+        assert_eq!(told.recv_timeout(DEADLINE).unwrap().as_deref(), Some("restcast-hub"));
+    }
+    setup.publisher.answer(Box::new(|| panic!("a bug behind an answer")));
+    let (closed, drops) = setup.end();
+    assert_eq!(closed, [CloseReason::Lagging], "nobody knows what they would have got");
+    assert_eq!(drops, r#"{reason="reader_lags"} 1; {reason="tap_failed"} 1"#);
+}
+
+#[test]
 fn a_job_or_broker_that_panics_does_not_end_the_worker() {
     let setup = setup(10);
     setup.publisher.publish(Box::new(|| panic!("a bug in the tap")));

@@ -11,9 +11,9 @@ use super::line::Queued;
 use super::sight::Sight;
 use super::view::{Fate, Sighting, View};
 use super::wishes::Wishes;
-use super::{Delivery, Hub, OutboxLimits, Reader, Why};
+use super::{BATCH, Delivery, Hub, OutboxLimits, Reader, Why};
 use crate::access::{
-    Access, Answer, Asked, Asking, Change, Credentials, Due, Keys, Limits, Question, Ticket, Verdict,
+    Access, Answer, Asked, Asking, Change, Credentials, Due, Keys, Limits, Question, Ticket,
 };
 use crate::event::{Payload, Topic};
 use crate::identity::Identity;
@@ -96,15 +96,15 @@ impl Views {
         view.begin(fates.collect());
         let due = access.due(now);
         drop(access);
-        self.follow(due, now, delivery);
+        self.follow(due, now, delivery, &|| ());
         view
     }
 
-    fn follow(&self, due: Due<Waiter>, now: Duration, delivery: &mut Delivery) {
+    fn follow(&self, due: Due<Waiter>, now: Duration, delivery: &mut Delivery, pause: &dyn Fn()) {
         let Due { mut ask, mut late } = due;
         loop {
             for ((view, item), verdict) in late.drain(..) {
-                tell(&view, item, verdict, None, delivery);
+                release(view.answer(item, verdict, None), delivery, pause);
             }
             let refused: Vec<Ticket> = ask.drain(..).filter_map(|question| self.refused(question)).collect();
             if refused.is_empty() {
@@ -127,8 +127,12 @@ impl Views {
     }
 }
 
-fn tell(view: &View, item: usize, verdict: Verdict, sighting: Option<&Sighting>, delivery: &mut Delivery) {
-    for reader in view.answer(item, verdict, sighting) {
+/// Sends readers what waited for an answer, with a pause before each batch of them.
+fn release(readers: Vec<Arc<Reader>>, delivery: &mut Delivery, pause: &dyn Fn()) {
+    for (count, reader) in readers.into_iter().enumerate() {
+        if count % BATCH == 0 {
+            pause();
+        }
         reader.line.drain(&reader, delivery);
     }
 }
@@ -198,8 +202,15 @@ impl Hub {
         self.views.as_ref().map(|views| &views.keys)
     }
 
-    /// The answer to a question, at `time`: readers that waited for it get what they may see.
-    pub fn returned(&self, ticket: Ticket, sighting: &Sighting, time: SystemTime) -> Delivery {
+    /// The answer to a question, at `time`: readers that waited for it get what they may see, with a `pause`
+    /// before each batch of them. To be called by the thread that [delivers](Self::deliver).
+    pub fn returned(
+        &self,
+        ticket: Ticket,
+        sighting: &Sighting,
+        time: SystemTime,
+        pause: impl Fn(),
+    ) -> Delivery {
         let mut delivery = self.nothing_delivered();
         let Some(views) = &self.views else { return delivery };
         let now = since_epoch(time);
@@ -208,9 +219,9 @@ impl Hub {
         let due = access.due(now);
         drop(access);
         // The next questions first: they need not wait for frames to be written.
-        views.follow(due, now, &mut delivery);
+        views.follow(due, now, &mut delivery, &pause);
         for ((view, item), verdict) in told {
-            tell(&view, item, verdict, Some(sighting), &mut delivery);
+            release(view.answer(item, verdict, Some(sighting)), &mut delivery, &pause);
         }
         delivery
     }

@@ -1,8 +1,9 @@
 //! Asks the backend what readers may see: a GET with the reader's own credentials for each question of the
 //! hub.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -14,10 +15,10 @@ use uuid::Uuid;
 
 use super::call::{Call, CallError, Calls, Tapping};
 use crate::access::{Answer, Question};
+use crate::broker::Publisher;
 use crate::capture::{Capture, Limits};
 use crate::event::Payload;
 use crate::hub::{Ask, Hub, NotAsked, Sighting};
-use crate::message::CloseReason;
 use crate::metrics::Metrics;
 use crate::route::{Routes, Visibility};
 
@@ -49,15 +50,27 @@ impl Ask for Questions {
 pub struct Asker {
     /// How.
     pub calls: Arc<Calls>,
+    /// Where answers are read and told: not on the threads that serve requests.
+    pub publisher: Publisher,
+    /// Who reads and tells them.
+    pub answers: Arc<Answers>,
+}
+
+/// What becomes of answers.
+#[derive(Debug)]
+pub struct Answers {
     /// Who wants to know.
     pub hub: Arc<Hub>,
-    /// How answers are read.
+    /// How they are read.
     pub routes: Arc<Routes>,
-    /// How much of an answer is read.
+    /// How much of one is read.
     pub limits: Limits,
     /// Where is counted.
     pub metrics: Arc<Metrics>,
 }
+
+/// What came of a GET.
+type Reply = Result<Response<Bytes>, CallError>;
 
 impl Asker {
     /// Asks until the process stops.
@@ -66,44 +79,60 @@ impl Asker {
         loop {
             tokio::select! {
                 question = asked.0.recv() => match question {
-                    Some(question) => drop(asking.spawn(self.clone().answer(question))),
+                    Some(question) => drop(asking.spawn(self.clone().ask(question))),
                     None => return,
                 },
-                Some(done) = asking.join_next() => if done.is_err_and(|error| error.is_panic()) {
-                    self.failed();
-                },
+                Some(_) = asking.join_next() => {}
             }
         }
     }
 
-    async fn answer(self, question: Question) {
-        let ticket = question.ticket;
-        let sighting = AssertUnwindSafe(self.see(question)).catch_unwind().await;
-        let sighting = sighting.unwrap_or_else(|_| {
+    /// Whatever happens, the answer is told: the hub asks no other question in the place of this one before.
+    async fn ask(self, question: Question) {
+        let reply = AssertUnwindSafe(self.get(&question)).catch_unwind().await.unwrap_or_else(|_| {
+            self.answers.metrics.tap_failed();
+            Some(Err(CallError::Broken))
+        });
+        let answers = Arc::clone(&self.answers);
+        self.publisher.answer(Box::new(move || answers.take(&question, reply)));
+    }
+
+    /// `None`: it cannot be asked.
+    async fn get(&self, question: &Question) -> Option<Reply> {
+        let mut request = Request::new(Bytes::new());
+        *request.headers_mut() = question.who.headers().clone();
+        *request.uri_mut() = question.record.parse().ok()?;
+        let call = Call { request, client: question.who.client(), tapping: Tapping::Untapped };
+        Some(self.calls.call(call).await)
+    }
+}
+
+impl Answers {
+    fn take(&self, question: &Question, reply: Option<Reply>) {
+        let seen = catch_unwind(AssertUnwindSafe(|| self.see(question, reply)));
+        let sighting = seen.unwrap_or_else(|_| {
             self.metrics.tap_failed();
             Sighting::unclear()
         });
         #[expect(clippy::disallowed_methods, reason = "answers hold for a time")]
-        let delivery = self.hub.returned(ticket, &sighting, SystemTime::now());
+        let delivery = self.hub.returned(question.ticket, &sighting, SystemTime::now(), thread::yield_now);
         self.metrics.access_answered(sighting.answer as usize, self.hub.questions());
         self.metrics.frames_delivered(&delivery.delivered, delivery.overflowed);
         self.metrics.access_lagged(delivery.lagged);
         self.metrics.access_withheld(&delivery.withheld);
     }
 
-    async fn see(&self, question: Question) -> Sighting {
-        let mut request = Request::new(Bytes::new());
-        *request.headers_mut() = question.who.headers().clone();
-        let Ok(uri) = question.record.parse() else { return Sighting::unclear() };
-        *request.uri_mut() = uri;
-        let call = Call { request, client: question.who.client(), tapping: Tapping::Untapped };
-        match self.calls.call(call).await {
-            Ok(answer) => self.read(&question, &answer),
+    fn see(&self, question: &Question, reply: Option<Reply>) -> Sighting {
+        match reply {
+            None => Sighting::unclear(),
+            Some(Ok(answer)) => self.read(question, &answer),
             // That it succeeds is enough.
-            Err(CallError::TooLarge(status)) => {
+            Some(Err(CallError::TooLarge(status))) => {
                 Sighting { answer: Answer::of_status(status.as_u16()), ..Sighting::unclear() }
             }
-            Err(error @ (CallError::Busy | CallError::TimedOut | CallError::Broken | CallError::Closed)) => {
+            Some(Err(
+                error @ (CallError::Busy | CallError::TimedOut | CallError::Broken | CallError::Closed),
+            )) => {
                 tracing::debug!(%error, "a question to the backend has no answer");
                 Sighting::unclear()
             }
@@ -144,12 +173,5 @@ impl Asker {
     /// Some route shows readers what their own GETs return.
     fn fetches(&self) -> bool {
         self.routes.iter().any(|route| route.visibility == Visibility::Upstream(Payload::Refetch))
-    }
-
-    /// A bug of ours lost what readers waited for, so they are told that they lag.
-    fn failed(&self) {
-        self.metrics.tap_failed();
-        let closed = self.hub.close_all(CloseReason::Lagging);
-        self.metrics.readers_lag(closed);
     }
 }

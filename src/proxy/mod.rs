@@ -34,7 +34,7 @@ mod upload_tests;
 mod upstream;
 
 pub use admission::Admission;
-pub use ask::{Asked, Asker, Questions};
+pub use ask::{Answers, Asked, Asker, Questions};
 pub use backstage::Backstage;
 pub use call::{Call, CallError, CallLimits, Calls, Entrance, Tapping};
 pub use forward::{TrustedProxies, X_FORWARDED_HOST, told_hosts};

@@ -125,6 +125,19 @@ fn a_question_that_nobody_asks_keeps_no_place_and_holds_up_nobody() {
 }
 
 #[test]
+fn an_answer_for_many_readers_is_told_with_pauses() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    let name = |number: usize| &*format!("reader {number}").leak();
+    let names: Vec<&'static str> = (0..=2 * BATCH).map(name).collect();
+    for name in &names {
+        scene.join(name, "a");
+    }
+    scene.write("7");
+    scene.answer("a /x/7", 200);
+    assert_eq!((scene.delivery.reached, scene.pauses), (names.len() as u64, 3));
+}
+
+#[test]
 fn a_reader_that_leaves_is_forgotten_with_the_answer() {
     let mut scene = scene(LIMITS, Payload::Record);
     scene.join("ann", "a");

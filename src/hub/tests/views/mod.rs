@@ -5,6 +5,8 @@ mod edges;
 mod filters;
 mod waiting;
 
+use std::cell::Cell;
+
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
@@ -73,6 +75,8 @@ struct Scene {
     readers: BTreeMap<&'static str, (Arc<Inbox>, Subscriber)>,
     payload: Payload,
     delivery: Delivery,
+    /// While the last answer was told.
+    pauses: usize,
 }
 
 fn scene(limits: Limits, payload: Payload) -> Scene {
@@ -80,7 +84,7 @@ fn scene(limits: Limits, payload: Payload) -> Scene {
     let desks = vec![desk("/each", None, Arc::new(Items)), desk("/whole", None, Arc::new(Together))];
     let hub = Hub::new(desks, 100).asking(limits, LINE, Arc::clone(&asked) as Arc<dyn Ask>);
     let (open, readers, delivery) = (Vec::new(), BTreeMap::new(), Delivery::default());
-    Scene { hub: Arc::new(hub), asked, open, readers, payload, delivery }
+    Scene { hub: Arc::new(hub), asked, open, readers, payload, delivery, pauses: 0 }
 }
 
 impl Scene {
@@ -144,7 +148,10 @@ impl Scene {
         let ticket = self.open.remove(at).ticket;
         let answer = Answer::of_status(status);
         let sighting = Sighting { answer, record: record.and_then(Json::parse), partial: false };
-        self.delivery = self.hub.returned(ticket, &sighting, SystemTime::UNIX_EPOCH);
+        let pauses = Cell::new(0);
+        let pause = || pauses.set(pauses.get() + 1);
+        self.delivery = self.hub.returned(ticket, &sighting, SystemTime::UNIX_EPOCH, pause);
+        self.pauses = pauses.get();
     }
 
     fn answer(&mut self, question: &str, status: u16) {
