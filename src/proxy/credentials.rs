@@ -19,6 +19,8 @@ const ALONG: [HeaderName; 8] = [
     X_FORWARDED_HOST,
 ];
 
+const BEARER: &[u8] = b"bearer ";
+
 /// Headers that say nothing of who asks.
 const IMPERSONAL: [&str; 28] = [
     "host",
@@ -54,19 +56,18 @@ const IMPERSONAL_PREFIXES: [&str; 3] = ["accept", "sec-", "if-"];
 
 /// The headers of the GETs of a reader with this handshake.
 pub(super) fn of_handshake(head: &request::Parts, admission: &Admission) -> HeaderMap {
-    let mut headers = along(head);
-    // Any page can have a browser send cookies along.
+    let mut headers = carried(head);
     if !admission.takes_origin(&head.headers) {
-        headers.remove(header::COOKIE);
+        remove_ambient(&mut headers);
     }
-    headers
+    bearing(headers, head)
 }
 
 /// The headers of a reader's handshake that has the credentials of this GET. `None`: it may have been answered
 /// by something that no handshake has. Without a token and a cookie any header of its own may be that, and a
 /// query too.
 pub(super) fn of_get(head: &request::Parts) -> Option<HeaderMap> {
-    let headers = along(head);
+    let headers = bearing(carried(head), head);
     if headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE) {
         return Some(headers);
     }
@@ -77,7 +78,7 @@ pub(super) fn of_get(head: &request::Parts) -> Option<HeaderMap> {
     (head.uri.query().is_none() && head.headers.keys().all(is_impersonal)).then_some(headers)
 }
 
-fn along(head: &request::Parts) -> HeaderMap {
+fn carried(head: &request::Parts) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for name in ALONG {
         for value in head.headers.get_all(&name) {
@@ -85,6 +86,11 @@ fn along(head: &request::Parts) -> HeaderMap {
         }
     }
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
+    headers
+}
+
+/// With the token that stands elsewhere, if no header has one.
+fn bearing(mut headers: HeaderMap, head: &request::Parts) -> HeaderMap {
     if !headers.contains_key(header::AUTHORIZATION)
         && let Some(token) = super::admission::shown(head)
         && let Ok(value) = HeaderValue::try_from(format!("Bearer {token}"))
@@ -92,6 +98,21 @@ fn along(head: &request::Parts) -> HeaderMap {
         headers.insert(header::AUTHORIZATION, value);
     }
     headers
+}
+
+/// Any page can have a browser send these along, by itself: cookies, and what somebody has logged in with
+/// (Basic, Digest, Negotiate). A `Bearer` is there only if the client put it there.
+fn remove_ambient(headers: &mut HeaderMap) {
+    headers.remove(header::COOKIE);
+    let is_chosen = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .split_at_checked(BEARER.len())
+            .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(BEARER))
+    };
+    if !headers.get_all(header::AUTHORIZATION).iter().all(is_chosen) {
+        headers.remove(header::AUTHORIZATION);
+    }
 }
 
 #[cfg(test)]
@@ -129,5 +150,47 @@ mod tests {
         }
         let page = head("/a", &[("host", "a.test"), ("cookie", "s=1"), ("origin", "http://evil.test")]);
         assert!(!of_handshake(&page, &Admission::default()).contains_key(header::COOKIE));
+    }
+
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+
+    /// What the backend is asked with: the `Authorization` and the cookie.
+    fn asked_with(path: &str, given: Headers<'_>) -> (String, String) {
+        let request = Request::builder().uri(path).header("host", "a.test");
+        let request = given.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let head = request.body(()).unwrap().into_parts().0;
+        let origins = vec!["https://app.example".to_owned()];
+        let headers = of_handshake(&head, &Admission { origins, ..Admission::default() });
+        let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        (text(header::AUTHORIZATION), text(header::COOKIE))
+    }
+
+    #[test]
+    fn a_foreign_page_brings_nothing_that_a_browser_adds_by_itself() {
+        let basic = ("authorization", "Basic YTpi");
+        let bearer = ("authorization", "bearer t");
+        let digest = ("authorization", "Digest username=\"a\"");
+        let cookie = ("cookie", "a=b");
+        let foreign = ("origin", "https://evil.example");
+        let (own, listed) = (("origin", "https://a.test"), ("origin", "https://app.example"));
+        // (path, headers, Authorization, cookie)
+        let rows: &[(&str, Headers<'_>, &str, &str)] = &[
+            ("/ws", &[basic, cookie], "Basic YTpi", "a=b"),
+            ("/ws", &[basic, cookie, own], "Basic YTpi", "a=b"),
+            ("/ws", &[basic, cookie, listed], "Basic YTpi", "a=b"),
+            ("/ws", &[basic, cookie, foreign], "", ""),
+            ("/ws", &[digest, foreign], "", ""),
+            ("/ws", &[("authorization", "Negotiate x"), foreign], "", ""),
+            ("/ws", &[("authorization", "Bearer"), foreign], "", ""),
+            ("/ws", &[bearer, basic, foreign], "", ""),
+            ("/ws", &[bearer, cookie, foreign], "bearer t", ""),
+            ("/ws?token=t", &[basic, foreign], "Bearer t", ""),
+            ("/ws", &[basic, foreign, ("sec-websocket-protocol", "bearer, t")], "Bearer t", ""),
+            ("/ws?token=t", &[basic], "Basic YTpi", ""),
+        ];
+        for (path, given, authorization, cookie) in rows {
+            let expected = ((*authorization).to_owned(), (*cookie).to_owned());
+            assert_eq!(asked_with(path, given), expected, "{path} {given:?}");
+        }
     }
 }
