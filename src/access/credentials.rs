@@ -37,8 +37,8 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// `headers`: all that goes with a GET, the credentials among them. `client`: where the reader is
-    /// connected from.
+    /// `headers`: all that goes with a GET, the credentials among them. `client`: who is at the other end of
+    /// the reader's connection, a proxy of the site's own or the reader itself.
     ///
     /// Readers that differ only in where they come from count as one: the backend is told of the first.
     pub fn new(keys: &Keys, headers: HeaderMap, client: Option<IpAddr>) -> Self {
@@ -78,7 +78,7 @@ impl Credentials {
         &self.headers
     }
 
-    /// Where the reader is connected from.
+    /// Who is at the other end of the reader's connection.
     pub fn client(&self) -> Option<IpAddr> {
         self.client
     }

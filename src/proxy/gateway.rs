@@ -25,7 +25,7 @@ use super::head;
 use super::hop;
 use super::in_flight::InFlight;
 use super::load::Load;
-use super::realtime::{self, Endpoint, Realtime};
+use super::realtime::{self, Endpoint, Realtime, Whence};
 use super::report;
 use super::request::RequestState;
 use super::respond::Refusal;
@@ -69,9 +69,9 @@ impl Gateway {
             return Ok(false);
         };
         let refusal = if realtime::is_upgrade(head) {
-            let peer = Downstream::of(&session.downstream_session).and_then(Downstream::client);
-            let address = peer.map(|(peer, _)| self.trusted.origin(*peer, &head.headers));
-            match self.realtime.admit(&mut session.downstream_session, endpoint, address).await {
+            let client = Downstream::of(&session.downstream_session).and_then(Downstream::client);
+            let whence = Whence::of(client.map(|(peer, _)| *peer), &self.trusted, &head.headers);
+            match self.realtime.admit(&mut session.downstream_session, endpoint, whence).await {
                 Ok(()) => return Ok(true),
                 Err(refusal) => refusal,
             }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use pingora::protocols::http::ServerSession;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use uuid::Uuid;
 
 use super::admission::Admission;
 use super::credentials;
+use super::forward::TrustedProxies;
 use super::hop;
 use super::respond::Refusal;
 use super::takeover;
@@ -129,12 +130,12 @@ impl Realtime {
         &self,
         session: &mut ServerSession,
         endpoint: &Endpoint,
-        address: Option<IpAddr>,
+        whence: Whence,
     ) -> Result<(), Refusal> {
         let head: &request::Parts = session.req_header();
         let manner = endpoint.dialect.manner();
         let credential = endpoint.admission.admit(head, manner, &self.metrics).await?;
-        self.accept(session, endpoint, Arrival { credential, address }).await
+        self.accept(session, endpoint, Arrival { credential, whence }).await
     }
 
     /// Answers a handshake; if it is a good one the connection is the hub's from here on.
@@ -217,7 +218,7 @@ impl Realtime {
         self.hub
             .keys()
             .filter(|_| is_asked)
-            .map(|keys| Arc::new(Credentials::new(keys, headers(), arrival.address)))
+            .map(|keys| Arc::new(Credentials::new(keys, headers(), arrival.whence.peer)))
     }
 }
 
@@ -225,7 +226,23 @@ impl Realtime {
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub(super) credential: Credential,
-    pub(super) address: Option<IpAddr>,
+    pub(super) whence: Whence,
+}
+
+/// Where a client is, as far as that is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Whence {
+    /// At the other end of the connection. The backend is asked as for a request that came from there, with
+    /// the forwarding headers of the handshake: so they are believed, or not, as those of any request.
+    peer: Option<IpAddr>,
+    /// Behind the proxies that are believed: whom limits mean.
+    origin: Option<IpAddr>,
+}
+
+impl Whence {
+    pub(super) fn of(peer: Option<IpAddr>, trusted: &TrustedProxies, headers: &HeaderMap) -> Self {
+        Self { peer, origin: peer.map(|peer| trusted.origin(peer, headers)) }
+    }
 }
 
 impl Arrival {
@@ -236,7 +253,7 @@ impl Arrival {
             endpoint,
             identity: self.credential.identity(),
             since: SystemTime::now(),
-            address: self.address,
+            address: self.whence.origin,
         }
     }
 }

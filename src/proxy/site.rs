@@ -12,7 +12,7 @@ use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 use uuid::Uuid;
 
-use super::realtime::{self, Arrival, Endpoint, Realtime};
+use super::realtime::{self, Arrival, Endpoint, Realtime, Whence};
 use super::respond::Refusal;
 use crate::api::{self, Asked, Reply, Site};
 use crate::identity::{Credential, Identity};
@@ -52,7 +52,8 @@ impl SiteApp {
             live.realtime.metrics.origin_refused();
             Refusal::new(StatusCode::FORBIDDEN, "a page of another origin may not look in")
         } else {
-            let arrival = Arrival { credential: Credential::Valid(Identity::Operator), address: None };
+            let arrival =
+                Arrival { credential: Credential::Valid(Identity::Operator), whence: Whence::default() };
             match live.realtime.accept(session, &live.endpoint, arrival).await {
                 Ok(()) => return Ok(true),
                 Err(refusal) => refusal,

@@ -63,6 +63,11 @@ fn gzip(text: &str) -> Vec<u8> {
 
 /// `route`: more lines for the route; `tables`: more tables.
 fn setup(route: &str, tables: &str) -> Setup {
+    setup_behind("", route, tables)
+}
+
+/// `server`: more lines of `[server]`.
+fn setup_behind(server: &str, route: &str, tables: &str) -> Setup {
     let say = Arc::new(Say::default());
     let told = Arc::clone(&say);
     let origin = Origin::start(move |request, stream| {
@@ -85,7 +90,9 @@ fn setup(route: &str, tables: &str) -> Setup {
     let marks = "[[route]]\npath = \"/api/marks/{id}\"\nmodel = \"mark\"\nvisibility = \"public\"\n";
     let route = format!("{AUTHOR_ROUTE}visibility = \"upstream\"\n{route}\n");
     let canonical = "[[endpoint]]\npath = \"/canonical\"\ndialect = \"canonical\"\n";
-    let proxy = Proxy::with(origin.address, &format!("{route}{marks}{WS_ENDPOINT}{canonical}{tables}"));
+    let upstream = format!("servers = [\"http://{}\"]", origin.address);
+    let tables = format!("{route}{marks}{WS_ENDPOINT}{canonical}{tables}");
+    let proxy = Proxy::with_server(server, &upstream, &tables);
     Setup { say, origin, proxy }
 }
 
@@ -414,5 +421,38 @@ fn explain_says_where_each_reader_would_be_asked_for() {
         }
         let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
         assert!(text.contains(said), "{request:?}: {text}");
+    }
+}
+
+#[test]
+fn behind_a_proxy_that_is_believed_the_backend_is_asked_as_its_own_requests_come() {
+    let forwarded = [
+        ("authorization", "Bearer ann"),
+        ("forwarded", "for=192.0.2.9;proto=https"),
+        ("x-forwarded-for", "192.0.2.9"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "shop.example"),
+    ];
+    // (server, what the GET must bring)
+    for (server, told) in [
+        (
+            "trusted_proxies = [\"127.0.0.0/8\"]",
+            ["192.0.2.9, 127.0.0.1", "https", "shop.example", "for=192.0.2.9;proto=https"],
+        ),
+        ("", ["127.0.0.1", "http", "", ""]),
+    ] {
+        let setup = setup_behind(server, "", "");
+        setup.say.set("ann", 200, "{}");
+        let mut reader = setup.with("/ws", &forwarded);
+        setup.write("PUT", 7, "Ada");
+        setup.mark();
+        assert_eq!(seen(&mut reader), ["PUT 7 Ada"]);
+        let requests = setup.origin.requests();
+        let asked = requests.iter().find(|request| request.line.starts_with("GET")).unwrap();
+        let own = format!("{}", setup.proxy.address);
+        let host = if told[2].is_empty() { own.as_str() } else { told[2] };
+        let names = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"];
+        let found = names.map(|name| asked.header(name).unwrap_or_default().to_owned());
+        assert_eq!(found, [told[0], told[1], host, told[3]], "{server}");
     }
 }
