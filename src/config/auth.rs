@@ -19,11 +19,20 @@ const KEYS: [&str; 3] = ["secret", "public_key_file", "jwks_url"];
 /// Reads them; `None` where there are none. `folder`: where files are looked for.
 pub(super) fn issuers<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>, folder: &Path) -> Option<Issuers> {
     let sections = reader.nested(root, "auth", "jwt", "auth.jwt");
-    let issuers: Vec<Issuer> = sections.into_iter().filter_map(|section| issuer(section, folder)).collect();
+    let ways = if sections.len() > 1 { Ways::Several } else { Ways::One };
+    let read = |section| issuer(section, folder, ways);
+    let issuers: Vec<Issuer> = sections.into_iter().filter_map(read).collect();
     (!issuers.is_empty()).then(|| Issuers::new(issuers))
 }
 
-fn issuer(section: Section<'_>, folder: &Path) -> Option<Issuer> {
+/// How many of them there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ways {
+    One,
+    Several,
+}
+
+fn issuer(section: Section<'_>, folder: &Path, ways: Ways) -> Option<Issuer> {
     let algorithms = section.require("algorithms", "[\"HS256\"]", algorithms).unwrap_or_default();
     let secret = section.read("secret", |value| secret(value, folder));
     let file = section.read("public_key_file", |value| file(&String::read(value)?, folder));
@@ -53,6 +62,10 @@ fn issuer(section: Section<'_>, folder: &Path) -> Option<Issuer> {
         section.read(key, read).unwrap_or_else(|| default.to_owned())
     };
     let issuer = section.get("issuer", String::new());
+    // Without a name the key of one could sign for the users of all others.
+    if issuer.is_empty() && ways == Ways::Several {
+        section.report("issuer", "with several [[auth.jwt]] each needs the iss of its tokens; for example issuer = \"https://login.example\"");
+    }
     let audience = section.get("audience", Vec::new());
     let leeway = section.get("leeway", Duration::from_secs(30));
     let (user_claim, email_claim, roles_claim) =

@@ -33,7 +33,23 @@ fn keys_come_from_files_beside_the_configuration_and_from_the_environment() {
 #[test]
 fn several_issuers_are_a_list() {
     let text = HMAC.replace("[auth.jwt]", "[[auth.jwt]]");
-    assert_eq!(auth(&format!("{text}{text}")).auth.unwrap().iter().count(), 2);
+    let named = format!("{text}issuer = \"https://a.test\"\n");
+    // Both may be one issuer's, with two keys.
+    assert_eq!(auth(&format!("{named}{named}")).auth.unwrap().iter().count(), 2);
+    assert_eq!(auth(&text).auth.unwrap().iter().count(), 1, "one alone needs no name");
+}
+
+#[test]
+fn several_issuers_need_their_names() {
+    let text = HMAC.replace("[auth.jwt]", "[[auth.jwt]]");
+    let named = format!("{text}issuer = \"https://a.test\"\n");
+    let (nameless, empty) = (format!("{named}{text}"), format!("{text}issuer = \"\"\n{named}"));
+    let expected = "with several [[auth.jwt]] each needs the iss of its tokens; for example issuer = ";
+    refused(&[
+        (&nameless, &format!("auth.jwt[2].issuer: {expected}")),
+        (&empty, &format!("auth.jwt[1].issuer = \"\": {expected}")),
+    ]);
+    assert_eq!(errors(&format!("{MINIMAL}{nameless}")).lines().count(), 1);
 }
 
 /// Each table has a problem that says this, and hides what is secret.
