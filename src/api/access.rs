@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 use ring::hmac;
 
@@ -13,6 +15,7 @@ const TAG: &[u8] = b"restcast admin.key";
 /// A shorter secret can be guessed.
 const SAFE_BYTES: usize = 16;
 const SCHEME: &str = "bearer ";
+const BASIC: &str = "basic ";
 
 /// Who may use it.
 #[derive(Debug)]
@@ -110,6 +113,22 @@ impl Access {
 
     /// Who asks.
     pub(super) fn caller(&self, headers: &HeaderMap) -> Result<Caller<'_>, Fault> {
+        self.bearer_of(bearer(headers))
+    }
+
+    /// Whether somebody may see all there is.
+    pub(super) fn onlooker(&self, headers: &HeaderMap) -> Result<(), Fault> {
+        let password = password(headers);
+        let Caller(key) = self.bearer_of(bearer(headers).or(password.as_deref()))?;
+        match key {
+            Some(key) if key.is_limited() || !key.scopes.contains(&Scope::Read) => {
+                Err(refusal("this needs an API key with the scope read, and without models and apps"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn bearer_of(&self, presented: Option<&[u8]>) -> Result<Caller<'_>, Fault> {
         let keys = match self {
             Self::Open => return Ok(Caller(None)),
             Self::Closed => {
@@ -120,7 +139,7 @@ impl Access {
             }
             Self::Keys(keys) => keys,
         };
-        let presented = bearer(headers).ok_or_else(|| {
+        let presented = presented.ok_or_else(|| {
             Fault::new(Code::Unauthorized, "Authorization: Bearer with an API key is missing")
         })?;
         let tagging = tagging();
@@ -133,8 +152,19 @@ impl Access {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    let (scheme, secret) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(SCHEME.len())?;
-    scheme.eq_ignore_ascii_case(SCHEME.as_bytes()).then(|| secret.trim_ascii())
+    after(headers, SCHEME)
+}
+
+/// Of Basic; whatever the user is called.
+fn password(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let pair = STANDARD.decode(after(headers, BASIC)?).ok()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    pair.get(colon + 1..).map(<[u8]>::to_vec)
+}
+
+fn after<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a [u8]> {
+    let (found, rest) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(scheme.len())?;
+    found.eq_ignore_ascii_case(scheme.as_bytes()).then(|| rest.trim_ascii())
 }
 
 /// Who asks; without a key it may do everything.
@@ -186,5 +216,18 @@ fn scope(action: &Action) -> Option<Scope> {
         Action::Tell(Telling::Broadcast { .. } | Telling::Send { .. }) => Some(Scope::Send),
         Action::List { .. } => Some(Scope::Read),
         Action::Disconnect { .. } => Some(Scope::Disconnect),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_looks_in_from_elsewhere_without_a_key() {
+        let refused = Access::Closed.onlooker(&HeaderMap::new()).unwrap_err();
+        assert_eq!(refused.code, Code::Forbidden);
+        assert!(refused.message.contains("[[admin.key]]"), "{refused:?}");
+        assert_eq!(Access::Open.onlooker(&HeaderMap::new()), Ok(()));
     }
 }

@@ -82,6 +82,10 @@ impl Site for Admin {
     fn too_large(&self, _: &request::Parts) -> Response<Bytes> {
         self.publish.too_large()
     }
+
+    fn refusal(&self, headers: &HeaderMap) -> Option<Response<Bytes>> {
+        self.publish.refusal(headers)
+    }
 }
 
 impl Admin {
@@ -93,6 +97,11 @@ impl Admin {
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return answer(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET or HEAD\n");
+        }
+        // What collects numbers and what watches health come by any name, and have no key.
+        let is_open = matches!(path, "/metrics" | "/healthz" | "/readyz");
+        if let (false, Some(refusal)) = (is_open, self.publish.refusal(request.headers())) {
+            return refusal;
         }
         match path {
             "/" => page(),

@@ -22,6 +22,7 @@ use crate::message::{CloseReason, Push, Target};
 use crate::metrics::Metrics;
 
 const DESCRIPTION: &str = include_str!("openapi.json");
+const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"restcast: the password is an API key\"");
 /// Requests that wait for the hub at once. The queue is the tap's above all: an event of the tap that finds no
 /// room closes every reader.
 const MAX_WAITING: usize = 256;
@@ -49,6 +50,18 @@ impl PublishApi {
 
     pub(super) fn respond(&self, asked: &Asked) -> Reply {
         self.act(asked).unwrap_or_else(|fault| refuse(&self.metrics, &fault).into())
+    }
+
+    /// The answer to a client that may not see the live page and what it shows, which is everything. A key may
+    /// come as the password of Basic too: that is what a browser asks its user for.
+    pub(super) fn refusal(&self, headers: &HeaderMap) -> Option<Response<Bytes>> {
+        let looked = self.check_browser(headers).and_then(|()| self.access.onlooker(headers));
+        let fault = looked.err()?;
+        let mut response = fault.response();
+        if fault.code == Code::Unauthorized {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, BASIC);
+        }
+        Some(response)
     }
 
     pub(super) fn too_large(&self) -> Response<Bytes> {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request};
+use http::{HeaderMap, Request, Response, StatusCode, request};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -15,6 +15,11 @@ use uuid::Uuid;
 pub trait Site: Send + Sync + fmt::Debug + 'static {
     /// The answer to a request.
     fn respond(&self, asked: Asked) -> Reply;
+
+    /// The answer to a handshake that may not look in beside the site; `None`: it may.
+    fn refusal(&self, _headers: &HeaderMap) -> Option<Response<Bytes>> {
+        None
+    }
 
     /// The answer to a request whose body was larger than the shell reads.
     fn too_large(&self, _head: &request::Parts) -> Response<Bytes> {

@@ -26,8 +26,12 @@ impl Config {
         warnings.extend(self.auth.iter().flat_map(jwks::warnings));
         warnings.extend(admin::warnings(&self.keys));
         if !self.admin.ip().is_loopback() {
+            let rest = match self.keys[..] {
+                [] => "without an [[admin.key]] nobody gets anything else",
+                _ => "everything else needs an [[admin.key]]",
+            };
             warnings.push(format!(
-                "admin.listen = {} is not a loopback address: its live page shows every record to whoever reaches it",
+                "admin.listen = {} is not a loopback address: /metrics shows its numbers to whoever reaches it; {rest}",
                 self.admin
             ));
         }

@@ -51,6 +51,9 @@ impl SiteApp {
         } else if !api::same_origin(&head.headers) {
             live.realtime.metrics.origin_refused();
             Refusal::new(StatusCode::FORBIDDEN, "a page of another origin may not look in")
+        } else if let Some(response) = self.site.refusal(&head.headers) {
+            write(session, response, Body::Sent).await?;
+            return Ok(true);
         } else {
             let arrival =
                 Arrival { credential: Credential::Valid(Identity::Operator), whence: Whence::default() };
@@ -68,22 +71,13 @@ impl SiteApp {
             return Ok(());
         }
         let head: &request::Parts = session.req_header();
-        let without_body = head.method == Method::HEAD;
+        let body = if head.method == Method::HEAD { Body::Left } else { Body::Sent };
         let head = head.clone();
         let response = match read_body(session).await? {
             Some(body) => self.ask(Request::from_parts(head, body)).await,
             None => self.site.too_large(&head),
         };
-        let (mut parts, body) = response.into_parts();
-        if !matches!(parts.status.as_u16(), 204 | 304) && !parts.headers.contains_key(header::CONTENT_LENGTH)
-        {
-            parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
-        }
-        session.write_response_header(Box::new(ResponseHeader::from(parts))).await?;
-        if !without_body && !body.is_empty() {
-            session.write_response_body(body, true).await?;
-        }
-        Ok(())
+        write(session, response, body).await
     }
 
     #[expect(clippy::disallowed_methods, reason = "the shell tells sites what time it is")]
@@ -94,6 +88,26 @@ impl SiteApp {
             Reply::Later(answer) => answer.await,
         }
     }
+}
+
+/// Whether an answer's body is sent.
+#[derive(PartialEq, Eq)]
+enum Body {
+    Sent,
+    /// HEAD asks for its length alone.
+    Left,
+}
+
+async fn write(session: &mut ServerSession, response: Response<Bytes>, sent: Body) -> pingora::Result<()> {
+    let (mut parts, body) = response.into_parts();
+    if !matches!(parts.status.as_u16(), 204 | 304) && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+        parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    }
+    session.write_response_header(Box::new(ResponseHeader::from(parts))).await?;
+    if sent == Body::Sent && !body.is_empty() {
+        session.write_response_body(body, true).await?;
+    }
+    Ok(())
 }
 
 /// The body, or `None` if it is too large.

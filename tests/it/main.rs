@@ -37,6 +37,7 @@ mod mdb_webhook;
 #[expect(dead_code, reason = "shared with the conformance suite")]
 mod message;
 mod models;
+mod onlookers;
 mod openapi;
 mod origin;
 mod outbound;
