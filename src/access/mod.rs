@@ -78,7 +78,7 @@ pub struct Access<W> {
     decisions: Recent<u128, Decision>,
     /// The last change of each record.
     changes: Recent<u128, u64>,
-    /// No change after it is forgotten.
+    /// No change after it is forgotten, or was never heard of.
     horizon: u64,
     open: HashMap<u128, Open<W>>,
     line: Line,
@@ -115,6 +115,12 @@ impl<W> Access<W> {
         self.horizon = forgotten.into_values().fold(self.horizon, u64::max);
     }
 
+    /// Events were lost before this position: whatever was answered, or asked, before may hold no longer.
+    pub fn lost(&mut self, position: u64) {
+        self.position = self.position.max(position);
+        self.horizon = self.horizon.max(position);
+    }
+
     /// Asks, or joins whoever has asked. `waiter` is told where it [waits](Asked::Waits).
     pub fn ask(&mut self, asking: Asking, waiter: W, now: Duration) -> Asked {
         let Asking { who, record, position, change, fresh } = asking;
@@ -147,7 +153,8 @@ impl<W> Access<W> {
     }
 
     fn last_change(&self, record: &str) -> u64 {
-        self.changes.get(&self.keys.of(record)).unwrap_or(self.horizon)
+        let known = self.changes.get(&self.keys.of(record)).unwrap_or_default();
+        known.max(self.horizon)
     }
 
     /// What was answered after `needed`, and not too long ago.

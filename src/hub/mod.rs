@@ -250,6 +250,10 @@ impl Hub {
         let position = Position(self.position.fetch_add(1, Ordering::Relaxed) + 1);
         let mut delivery = self.nothing_delivered();
         if !self.lock().begin() {
+            // Whoever comes next must not be judged by what held before.
+            if let Some(views) = &self.views {
+                views.note(&event, position);
+            }
             return delivery;
         }
         let topics = event.topics();
@@ -309,8 +313,12 @@ impl Hub {
     }
 
     /// Closes every connection; returns how many there were. With [`CloseReason::GoingAway`] no new one
-    /// is taken.
+    /// is taken; with [`CloseReason::Lagging`] events were lost, and what the backend said before counts for
+    /// none that comes now.
     pub fn close_all(&self, reason: CloseReason) -> usize {
+        if let (CloseReason::Lagging, Some(views)) = (reason, &self.views) {
+            views.lost(Position(self.position.fetch_add(1, Ordering::Relaxed) + 1));
+        }
         let mut lanes = Vec::new();
         let mut tables = self.lock();
         tables.closing |= reason == CloseReason::GoingAway;

@@ -102,12 +102,7 @@ impl Sight {
 
     /// What it did to its records.
     pub(super) fn change(&self) -> Change {
-        let event = &self.publication.event;
-        match event.operation {
-            Operation::Delete if event.outcome == event::Outcome::Certain => Change::Deleted,
-            Operation::Read => Change::Unchanged,
-            Operation::Create | Operation::Update | Operation::Delete | Operation::Custom => Change::Changed,
-        }
+        change(&self.publication.event)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -149,6 +144,15 @@ impl Sight {
 
     fn tombstone(&self, item: usize) -> Arc<Rendered> {
         self.render(tombstone(&self.publication.event, item))
+    }
+}
+
+/// What an event did to its records.
+pub(super) fn change(event: &Event) -> Change {
+    match event.operation {
+        Operation::Delete if event.outcome == event::Outcome::Certain => Change::Deleted,
+        Operation::Read => Change::Unchanged,
+        Operation::Create | Operation::Update | Operation::Delete | Operation::Custom => Change::Changed,
     }
 }
 

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::line::Queued;
-use super::sight::Sight;
+use super::sight::{Sight, change};
 use super::view::{Fate, Sighting, View};
 use super::wishes::Wishes;
 use super::{BATCH, Delivery, Hub, OutboxLimits, Reader, Why};
 use crate::access::{
     Access, Answer, Asked, Asking, Change, Credentials, Due, Keys, Limits, Question, Ticket,
 };
-use crate::event::{Payload, Topic};
+use crate::event::{Audience, Event, Payload, Position, Topic};
 use crate::identity::Identity;
 
 /// Nobody asks the backend any more.
@@ -100,6 +100,25 @@ impl Views {
         view
     }
 
+    /// An event that nobody gets; it changed its records all the same.
+    pub(super) fn note(&self, event: &Event, position: Position) {
+        if let Audience::Upstream(showing) = &event.audience {
+            self.changed(change(event), &showing.paths, position.0);
+        }
+    }
+
+    /// Events were lost before this position: any record may have changed.
+    pub(super) fn lost(&self, position: Position) {
+        self.lock().lost(position.0);
+    }
+
+    fn changed(&self, change: Change, paths: &[Option<Arc<str>>], position: u64) {
+        if change != Change::Unchanged {
+            let mut access = self.lock();
+            paths.iter().flatten().for_each(|path| access.changed(path, position));
+        }
+    }
+
     fn follow(&self, due: Due<Waiter>, now: Duration, delivery: &mut Delivery, pause: &dyn Fn()) {
         let Due { mut ask, mut late } = due;
         loop {
@@ -150,10 +169,7 @@ impl<'a> Showings<'a> {
     pub(super) fn new(views: &'a Views, mut sight: Sight, time: SystemTime) -> Self {
         let (held, limit) = &views.held;
         sight.weigh(held, *limit);
-        if sight.change() != Change::Unchanged {
-            let mut access = views.lock();
-            sight.paths().iter().flatten().for_each(|path| access.changed(path, sight.position()));
-        }
+        views.changed(sight.change(), sight.paths(), sight.position());
         Self { views, sight: Arc::new(sight), now: since_epoch(time), seen: RefCell::default() }
     }
 

@@ -210,3 +210,46 @@ fn what_was_loaded_is_told_as_gone_to_who_has_loaded_it() {
     scene.happen(Operation::Delete, &["8"]);
     assert_eq!((scene.got("ann"), scene.got("bob")), ("delete 7 - | delete 8 -".to_owned(), String::new()));
 }
+
+#[test]
+fn what_changes_while_nobody_is_there_is_asked_about_anew() {
+    for operation in [Operation::Update, Operation::Delete] {
+        let mut scene = scene(LIMITS, Payload::Record);
+        scene.join("ann", "a");
+        scene.write("7");
+        scene.answer("a /x/7", 200);
+        scene.happen(Operation::Read, &["7"]);
+        assert_eq!((scene.questions(), scene.got("ann").matches("read").count()), (String::new(), 1));
+        scene.readers.clear();
+        scene.happen(Operation::Read, &["7"]);
+        scene.join("ann", "a");
+        scene.happen(Operation::Read, &["7"]);
+        assert_eq!(scene.questions(), "", "a read changes nothing");
+        scene.readers.clear();
+        scene.happen(operation, &["7"]);
+        scene.join("ann", "a");
+        scene.happen(Operation::Read, &["7"]);
+        assert_eq!((scene.questions().as_str(), scene.got("ann").as_str()), ("a /x/7", ""), "{operation:?}");
+    }
+}
+
+#[test]
+fn after_lost_events_everything_is_asked_about_anew() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    for id in ["7", "8"] {
+        scene.write(id);
+    }
+    scene.answer("a /x/7", 200);
+    scene.hub.close_all(CloseReason::Lagging);
+    // It was asked before.
+    scene.answer("a /x/8", 200);
+    drop(scene.got("ann"));
+    for id in ["7", "8"] {
+        scene.happen(Operation::Read, &[id]);
+    }
+    assert_eq!((scene.questions().as_str(), scene.got("ann").as_str()), ("a /x/7, a /x/8", ""));
+    scene.answer("a /x/7", 200);
+    scene.happen(Operation::Read, &["7"]);
+    assert_eq!(scene.questions(), "a /x/8", "what was answered since holds");
+}
