@@ -50,6 +50,11 @@ impl TokenError {
         Self::NoUser,
     ];
 
+    /// Its place in [`ALL`](Self::ALL), by which it is counted.
+    pub fn number(self) -> usize {
+        self as usize
+    }
+
     /// It may be a good one: other keys could prove it.
     pub fn is_for_want_of_keys(self) -> bool {
         matches!(self, Self::UnknownKey | Self::NoKeys)
@@ -92,6 +97,18 @@ impl TokenError {
             Self::NotYetValid => "the token is not valid yet",
             Self::Refresh => "the token is a refresh token: an access token is needed",
             Self::NoUser => "the token names no user",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_counted_at_its_own_place() {
+        for (number, error) in TokenError::ALL.into_iter().enumerate() {
+            assert_eq!(error.number(), number, "{error:?}");
         }
     }
 }

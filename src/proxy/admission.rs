@@ -95,8 +95,7 @@ impl Admission {
             _ => Ok(Credential::Missing),
         };
         identity.or_else(|error| {
-            let number = TokenError::ALL.iter().position(|known| *known == error);
-            metrics.token_refused(number.unwrap_or_default());
+            metrics.token_refused(error.number());
             match manner {
                 Manner::Accept => Ok(credential(error)),
                 Manner::Answer => Err(refusal(error)),

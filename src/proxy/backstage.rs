@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::auth::TokenError;
 use crate::broker::{Parcel, Publisher};
 use crate::event::{Event, Operation, Origin, Outcome};
 use crate::identity::Credential;
@@ -34,8 +33,7 @@ async fn identify(verifier: Option<Verifier>, token: String, metrics: Arc<Metric
     let Some(verifier) = verifier else { return Credential::Invalid };
     verifier.identify(&token).await.map_or_else(
         |error| {
-            let number = TokenError::ALL.iter().position(|known| *known == error);
-            metrics.token_refused(number.unwrap_or_default());
+            metrics.token_refused(error.number());
             super::admission::credential(error)
         },
         Credential::Valid,
