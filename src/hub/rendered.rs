@@ -1,7 +1,7 @@
 //! One event on its way to many readers: encoded at most once for each endpoint, and shown to each reader as
 //! far as its identity may see it and its filters want it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use super::readers::Entry;
 use super::sight::tombstone;
@@ -81,12 +81,14 @@ impl Rendered {
     }
 
     /// Sends a reader what it may see of what it wants, at once: what came before it has left. Who the reader
-    /// is must not be locked meanwhile, since writing may come back here for another event.
+    /// is stays so until it is written: whoever it becomes gets its answer behind this. Nothing in here comes
+    /// back to the reader's line, or locks its identity a second time.
     pub(super) fn show(&self, reader: &Reader, wanted: &Wanted, delivery: &mut Delivery) {
         if wanted.is_nothing() {
             return;
         }
-        let (event, identity) = (&self.publication.event, reader.identity());
+        let event = &self.publication.event;
+        let identity = reader.identity.read().unwrap_or_else(PoisonError::into_inner);
         if !may_read_any(&identity, event, wanted) {
             delivery.hidden += 1;
             return;
