@@ -220,7 +220,7 @@ fn asking(asked: &Arc<Asked>) -> Arc<Hub> {
         patience: PING_INTERVAL,
         remembered: 10,
         waiters: 10,
-        bytes: 1000,
+        bytes: 100_000,
     };
     let hub = Arc::into_inner(hub()).unwrap();
     Arc::new(hub.asking(limits, LIMITS.outbox, Arc::clone(asked) as Arc<dyn Ask>))
