@@ -195,7 +195,10 @@ fn no_more_messages_are_handled_at_once_than_may_be_and_others_are_told() {
     let hub = "[hub]\nmax_webhook_calls = 2\n";
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let others = format!("webhook = \"http://{}/\"\n{SECRET}auth = \"none\"", other.local_addr().unwrap());
-    let endpoints = [endpoint("/ws", "my_app", &hook), endpoint("/other", "other", &others)];
+    let endpoints = [
+        endpoint("/ws", "my_app", &format!("models = [\"item\"]\n{hook}")),
+        endpoint("/other", "other", &format!("models = [\"note\"]\n{others}")),
+    ];
     let proxy = proxy(&format!("{hub}{}", endpoints.concat()));
     let mut waiting = [join(&proxy, "/ws", ""), join(&proxy, "/ws", "")];
     let mut held = Vec::new();
