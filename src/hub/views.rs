@@ -205,7 +205,7 @@ impl<'a> Showings<'a> {
 
 impl Hub {
     /// The backend is asked, by `ask`, for events that say so. `line`: what may wait for one reader meanwhile;
-    /// one for whom more would is closed with [`CloseReason::Lagging`].
+    /// one for whom more would is closed with [`CloseReason::Lagging`](crate::message::CloseReason::Lagging).
     #[must_use]
     pub fn asking(mut self, limits: Limits, line: OutboxLimits, ask: Arc<dyn Ask>) -> Self {
         self.views = Some(Views::new(limits, Keys::default(), ask));
