@@ -9,11 +9,11 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use super::readers::Entry;
-use super::{BATCH, Desk, Hub, Reader};
+use super::Hub;
+use super::reader::Reader;
 use crate::event::Topic;
 use crate::identity::Identity;
-use crate::message::{CloseReason, Target};
+use crate::message::Target;
 
 /// A connection as it is at one moment.
 #[derive(Debug, Clone)]
@@ -111,11 +111,6 @@ impl Hub {
         Page { count, residents, more: count > limit }
     }
 
-    /// Whether any endpoint is meant by `target`.
-    pub fn knows(&self, target: &Target) -> bool {
-        self.desks.iter().any(|desk| is_at(target, desk))
-    }
-
     /// The readers of the lowest ranks, in their order; without a rank a reader is none of them.
     fn first<R: Ord>(
         &self,
@@ -127,7 +122,7 @@ impl Hub {
         self.each(
             target,
             || {},
-            |reader| {
+            |reader, _| {
                 let Some(rank) = rank(reader) else { return };
                 let is_wanted = heap.len() < limit || heap.peek().is_some_and(|last| rank < last.rank);
                 if is_wanted && limit > 0 {
@@ -148,9 +143,9 @@ impl Hub {
         self.each(
             target,
             || {},
-            |reader| {
+            |reader, _| {
                 tally.count += 1;
-                if let Some(user) = reader.identity().user() {
+                if let Some(user) = reader.standing().identity.user() {
                     tally.authenticated += 1;
                     if !users.contains(user.id.as_str()) {
                         users.insert(user.id.clone());
@@ -165,68 +160,19 @@ impl Hub {
         tally
     }
 
-    /// Closes the connections that are meant by `target`; returns how many.
-    pub fn close(&self, target: &Target, reason: CloseReason) -> usize {
-        let mut count = 0;
-        self.each(
-            target,
-            || {},
-            |reader| {
-                reader.lane.close(reason);
-                count += 1;
-            },
-        );
-        count
-    }
-
-    /// Visits the readers that are meant, a batch at a time and never under the lock.
-    pub(super) fn each(&self, target: &Target, pause: impl Fn(), mut visit: impl FnMut(&Arc<Reader>)) {
-        let mut next = Some(0);
-        let mut batch: Vec<Entry> = Vec::new();
-        while let Some(from) = next {
-            batch.clear();
-            next = self.lock().connections.batch(from, BATCH, &mut batch);
-            for entry in batch.iter().filter(|entry| self.is_meant(target, &entry.reader)) {
-                visit(&entry.reader);
-            }
-            if next.is_some() {
-                pause();
-            }
-        }
-    }
-
-    fn is_meant(&self, target: &Target, reader: &Reader) -> bool {
-        let Some(desk) = self.desks.get(reader.endpoint) else { return false };
-        if target.connection.is_some_and(|id| id != reader.id) || !is_at(target, desk) {
-            return false;
-        }
-        let identity = reader.identity();
-        let is_user = |user: &Arc<str>| identity.user().is_some_and(|known| *known.id == **user);
-        let is_in = match identity {
-            Identity::User(_) => true,
-            Identity::Anonymous => !desk.required,
-            Identity::Operator => false,
-        };
-        is_in && target.user.as_ref().is_none_or(is_user)
-    }
-
     fn resident(&self, reader: &Reader) -> Option<Resident> {
         let desk = self.desks.get(reader.endpoint)?;
+        let standing = reader.standing();
         Some(Resident {
             id: reader.id,
             endpoint: Arc::clone(&desk.path),
             app: desk.app.clone(),
-            identity: reader.identity(),
+            identity: standing.identity.clone(),
             since: reader.since,
             address: reader.address,
-            topics: reader.subscriptions().iter().map(|held| held.topic.clone()).collect(),
+            topics: standing.subscriptions.iter().map(|held| held.topic.clone()).collect(),
         })
     }
-}
-
-fn is_at(target: &Target, desk: &Desk) -> bool {
-    target.endpoint.as_ref().is_none_or(|path| *path == desk.path)
-        && target.app.as_ref().is_none_or(|app| desk.app.as_ref() == Some(app))
 }
 
 /// Those with the highest counts, the highest first.

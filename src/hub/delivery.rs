@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::line::{Entry as Waiting, Queued};
-use super::readers::Entry;
+use super::meant::Meant;
+use super::reader::Reader;
+use super::readers::Found;
 use super::rendered::Rendered;
 use super::views::Showings;
 use super::wishes::Wishes;
-use super::{Reader, Sent, Why};
+use super::{Sent, Why};
 use crate::event::Topic;
+use crate::identity::Identity;
 use crate::message::{CloseReason, Frame};
 
 /// What became of one event or push.
@@ -46,22 +49,22 @@ impl Offering<'_> {
     }
 
     /// Sends a reader what it may see and wants, once.
-    pub(super) fn offer(&self, entry: &Entry, wishes: &Wishes<'_>, delivery: &mut Delivery) {
-        if !entry.reader.is_first(wishes.position()) {
+    pub(super) fn offer(&self, found: &Found, wishes: &Wishes<'_>, delivery: &mut Delivery) {
+        if !found.reader.is_first(wishes.position()) {
             return;
         }
         match self {
-            Self::Settled(rendered) if entry.reader.line.is_empty() => {
-                rendered.offer(entry, wishes, delivery);
+            Self::Settled(rendered) if found.reader.line.is_empty() => {
+                rendered.offer(found, wishes, delivery);
             }
             Self::Settled(rendered) => {
                 let waiting = Waiting::Event(Arc::clone(rendered), wishes.topics().into());
-                if delivery.is_next(&entry.reader, waiting) {
-                    rendered.offer(entry, wishes, delivery);
+                if delivery.is_next(&found.reader, waiting) {
+                    rendered.offer(found, wishes, delivery);
                 }
             }
-            Self::Asked(_) if wishes.at(entry).is_nothing() => {}
-            Self::Asked(showings) => showings.offer(&entry.reader, delivery),
+            Self::Asked(_) if wishes.at(found, &found.reader.standing()).is_nothing() => {}
+            Self::Asked(showings) => showings.offer(&found.reader, delivery),
         }
     }
 }
@@ -73,10 +76,30 @@ impl Delivery {
         }
     }
 
-    /// Hands the frame of a push to a reader.
-    pub(super) fn push(&mut self, reader: &Reader, frame: &Frame) {
-        if reader.line.is_empty() || self.is_next(reader, Waiting::Push(frame.clone(), reader.identity())) {
+    /// Hands the frame of a push to a reader, if it is still meant.
+    pub(super) fn push(&mut self, reader: &Reader, frame: &Frame, meant: &Meant) {
+        let standing = reader.standing();
+        if !meant.takes(&standing.identity) {
+            self.withhold(Why::Changed);
+        } else if reader.line.is_empty() {
             self.write(reader, std::iter::once(frame));
+        } else {
+            let identity = standing.identity.clone();
+            // The line's lock comes before the standing's.
+            drop(standing);
+            if self.is_next(reader, Waiting::Push(frame.clone(), identity.clone())) {
+                self.pass(reader, frame, &identity);
+            }
+        }
+    }
+
+    /// Hands the frame of a push to a reader, if that is still the one that was meant.
+    pub(super) fn pass(&mut self, reader: &Reader, frame: &Frame, meant: &Identity) {
+        let standing = reader.standing();
+        if meant.is_same_user(&standing.identity) {
+            self.write(reader, std::iter::once(frame));
+        } else {
+            self.withhold(Why::Changed);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::readers::{Entry, Readers};
+use super::readers::{Entry, Found, Readers};
 use super::wishes::Signs;
 use crate::filter::{Filter, Key, Known};
 
@@ -136,7 +136,7 @@ impl Index {
         from: Cursor,
         signs: Option<&Signs>,
         count: usize,
-        batch: &mut Vec<Entry>,
+        batch: &mut Vec<Found>,
     ) -> Option<Cursor> {
         let Some(signs) = signs else {
             let next = self.all.batch(from.at, count, batch).map(|at| Cursor { at, ..from });

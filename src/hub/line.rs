@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::reader::Reader;
 use super::rendered::Rendered;
 use super::view::View;
-use super::{Delivery, OutboxLimits, Reader, Why};
+use super::{Delivery, OutboxLimits};
 use crate::event::Topic;
 use crate::identity::Identity;
 use crate::message::Frame;
@@ -56,10 +57,7 @@ impl Entry {
         match self {
             Self::Event(rendered, topics) => rendered.offer_late(reader, topics, delivery),
             Self::Asked(view) => view.show(reader, delivery),
-            Self::Push(frame, identity) if identity.is_same_user(&reader.identity()) => {
-                delivery.write(reader, std::iter::once(frame));
-            }
-            Self::Push(..) => delivery.withhold(Why::Changed),
+            Self::Push(frame, identity) => delivery.pass(reader, frame, identity),
         }
     }
 }

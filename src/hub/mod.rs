@@ -16,7 +16,9 @@ mod crowd;
 mod delivery;
 mod index;
 mod line;
+mod meant;
 mod outbox;
+mod reader;
 mod readers;
 mod rendered;
 mod sight;
@@ -32,12 +34,11 @@ mod wishes;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::access::Credentials;
 use crate::event::{Audience, Event, Position, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
@@ -47,13 +48,12 @@ pub use crowd::{Shares, Whose};
 pub use delivery::Delivery;
 use delivery::Offering;
 use index::Cursor;
-use line::Line;
 pub use outbox::{Full, Outbox, OutboxLimits};
+use reader::Reader;
 use readers::Entry;
 use rendered::Rendered;
 use sight::Sight;
 pub use subscriber::Subscriber;
-use subscriber::Subscription;
 use tables::Tables;
 pub use view::Sighting;
 pub use views::{Ask, NotAsked};
@@ -110,50 +110,6 @@ pub struct Profile {
     pub since: SystemTime,
     /// Where it comes from, as far as that is known.
     pub address: Option<IpAddr>,
-}
-
-/// One reader in the hub.
-#[derive(Debug)]
-struct Reader {
-    lane: Arc<dyn Lane>,
-    id: Uuid,
-    endpoint: usize,
-    since: SystemTime,
-    address: Option<IpAddr>,
-    /// It may change while the connection is open.
-    identity: RwLock<Identity>,
-    /// With which the backend is asked what it may see; so may they.
-    credentials: RwLock<Option<Arc<Credentials>>>,
-    /// What waits behind a question.
-    line: Line,
-    /// Only its own [`Subscriber`] changes them. Locked before the tables, never after.
-    subscriptions: Mutex<Vec<Subscription>>,
-    /// The last position that it was offered: one event reaches it once, however many of its topics match.
-    seen: AtomicU64,
-}
-
-impl Reader {
-    fn identity(&self) -> Identity {
-        self.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn credentials(&self) -> Option<Arc<Credentials>> {
-        self.credentials.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whether it was not offered this position yet; it counts as having been from now on. Events come one at
-    /// a time, so nobody else asks.
-    fn is_first(&self, position: u64) -> bool {
-        let is_first = self.seen.load(Ordering::Relaxed) < position;
-        if is_first {
-            self.seen.store(position, Ordering::Relaxed);
-        }
-        is_first
-    }
-
-    fn subscriptions(&self) -> MutexGuard<'_, Vec<Subscription>> {
-        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// See the module's documentation.
@@ -213,22 +169,8 @@ impl Hub {
         lane: Arc<dyn Lane>,
         profile: Profile,
     ) -> Result<Subscriber, AttachError> {
-        let Profile { id, endpoint, identity, since, address } = profile;
-        let user = identity.user().map(|user| user.id.clone());
-        let (identity, subscriptions, seen) = (RwLock::new(identity), Mutex::default(), AtomicU64::new(0));
-        let (credentials, line) = (RwLock::default(), Line::new(self.line));
-        let reader = Arc::new(Reader {
-            lane,
-            id,
-            endpoint,
-            since,
-            address,
-            identity,
-            credentials,
-            line,
-            subscriptions,
-            seen,
-        });
+        let (address, user) = (profile.address, profile.identity.user().map(|user| user.id.clone()));
+        let reader = Arc::new(Reader::new(lane, profile, self.line));
         let mut tables = self.lock();
         if tables.closing {
             return Err(AttachError::Closing);
@@ -296,13 +238,13 @@ impl Hub {
     pub fn push(&self, push: &Push, time: SystemTime, pause: impl Fn()) -> Delivery {
         let mut delivery = self.nothing_delivered();
         let mut frames: Vec<Option<Option<Frame>>> = vec![None; self.desks.len()];
-        self.each(&push.to, pause, |reader| {
+        self.each(&push.to, pause, |reader, meant| {
             let (Some(slot), Some(desk)) = (frames.get_mut(reader.endpoint), self.desks.get(reader.endpoint))
             else {
                 return;
             };
             if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time)) {
-                delivery.push(reader, frame);
+                delivery.push(reader, frame, meant);
             }
         });
         delivery

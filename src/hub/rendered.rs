@@ -1,12 +1,13 @@
 //! One event on its way to many readers: encoded at most once for each endpoint, and shown to each reader as
 //! far as its identity may see it and its filters want it.
 
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use super::readers::Entry;
+use super::reader::{Reader, Standing};
+use super::readers::Found;
 use super::sight::tombstone;
 use super::wishes::{Wanted, Wishes};
-use super::{Delivery, Desk, Reader};
+use super::{Delivery, Desk};
 use crate::event::{Audience, Event, Topic};
 use crate::identity::Identity;
 use crate::message::{Frame, Publication, Rendering};
@@ -31,37 +32,36 @@ impl Rendered {
     }
 
     /// Sends a reader what it may see of what it wants, and the end of what it may see no more.
-    pub(super) fn offer(&self, entry: &Entry, wishes: &Wishes<'_>, delivery: &mut Delivery) {
-        self.tell(&entry.reader, wishes, |wishes| wishes.at(entry), delivery);
+    pub(super) fn offer(&self, found: &Found, wishes: &Wishes<'_>, delivery: &mut Delivery) {
+        self.tell(&found.reader, Some(found), wishes, delivery);
     }
 
     /// The same to a reader that had to wait for it. `topics` are those of the event.
     pub(super) fn offer_late(&self, reader: &Reader, topics: &[Topic], delivery: &mut Delivery) {
-        self.tell(reader, &self.wishes(topics), |wishes| wishes.of(reader), delivery);
+        self.tell(reader, None, &self.wishes(topics), delivery);
     }
 
-    fn tell(
-        &self,
-        reader: &Reader,
-        wishes: &Wishes<'_>,
-        wanted: impl Fn(&Wishes<'_>) -> Wanted,
-        delivery: &mut Delivery,
-    ) {
+    fn tell(&self, reader: &Reader, found: Option<&Found>, wishes: &Wishes<'_>, delivery: &mut Delivery) {
+        let standing = reader.standing();
+        let wanted = |wishes: &Wishes<'_>| match found {
+            Some(found) => wishes.at(found, &standing),
+            None => wishes.of(&standing),
+        };
         let all = wanted(wishes);
         if self.gone.is_empty() {
-            self.show(reader, &all, delivery);
+            self.show(reader, &standing, &all, delivery);
             return;
         }
-        let (event, identity) = (&self.publication.event, reader.identity());
+        let (event, identity) = (&self.publication.event, &standing.identity);
         let is_lost =
             |item: &usize| event.items.get(*item).is_some_and(|item| identity.loses(&event.audience, item));
         let lost: Vec<usize> = (0..event.items.len()).filter(is_lost).collect();
-        if lost.is_empty() || may_read_any(&identity, event, &all) {
-            self.show(reader, &all, delivery);
+        if lost.is_empty() || may_read_any(identity, event, &all) {
+            self.show(reader, &standing, &all, delivery);
         }
         for end in lost.into_iter().filter_map(|item| self.end(item)) {
             // What has become of the record says nothing of whether its end is wanted.
-            end.show(reader, &wanted(&end.wishes(wishes.topics())), delivery);
+            end.show(reader, &standing, &wanted(&end.wishes(wishes.topics())), delivery);
         }
     }
 
@@ -80,16 +80,19 @@ impl Rendered {
         Wishes::new(&self.publication, topics)
     }
 
-    /// Sends a reader what it may see of what it wants, at once: what came before it has left. Who the reader
-    /// is stays so until it is written: whoever it becomes gets its answer behind this. Nothing in here comes
-    /// back to the reader's line, or locks its identity a second time.
-    pub(super) fn show(&self, reader: &Reader, wanted: &Wanted, delivery: &mut Delivery) {
+    /// Sends a reader what it may see of what it wants, at once: what came before it has left.
+    pub(super) fn show(
+        &self,
+        reader: &Reader,
+        standing: &Standing,
+        wanted: &Wanted,
+        delivery: &mut Delivery,
+    ) {
         if wanted.is_nothing() {
             return;
         }
-        let event = &self.publication.event;
-        let identity = reader.identity.read().unwrap_or_else(PoisonError::into_inner);
-        if !may_read_any(&identity, event, wanted) {
+        let (event, identity) = (&self.publication.event, &standing.identity);
+        if !may_read_any(identity, event, wanted) {
             delivery.hidden += 1;
             return;
         }
@@ -100,7 +103,7 @@ impl Rendered {
             Some(Rendering::Whole(_)) => delivery.hidden += 1,
             Some(Rendering::Each(frames)) => {
                 let frames = frames.iter().enumerate().filter(|(place, _)| wanted.has(*place));
-                delivery.write(reader, visible(&identity, event, frames));
+                delivery.write(reader, visible(identity, event, frames));
             }
             Some(Rendering::Nothing) | None => {}
         }

@@ -1,12 +1,13 @@
 //! A reader's own handle.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use uuid::Uuid;
 
 use super::index::{Place, Ways};
-use super::{Entry, Hub, Reader, Whose};
+use super::reader::Reader;
+use super::{Entry, Hub, Whose};
 use crate::access::Credentials;
 use crate::event::Topic;
 use crate::filter::Filter;
@@ -57,20 +58,32 @@ impl Subscriber {
             Command::Subscribe { topic, filter } => self.subscribe(topic, filter),
             Command::Unsubscribe(topic) => self.unsubscribe(&topic),
             Command::Swap { leave, enter } => self.swap(&leave, enter),
-            Command::Identify(identity) if self.count_as(&identity).is_err() => {
-                self.reader.lane.close(CloseReason::TooMany);
-            }
             Command::Identify(identity) => {
-                *self.reader.identity.write().unwrap_or_else(PoisonError::into_inner) = identity;
+                if self.identify(identity, None).is_err() {
+                    self.reader.lane.close(CloseReason::TooMany);
+                }
             }
         }
     }
 
-    /// The connection is counted as this user's from now on.
+    /// It is this from now on, also for the backend, if that is asked: by the token by which it said so, or as
+    /// nobody in particular. The same without a token changes nothing there.
     ///
     /// # Errors
-    /// The user has as many as one may have, and it is still the one that it was.
-    pub fn count_as(&mut self, identity: &Identity) -> Result<(), Whose> {
+    /// The user has as many connections as one may have; it is still whom it was.
+    pub fn identify(&mut self, identity: Identity, token: Option<&str>) -> Result<(), Whose> {
+        self.count_as(&identity)?;
+        let mut standing = self.reader.standing();
+        if token.is_some() || identity != standing.identity {
+            let token = token.filter(|_| identity.user().is_some());
+            let known = standing.credentials.as_ref().zip(self.hub.keys());
+            standing.credentials = known.map(|(known, keys)| Arc::new(known.of_bearer(keys, token)));
+        }
+        standing.identity = identity;
+        Ok(())
+    }
+
+    fn count_as(&mut self, identity: &Identity) -> Result<(), Whose> {
         let user = identity.user().map(|user| user.id.as_str());
         if user != self.user.as_deref() {
             self.hub.lock().crowd.change(self.user.as_deref(), user)?;
@@ -82,28 +95,21 @@ impl Subscriber {
     /// From now on the backend is asked with these what it may see; `None`: it sees nothing of that kind.
     pub fn bear(&self, credentials: Option<Arc<Credentials>>) {
         let is_asked = credentials.is_some();
-        let mut held = self.reader.credentials.write().unwrap_or_else(PoisonError::into_inner);
-        match (std::mem::replace(&mut *held, credentials).is_some(), is_asked) {
+        let was_asked = std::mem::replace(&mut self.reader.standing().credentials, credentials).is_some();
+        match (was_asked, is_asked) {
             (false, true) => drop(self.hub.asked_for.fetch_add(1, Ordering::Relaxed)),
             (true, false) => drop(self.hub.asked_for.fetch_sub(1, Ordering::Relaxed)),
             (true, true) | (false, false) => {}
         }
     }
 
-    /// The reader is whom this token names, or nobody in particular: the backend is asked accordingly.
-    pub fn present(&self, token: Option<&str>) {
-        let credentials = self.reader.credentials().zip(self.hub.keys());
-        let credentials = credentials.map(|(known, keys)| Arc::new(known.of_bearer(keys, token)));
-        self.bear(credentials);
-    }
-
     /// The backend is asked what it may see.
     pub fn bears(&self) -> bool {
-        self.reader.credentials().is_some()
+        self.reader.standing().credentials.is_some()
     }
 
     fn subscribe(&self, topic: Topic, filter: Option<Arc<Filter>>) {
-        self.put(&mut self.reader.subscriptions(), topic, filter);
+        self.put(&mut self.reader.standing().subscriptions, topic, filter);
     }
 
     fn put(&self, subscriptions: &mut Vec<Subscription>, topic: Topic, filter: Option<Arc<Filter>>) {
@@ -118,9 +124,9 @@ impl Subscriber {
     /// ones yet; as with [`replace`](Self::replace) those stay until its end, and what is said there is said by
     /// the new subscriptions, which count as of when the old ones did. So do events that wait for an answer.
     fn swap(&self, leave: &[Topic], enter: Vec<(Topic, Option<Arc<Filter>>)>) {
-        let mut subscriptions = self.reader.subscriptions();
+        let mut standing = self.reader.standing();
         let stays = |topic: &Topic| enter.iter().any(|(entered, _)| entered == topic);
-        let (left, mut held): (Vec<_>, Vec<_>) = std::mem::take(&mut *subscriptions)
+        let (left, mut held): (Vec<_>, Vec<_>) = std::mem::take(&mut standing.subscriptions)
             .into_iter()
             .partition(|held| leave.contains(&held.topic) && !stays(&held.topic));
         let since = left.iter().map(|held| held.since).min();
@@ -131,7 +137,7 @@ impl Subscriber {
         for new in held.iter_mut().skip(kept) {
             new.since = since.unwrap_or(new.since);
         }
-        *subscriptions = held;
+        standing.subscriptions = held;
         for old in left {
             self.leave(old);
         }
@@ -140,6 +146,7 @@ impl Subscriber {
     /// Gives up its places, at the end of an event that may still have to find it there.
     fn leave(&self, old: Subscription) {
         let mut tables = self.hub.lock();
+        self.reader.changed();
         if tables.delivering && old.is_sought(self.hub.position.load(Ordering::Relaxed)) {
             tables.at(&old.topic, |index| index.doubt(&old.places));
             tables.left.push((old.topic, old.places));
@@ -165,6 +172,7 @@ impl Subscriber {
         let ways = filter.as_deref().map(Ways::of);
         let entry = self.entry(held.entered, filter.is_some());
         let mut tables = self.hub.lock();
+        self.reader.changed();
         let position = self.hub.position.load(Ordering::Relaxed);
         let stay = tables.delivering && held.is_sought(position);
         let places = tables.at(&held.topic, |index| index.insert(&entry, ways));
@@ -184,20 +192,23 @@ impl Subscriber {
     }
 
     fn unsubscribe(&self, topic: &Topic) {
-        let mut subscriptions = self.reader.subscriptions();
+        let mut standing = self.reader.standing();
+        let subscriptions = &mut standing.subscriptions;
         let Some(index) = subscriptions.iter().position(|held| held.topic == *topic) else { return };
         let held = subscriptions.swap_remove(index);
-        self.hub.lock().at(&held.topic, |index| index.remove(&held.places));
+        let mut tables = self.hub.lock();
+        self.reader.changed();
+        tables.at(&held.topic, |index| index.remove(&held.places));
     }
 
     /// Topics it is subscribed to.
     pub fn topics(&self) -> usize {
-        self.reader.subscriptions().len()
+        self.reader.standing().subscriptions.len()
     }
 
     /// Who it is.
     pub fn identity(&self) -> Identity {
-        self.reader.identity()
+        self.reader.standing().identity.clone()
     }
 
     /// Its connection's id.
@@ -208,10 +219,12 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        if self.bears() {
+        let mut standing = self.reader.standing();
+        if standing.credentials.is_some() {
             self.hub.asked_for.fetch_sub(1, Ordering::Relaxed);
         }
-        let subscriptions = std::mem::take(&mut *self.reader.subscriptions());
+        let subscriptions = std::mem::take(&mut standing.subscriptions);
+        drop(standing);
         let mut tables = self.hub.lock();
         tables.connections.remove(self.place);
         tables.crowd.leave(self.reader.address, self.user.as_deref());

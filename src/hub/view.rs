@@ -3,8 +3,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::reader::Reader;
 use super::sight::Sight;
-use super::{Delivery, Reader, Why};
+use super::{Delivery, Why};
 use crate::access::{Answer, Change, Credentials, Verdict};
 use crate::event::{Json, Payload};
 use crate::hub::rendered::Rendered;
@@ -153,7 +154,8 @@ impl View {
     /// Sends a reader what it gets and still wants, unless it is somebody else by now.
     pub(super) fn show(&self, reader: &Reader, delivery: &mut Delivery) {
         let Some(settled) = self.settled.get() else { return };
-        if reader.credentials().as_ref() != Some(&self.who) {
+        let standing = reader.standing();
+        if standing.credentials.as_ref() != Some(&self.who) {
             delivery.withhold(Why::Changed);
             return;
         }
@@ -161,8 +163,8 @@ impl View {
             delivery.withhold(why);
         }
         for rendered in &settled.shown {
-            let wanted = rendered.wishes(self.sight.topics()).of(reader);
-            rendered.show(reader, &wanted, delivery);
+            let wanted = rendered.wishes(self.sight.topics()).of(&standing);
+            rendered.show(reader, &standing, &wanted, delivery);
         }
     }
 

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::line::Queued;
+use super::reader::Reader;
 use super::sight::{Sight, change};
 use super::view::{Fate, Sighting, View};
 use super::wishes::Wishes;
-use super::{BATCH, Delivery, Hub, OutboxLimits, Reader, Why};
+use super::{BATCH, Delivery, Hub, OutboxLimits, Why};
 use crate::access::{
     Access, Answer, Asked, Asking, Change, Credentials, Due, Keys, Limits, Question, Ticket,
 };
@@ -179,16 +180,19 @@ impl<'a> Showings<'a> {
 
     /// Sends a reader what it may see, once that is known.
     pub(super) fn offer(&self, reader: &Arc<Reader>, delivery: &mut Delivery) {
-        if reader.identity() == Identity::Operator {
+        let standing = reader.standing();
+        if standing.identity == Identity::Operator {
             let whole = self.sight.whole();
-            let wanted = whole.wishes(self.sight.topics()).of(reader);
-            whole.show(reader, &wanted, delivery);
+            let wanted = whole.wishes(self.sight.topics()).of(&standing);
+            whole.show(reader, &standing, &wanted, delivery);
             return;
         }
-        let Some(who) = reader.credentials() else {
+        let Some(who) = standing.credentials.clone() else {
             delivery.withhold(Why::Hidden);
             return;
         };
+        // What the backend says of it is asked of the reader once more when it is shown.
+        drop(standing);
         let known = self.seen.borrow().get(&who).cloned();
         let view = known.unwrap_or_else(|| {
             let view = self.views.view(&self.sight, &who, self.now, delivery);

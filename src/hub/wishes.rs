@@ -4,8 +4,8 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use super::Reader;
-use super::readers::Entry;
+use super::reader::Standing;
+use super::readers::Found;
 use crate::event::Topic;
 use crate::filter::{Key, Known, Record};
 use crate::message::Publication;
@@ -93,16 +93,16 @@ impl<'a> Wishes<'a> {
         })
     }
 
-    /// What the reader that stands there wants.
-    pub(super) fn at(&self, entry: &Entry) -> Wanted {
-        if entry.is_filtered { self.of(&entry.reader) } else { Wanted::All }
+    /// What the reader that was found there wants.
+    pub(super) fn at(&self, found: &Found, standing: &Standing) -> Wanted {
+        if found.wants_all() { Wanted::All } else { self.of(standing) }
     }
 
     /// What a reader wants by all of its subscriptions to topics of the event.
-    pub(super) fn of(&self, reader: &Reader) -> Wanted {
+    pub(super) fn of(&self, standing: &Standing) -> Wanted {
         let topics = self.names.get_or_init(|| self.topics.iter().collect());
         let mut wanted = vec![false; self.publication.event.items.len()];
-        for subscription in reader.subscriptions().iter() {
+        for subscription in &standing.subscriptions {
             if subscription.since >= self.publication.position.0 || !topics.contains(&subscription.topic) {
                 continue;
             }

@@ -267,27 +267,22 @@ impl<S: Stream> Connection<S> {
     }
 
     fn handle(&mut self, command: Command) {
-        let until = match &command {
-            Command::Identify(identity) if self.subscriber.count_as(identity).is_err() => {
-                self.backstage.exceeded(Exceeded::Connections);
-                return self.close(CloseReason::TooMany);
+        match command {
+            Command::Identify(identity) => self.identify(identity),
+            Command::Subscribe { .. } | Command::Unsubscribe(_) | Command::Swap { .. } => {
+                self.subscriber.handle(command);
             }
-            Command::Identify(identity) => {
-                self.present(identity);
-                expiry(identity)
-            }
-            Command::Subscribe { .. } | Command::Unsubscribe(_) | Command::Swap { .. } => self.until,
-        };
-        self.until = until;
-        self.subscriber.handle(command);
+        }
     }
 
     /// The backend is to see the same client as we do.
-    fn present(&mut self, identity: &Identity) {
-        let token = self.token.take();
-        if token.is_some() || *identity != self.subscriber.identity() {
-            self.subscriber.present(token.as_deref().filter(|_| identity.user().is_some()));
+    fn identify(&mut self, identity: Identity) {
+        let (until, token) = (expiry(&identity), self.token.take());
+        if self.subscriber.identify(identity, token.as_deref()).is_err() {
+            self.backstage.exceeded(Exceeded::Connections);
+            return self.close(CloseReason::TooMany);
         }
+        self.until = until;
     }
 
     fn count(&self, before: usize) {
@@ -329,10 +324,13 @@ impl<S: Stream> Connection<S> {
     /// The reader is nobody in particular any more.
     fn expire(&mut self) {
         self.until = None;
+        if self.limits.expiry == Expiry::Demote {
+            // Before it is said: behind that nothing comes that was the user's.
+            self.identify(Identity::Anonymous);
+        }
         self.converse(|conversation, now, turn| conversation.expired(now, turn));
-        match self.limits.expiry {
-            Expiry::Demote => self.handle(Command::Identify(Identity::Anonymous)),
-            Expiry::Close => self.close(CloseReason::Expired),
+        if self.limits.expiry == Expiry::Close {
+            self.close(CloseReason::Expired);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Who gets which event, as small scenes; then what scenes cannot say.
 
+mod answers;
 mod changes;
 mod filters;
 mod identities;

@@ -2,13 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::identities::user;
 use super::*;
-use crate::identity::User;
-
-fn user(id: &str) -> Identity {
-    let (id, claims) = (id.to_owned(), serde_json::Map::new());
-    Identity::User(Arc::new(User { id, email: None, roles: Vec::new(), claims, expires: None }))
-}
 
 /// One connection for each user, and two for each address.
 fn hub() -> Arc<Hub> {

@@ -36,12 +36,12 @@ fn what_was_asked_for_somebody_else_is_not_shown() {
     let mut scene = scene(LIMITS, Payload::Record);
     scene.join("ann", "a");
     scene.write("7");
-    scene.readers["ann"].1.present(Some("other"));
+    scene.readers.get_mut("ann").unwrap().1.identify(user("ann"), Some("other")).unwrap();
     scene.answer("a /x/7", 200);
     assert_eq!((scene.got("ann"), scene.withheld(Why::Changed)), (String::new(), 1));
     scene.write("7");
     assert_eq!(scene.questions(), "Bearer other /x/7");
-    scene.readers["ann"].1.present(None);
+    scene.readers.get_mut("ann").unwrap().1.identify(Identity::Anonymous, None).unwrap();
     scene.answer("Bearer other /x/7", 200);
     assert_eq!(scene.got("ann"), "");
 }

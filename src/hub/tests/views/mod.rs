@@ -9,6 +9,7 @@ use std::cell::Cell;
 
 use http::{HeaderMap, HeaderValue};
 
+use super::identities::user;
 use super::*;
 use crate::access::{Answer, Credentials, Limits, Question};
 use crate::event::{Item, Operation, Payload, Showing};

@@ -3,14 +3,7 @@
 use std::thread;
 
 use super::*;
-use crate::identity::User;
 use crate::message::Target;
-
-fn user(id: &str) -> Identity {
-    let claims = serde_json::json!({ "sub": id }).as_object().unwrap().clone();
-    let (id, roles) = (id.to_owned(), Vec::new());
-    Identity::User(Arc::new(User { id, email: None, roles, claims, expires: None }))
-}
 
 /// An event for one user alone.
 fn owned(id: &str, owner: &str) -> Event {
@@ -37,14 +30,14 @@ fn got(scene: &Scene, name: &str) -> Vec<String> {
 #[test]
 fn what_waited_for_one_user_is_not_told_to_the_next_on_the_same_connection() {
     let mut scene = scene(LIMITS, Payload::Record);
-    scene.join("ann", "a");
-    handle(&mut scene, "ann", Command::Identify(user("ann")));
+    scene.join("ann", "");
+    scene.readers.get_mut("ann").unwrap().1.identify(user("ann"), Some("a")).unwrap();
     scene.write("1");
     scene.delivery = deliver(&scene.hub, owned("2", "ann"));
     push(&mut scene);
     assert_eq!(got(&scene, "ann"), [""; 0]);
     handle(&mut scene, "ann", Command::Identify(user("bob")));
-    scene.answer_with("a /x/1", 404, None);
+    scene.answer_with("Bearer a /x/1", 404, None);
     assert_eq!(got(&scene, "ann"), [""; 0], "neither ann's record nor what was said to ann");
     scene.delivery = deliver(&scene.hub, owned("3", "bob"));
     assert_eq!(got(&scene, "ann").len(), 1);
@@ -64,12 +57,12 @@ fn what_waited_is_told_only_if_it_is_still_wanted() {
 #[test]
 fn a_push_that_waits_is_told_to_the_same_user_with_another_token() {
     let mut scene = scene(LIMITS, Payload::Record);
-    scene.join("ann", "a");
-    handle(&mut scene, "ann", Command::Identify(user("ann")));
+    scene.join("ann", "");
+    scene.readers.get_mut("ann").unwrap().1.identify(user("ann"), Some("a")).unwrap();
     scene.write("1");
     push(&mut scene);
     handle(&mut scene, "ann", Command::Identify(user("ann")));
-    scene.answer_with("a /x/1", 404, None);
+    scene.answer_with("Bearer a /x/1", 404, None);
     assert_eq!(got(&scene, "ann"), ["1"]);
 }
 
@@ -81,6 +74,7 @@ fn answers_that_come_while_identities_change_keep_order_and_never_block() {
     let mut scene = scene(LIMITS, Payload::Record);
     scene.join("ann", "a");
     let (inbox, mut subscriber) = scene.readers.remove("ann").unwrap();
+    subscriber.identify(user("ann"), Some("a")).unwrap();
     let done = std::sync::atomic::AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
