@@ -39,10 +39,11 @@
 //! | module | what | may use |
 //! |---|---|---|
 //! | [`event`], [`identity`], [`message`], [`route`] | words: data only | downwards in this list |
+//! | [`recent`] | a bounded table that forgets what is old | nothing |
 //! | [`filter`] | which events of a topic a reader wants; [`message`] carries them | event |
 //! | [`auth`] | from a token to an identity | identity |
-//! | [`capture`] | from an exchange to an event | event, route |
-//! | [`access`] | whom the backend lets see what | nothing |
+//! | [`capture`] | from an exchange to an event | event, recent, route |
+//! | [`access`] | whom the backend lets see what | recent |
 //! | [`hub`] | topics, readers, delivery | access, event, filter, identity, message |
 //! | [`dialect`] | wire protocols, one file each | event, filter, identity, message |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
@@ -100,6 +101,7 @@ pub mod message;
 pub mod metrics;
 pub mod outbound;
 pub mod proxy;
+pub mod recent;
 pub mod route;
 pub mod transport;
 pub mod verify;

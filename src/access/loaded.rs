@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
-use super::recent::Recent;
 use super::{Answer, Credentials, Keys};
+use crate::recent::Recent;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -21,20 +21,19 @@ impl Loaded {
 
     /// What a GET said that began at `began`; a refusal forgets what was shown before.
     pub(super) fn note(&mut self, load: u128, answer: Answer, began: Duration) {
-        let last = self.shown.get(&load);
+        let last = self.at(load);
         match answer {
             Answer::Seen => {
-                let forgotten = self.shown.insert(load, last.map_or(began, |last| last.max(began)));
-                drop(forgotten);
+                self.shown.insert(load, last.map_or(began, |last| last.max(began)));
             }
-            Answer::Hidden if last.is_some_and(|last| last <= began) => drop(self.shown.remove(&load)),
+            Answer::Hidden if last.is_some_and(|last| last <= began) => self.shown.remove(&load),
             Answer::Hidden | Answer::Unclear => {}
         }
     }
 
     /// When the GET began by which the record was loaded.
     pub(super) fn at(&self, load: u128) -> Option<Duration> {
-        self.shown.get(&load)
+        self.shown.get(&load).copied()
     }
 }
 

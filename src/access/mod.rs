@@ -14,7 +14,6 @@ mod credentials;
 mod line;
 mod loaded;
 mod question;
-mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -22,11 +21,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::recent::Recent;
 pub use credentials::{Credentials, Keys};
 use line::Line;
 use loaded::Loaded;
 pub use question::{Answer, Asked, Asking, Change, Due, Limits, Question, Ticket, Verdict};
-use recent::Recent;
 
 #[derive(Debug, Clone, Copy)]
 struct Decision {
@@ -153,7 +152,7 @@ impl<W> Access<W> {
     }
 
     fn last_change(&self, record: &str) -> u64 {
-        let known = self.changes.get(&self.keys.of(record)).unwrap_or_default();
+        let known = self.changes.get(&self.keys.of(record)).copied().unwrap_or_default();
         known.max(self.horizon)
     }
 

@@ -14,17 +14,16 @@
 //! earlier event of its record exactly if that one's answer ended after its own request had begun. Ids are
 //! needed only there, where all of them are known, whether from a path or from an answer.
 //!
-//! The table is bounded: it forgets its older half when the younger one is full. A write that began
-//! before the last end that is forgotten is marked, since nothing proves that it stands alone; that needs
-//! as many records written during one request.
+//! The table is bounded ([`Recent`]). A write that began before the last end that is forgotten is marked, since
+//! nothing proves that it stands alone; that needs as many records written during one request.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Outcome, Verdict};
 use crate::event::{Event, Item, Operation};
+use crate::recent::Recent;
 
 /// Records in half of the table: all of it is two megabytes.
 const MAX_RECORDS: usize = 32_768;
@@ -61,11 +60,9 @@ impl Default for Overlaps {
 impl Overlaps {
     /// Remembers `max_records` at least, and twice as many at most.
     pub(super) fn new(max_records: usize) -> Self {
-        Self {
-            clock: AtomicU64::new(0),
-            lost: AtomicU64::new(0),
-            ends: Mutex::new(Ends { max_records, ..Ends::default() }),
-        }
+        let known = Recent::new(max_records);
+        let ends = Mutex::new(Ends { hasher: RandomState::new(), known, forgotten: 0 });
+        Self { clock: AtomicU64::new(0), lost: AtomicU64::new(0), ends }
     }
 
     /// A request is handed to the backend. Costs an addition.
@@ -133,16 +130,10 @@ impl Verdict {
 /// When the last write to each record ended, as far back as it is remembered. A record is known by a hash
 /// of its model, whatever its case, and id: two that have the same one would only be marked without need. A write that does not
 /// name all of its records stands under its model, and counts for each of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Ends {
     hasher: RandomState,
-    max_records: usize,
-    young: HashMap<u64, u64>,
-    old: HashMap<u64, u64>,
-    /// No end in `old` is later.
-    old_until: u64,
-    /// No end anywhere is later.
-    latest: u64,
+    known: Recent<u64, u64>,
     /// Ends up to here may be missing.
     forgotten: u64,
 }
@@ -155,8 +146,7 @@ impl Ends {
     }
 
     fn find(&self, key: u64) -> u64 {
-        let end = |half: &HashMap<u64, u64>| half.get(&key).copied().unwrap_or(0);
-        end(&self.young).max(end(&self.old))
+        self.known.get(&key).copied().unwrap_or_default()
     }
 
     fn note(&mut self, event: &Event, ended: u64) {
@@ -177,18 +167,9 @@ impl Ends {
     }
 
     fn insert(&mut self, key: u64, ended: u64) {
-        if self.young.len() >= self.max_records && !self.young.contains_key(&key) {
-            self.forget(self.old_until);
-            self.old_until = self.latest;
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.latest = self.latest.max(ended);
-        let end = self.young.entry(key).or_default();
-        *end = ended.max(*end);
-    }
-
-    fn forget(&mut self, until: u64) {
-        self.forgotten = self.forgotten.max(until);
+        let last = ended.max(self.find(key));
+        let forgotten = self.known.insert(key, last);
+        self.forgotten = forgotten.into_values().fold(self.forgotten, u64::max);
     }
 
     fn model(&self, event: &Event) -> u64 {

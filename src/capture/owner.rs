@@ -8,13 +8,13 @@
 //! one too: for it the record is gone. Only an answer that names the new owner, and no other write at the same
 //! time, moves a record: one that names none may hold a part of the record only.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Outcome, Reason, Verdict};
 use crate::event::{self, Audience, Event, Item, Json, Operation};
+use crate::recent::Recent;
 use crate::route::{Pointer, Route, Visibility};
 
 /// Records in half of the table: with names of 256 bytes all of it is twenty megabytes, usually a few.
@@ -45,8 +45,8 @@ impl Default for Owners {
 impl Owners {
     /// Remembers `max_records` at least, and twice as many at most.
     pub(super) fn new(max_records: usize) -> Self {
-        let known = Mutex::new(Known { max_records, ..Known::default() });
-        Self { known, lost: AtomicBool::new(false) }
+        let known = Known { hasher: RandomState::new(), records: Recent::new(max_records) };
+        Self { known: Mutex::new(known), lost: AtomicBool::new(false) }
     }
 
     /// A write has ended.
@@ -67,7 +67,7 @@ impl Unsettled {
         if let (Visibility::Owner { claim, field }, Some(event)) = (&route.visibility, &mut verdict.event) {
             let mut known = self.owners.lock();
             if self.owners.lost.swap(false, Ordering::SeqCst) {
-                known.clear();
+                known.records.clear();
             }
             let owners: Vec<_> = event.items.iter().map(|item| known.settle(field, event, item)).collect();
             for (item, (owner, was)) in event.items.iter_mut().zip(owners) {
@@ -114,12 +114,10 @@ impl Verdict {
 ///
 /// Paths that name models may differ by case alone. Whether the backend takes these for one is not known, so the
 /// last of them forgets the others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
     hasher: RandomState,
-    max_records: usize,
-    young: HashMap<u64, Owned>,
-    old: HashMap<u64, Owned>,
+    records: Recent<u64, Owned>,
 }
 
 #[derive(Debug)]
@@ -165,32 +163,15 @@ impl Known {
                 // A read may be older than the last write.
                 if event.operation != Operation::Read {
                     let spelling = self.hasher.hash_one(&*event.model);
-                    self.insert(key, Owned { owner, spelling });
+                    self.records.insert(key, Owned { owner, spelling });
                 }
             }
-            _ => self.remove(key),
+            _ => self.records.remove(&key),
         }
     }
 
     fn find(&self, key: u64, model: &str) -> Option<Arc<str>> {
-        let owned = self.young.get(&key).or_else(|| self.old.get(&key))?;
+        let owned = self.records.get(&key)?;
         (owned.spelling == self.hasher.hash_one(model)).then(|| Arc::clone(&owned.owner))
-    }
-
-    fn insert(&mut self, key: u64, owner: Owned) {
-        if self.young.len() >= self.max_records && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(key, owner);
-    }
-
-    fn remove(&mut self, key: u64) {
-        self.young.remove(&key);
-        self.old.remove(&key);
-    }
-
-    fn clear(&mut self) {
-        self.young.clear();
-        self.old.clear();
     }
 }

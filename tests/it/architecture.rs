@@ -7,14 +7,15 @@ use crate::script;
 
 /// Each module with those of ours that it may use. They all stand above it, so there is no cycle.
 const MODULES: &[(&str, &str)] = &[
+    ("recent", ""),
     ("event", ""),
     ("identity", "event"),
     ("filter", "event"),
     ("message", "event identity filter"),
     ("route", "event"),
     ("auth", "identity"),
-    ("capture", "event route"),
-    ("access", ""),
+    ("capture", "event recent route"),
+    ("access", "recent"),
     ("hub", "access event filter identity message"),
     ("dialect", "event filter identity message"),
     ("metrics", ""),
@@ -44,9 +45,9 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 /// Synchronous code without I/O, clock and task: time and ids come in as arguments.
-const LOGIC: [&str; 13] = [
-    "event", "identity", "message", "route", "auth", "capture", "filter", "access", "hub", "dialect",
-    "metrics", "api", "demo",
+const LOGIC: [&str; 14] = [
+    "recent", "event", "identity", "message", "route", "auth", "capture", "filter", "access", "hub",
+    "dialect", "metrics", "api", "demo",
 ];
 const NOT_IN_LOGIC: [&str; 7] =
     ["tokio::net", "tokio::spawn", "tokio::time", "std::thread", ".await", "Instant::now", "SystemTime::now"];
