@@ -40,19 +40,20 @@
 //! |---|---|---|
 //! | [`event`], [`identity`], [`message`], [`route`] | words: data only | downwards in this list |
 //! | [`recent`] | a bounded table that forgets what is old | nothing |
+//! | [`time`] | times as texts | nothing |
 //! | [`filter`] | which events of a topic a reader wants; [`message`] carries them | event |
 //! | [`auth`] | from a token to an identity | identity |
 //! | [`capture`] | from an exchange to an event | event, recent, route |
 //! | [`access`] | whom the backend lets see what | recent |
 //! | [`hub`] | topics, readers, delivery | access, event, filter, identity, message |
-//! | [`dialect`] | wire protocols, one file each | event, filter, identity, message |
+//! | [`dialect`] | wire protocols, one file each | event, filter, identity, message, time |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
 //! | [`transport`] | frames to and from a byte stream | dialect, hub, identity, message |
 //! | [`outbound`] | requests of our own to services beside the backend | nothing |
 //! | [`webhook`] | messages of clients, handed to services | message, metrics, outbound |
 //! | [`verify`] | tokens checked, and keys fetched for it | auth, identity, metrics, outbound |
-//! | [`api`] | what the admin port answers | event, identity, message, route, hub, broker, metrics |
+//! | [`api`] | what the admin port answers | event, identity, message, route, time, hub, broker, metrics |
 //! | [`demo`] | what the sample backend answers | api |
 //! | [`proxy`] | the only folder that knows pingora | all above |
 //! | [`config`] | `proxy.toml` | the parts' own config types, and what builds dialects |
@@ -103,6 +104,7 @@ pub mod outbound;
 pub mod proxy;
 pub mod recent;
 pub mod route;
+pub mod time;
 pub mod transport;
 pub mod verify;
 pub mod webhook;

@@ -1,14 +1,13 @@
 //! Connections as the publish API lists them.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 
 use super::query::Query;
 use crate::hub::{Hub, Resident};
 use crate::message::Target;
+use crate::time::iso;
 
 /// A page of the connections that are asked for, by their ids.
 pub(super) fn list(hub: &Hub, app: Option<Arc<str>>, query: &Query) -> Value {
@@ -28,11 +27,4 @@ fn connection(resident: &Resident) -> Value {
         "connected_at": iso(resident.since),
         "endpoint": &*resident.endpoint,
     })
-}
-
-/// With microseconds and offset, as browsers and Python read it.
-pub(super) fn iso(time: SystemTime) -> String {
-    let micros = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-    let time = DateTime::from_timestamp_micros(i64::try_from(micros).unwrap_or_default());
-    time.unwrap_or_default().to_rfc3339_opts(SecondsFormat::Micros, false)
 }

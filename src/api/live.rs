@@ -9,9 +9,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::About;
-use super::census::iso;
 use crate::hub::{Hub, Resident};
 use crate::metrics::{Metrics, Note};
+use crate::time::iso;
 
 /// Connections, users and topics that are listed.
 const LISTED: usize = 50;

@@ -13,7 +13,6 @@ mod report;
 mod script;
 #[cfg(test)]
 mod tests;
-mod time;
 #[cfg(test)]
 mod transcript_tests;
 

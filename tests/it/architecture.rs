@@ -8,6 +8,7 @@ use crate::script;
 /// Each module with those of ours that it may use. They all stand above it, so there is no cycle.
 const MODULES: &[(&str, &str)] = &[
     ("recent", ""),
+    ("time", ""),
     ("event", ""),
     ("identity", "event"),
     ("filter", "event"),
@@ -17,14 +18,14 @@ const MODULES: &[(&str, &str)] = &[
     ("capture", "event recent route"),
     ("access", "recent"),
     ("hub", "access event filter identity message"),
-    ("dialect", "event filter identity message"),
+    ("dialect", "time event filter identity message"),
     ("metrics", ""),
     ("outbound", ""),
     ("verify", "identity auth metrics outbound"),
     ("webhook", "message metrics outbound"),
     ("broker", "event hub message metrics"),
     ("transport", "dialect hub identity message"),
-    ("api", "event identity message route hub metrics broker"),
+    ("api", "time event identity message route hub metrics broker"),
     ("demo", "api"),
     (
         "proxy",
@@ -45,8 +46,8 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 /// Synchronous code without I/O, clock and task: time and ids come in as arguments.
-const LOGIC: [&str; 14] = [
-    "recent", "event", "identity", "message", "route", "auth", "capture", "filter", "access", "hub",
+const LOGIC: [&str; 15] = [
+    "recent", "time", "event", "identity", "message", "route", "auth", "capture", "filter", "access", "hub",
     "dialect", "metrics", "api", "demo",
 ];
 const NOT_IN_LOGIC: [&str; 7] =

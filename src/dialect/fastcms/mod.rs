@@ -18,10 +18,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::time::iso;
 use super::{Conversation, Dialect, Manner, Opening, Options, Report};
 use crate::event::{Event, Item, Json, Operation, Outcome};
 use crate::message::{Encode, Frame, Publication, Rendering, Turn};
+use crate::time::iso;
 use collections::COLLECTIONS;
 use conversation::Client;
 use presence::Presence;

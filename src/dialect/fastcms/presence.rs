@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::super::time::iso;
 use crate::event::{Audience, Item, Json};
 use crate::message::{Announcement, Now, Turn};
+use crate::time::iso;
 
 /// The collection that such events are in.
 const COLLECTION: &str = "presence";

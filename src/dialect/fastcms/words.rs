@@ -5,11 +5,11 @@ use std::time::SystemTime;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::super::time::iso;
 use super::fault::Fault;
 use crate::event::Json;
 use crate::identity::User;
 use crate::message::Frame;
+use crate::time::iso;
 
 fn frame(kind: &str, data: &str) -> Frame {
     Frame::text(&format!(r#"{{"type":"{kind}","data":{data}}}"#))

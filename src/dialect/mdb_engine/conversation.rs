@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::time::iso;
 use super::super::{Conversation, Opening};
 use super::settings::Settings;
 use super::webhook::Caller;
 use crate::identity::{Credential, Identity};
 use crate::message::{Call, CloseReason, Frame, Message, Now, Returned, Turn};
+use crate::time::iso;
 
 pub(super) fn open(
     settings: &Arc<Settings>,

@@ -7,7 +7,7 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::time::iso;
+use crate::time::iso;
 
 /// A key, and its value as it was written.
 pub(super) type Member<'a> = (String, &'a RawValue);

@@ -11,12 +11,12 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::super::Options;
-use super::super::time::iso;
 use super::dress::{dress, members};
 use super::settings::is_name;
 use crate::event::Json;
 use crate::identity::Identity;
 use crate::message::{CloseReason, Delivery, Frame, Push, Target, Turn, Webhook, WebhookError};
+use crate::time::iso;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_TIMEOUT: Duration = Duration::from_mins(1);

@@ -1,4 +1,4 @@
-//! Times as the dialects of Python servers print them (`protocols.md`, section 0.3, rule 12).
+//! Times as texts: as servers in Python print them (`protocols.md`, section 0.3, rule 12), on the admin port too.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ const LAST_MICRO: i64 = 253_402_300_799_999_999;
 
 /// `2026-11-21T02:10:35.535983+00:00`: always with microseconds and offset, so that browsers and Python read
 /// it alike. What lies before 1970 is 1970.
-pub(super) fn iso(time: SystemTime) -> String {
+pub fn iso(time: SystemTime) -> String {
     let micros = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     let micros = i64::try_from(micros).map_or(LAST_MICRO, |micros| micros.min(LAST_MICRO));
     DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Micros, false)
