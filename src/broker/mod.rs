@@ -46,14 +46,11 @@ pub type Job = Box<dyn FnOnce() -> Option<Event> + Send>;
 /// Makes what a client or a webhook says to others; on the worker.
 pub type Word = Box<dyn FnOnce() -> Parcel + Send>;
 
-/// Something that is worth knowing, and that nobody misses.
-pub type Note = Box<dyn FnOnce() + Send>;
-
 /// Told how many readers of this process a parcel reached.
 pub type Receipt = Box<dyn FnOnce(u64) + Send>;
 
-/// Tells readers what they waited for; what it costs is paid on the worker.
-pub type Answer = Box<dyn FnOnce() + Send>;
+/// Something to be done in line with the events that is none itself; what it costs is paid on the worker.
+pub type Chore = Box<dyn FnOnce() + Send>;
 
 /// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -68,8 +65,8 @@ enum Work {
     Job(Job),
     Word(Word),
     Parcel(Box<Parcel>, Receipt),
-    Note(Note),
-    Answer(Answer),
+    Note(Chore),
+    Answer(Chore),
 }
 
 /// The proxy's end of the queue. The worker ends when the last clone is gone and the queue is empty.
@@ -137,15 +134,15 @@ impl Publisher {
         if self.end.0.0.offer(Work::Parcel(Box::new(parcel), receipt)) { Ok(()) } else { Err(QueueFull) }
     }
 
-    /// Hands over a note, in line with the jobs; never waits. It is dropped where the queue is half full:
+    /// Hands over something worth knowing that nobody misses; never waits. It is dropped where the queue is half full:
     /// the rest of the room is for events.
-    pub fn note(&self, note: Note) {
+    pub fn note(&self, note: Chore) {
         self.end.0.0.try_offer(Work::Note(note));
     }
 
-    /// Hands over an answer; never waits, and is never refused: no more of them may exist at a time than
-    /// questions are asked.
-    pub fn answer(&self, answer: Answer) {
+    /// Hands over what readers wait for; never waits, and is never refused: no more of them may exist at a
+    /// time than questions are asked.
+    pub fn answer(&self, answer: Chore) {
         self.end.0.0.admit(Work::Answer(answer));
     }
 
@@ -192,8 +189,7 @@ impl Worker {
                 self.broker.publish(word());
             }
             Work::Parcel(parcel, receipt) => receipt(self.broker.publish(*parcel)),
-            Work::Note(note) => note(),
-            Work::Answer(answer) => answer(),
+            Work::Note(chore) | Work::Answer(chore) => chore(),
         }));
         done.err()?;
         self.metrics.tap_failed();
