@@ -41,16 +41,17 @@
 //! | [`event`], [`identity`], [`message`], [`route`] | words: data only | downwards in this list |
 //! | [`recent`] | a bounded table that forgets what is old | nothing |
 //! | [`time`] | times as texts | nothing |
+//! | [`url`] | URLs that can be called | nothing |
 //! | [`filter`] | which events of a topic a reader wants; [`message`] carries them | event |
 //! | [`auth`] | from a token to an identity | identity |
 //! | [`capture`] | from an exchange to an event | event, recent, route |
 //! | [`access`] | whom the backend lets see what | recent |
 //! | [`hub`] | topics, readers, delivery | access, event, filter, identity, message |
-//! | [`dialect`] | wire protocols, one file each | event, filter, identity, message, time |
+//! | [`dialect`] | wire protocols, one file each | event, filter, identity, message, time, url |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
 //! | [`transport`] | frames to and from a byte stream | dialect, hub, identity, message |
-//! | [`outbound`] | requests of our own to services beside the backend | nothing |
+//! | [`outbound`] | requests of our own to services beside the backend | url |
 //! | [`webhook`] | messages of clients, handed to services | message, metrics, outbound |
 //! | [`verify`] | tokens checked, and keys fetched for it | auth, identity, metrics, outbound |
 //! | [`api`] | what the admin port answers | event, identity, message, route, time, hub, broker, metrics |
@@ -106,5 +107,6 @@ pub mod recent;
 pub mod route;
 pub mod time;
 pub mod transport;
+pub mod url;
 pub mod verify;
 pub mod webhook;

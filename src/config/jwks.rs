@@ -12,6 +12,7 @@ use super::reader::Section;
 use super::setting::Setting;
 use crate::auth::{Algorithm, Issuers, Jwks, Key, Policy, Source};
 use crate::outbound::Roots;
+use crate::url;
 
 const OPTIONS: [&str; 2] = ["jwks_cache", "jwks_ca_file"];
 const FRESH: Duration = Duration::from_mins(5);
@@ -58,14 +59,8 @@ fn is_open(url: &Uri) -> bool {
 
 fn url(value: &DeValue<'_>) -> Result<Uri, String> {
     let text = String::read(value)?;
-    let url = text.parse::<Uri>().ok().filter(|url| {
-        let host = url.authority().filter(|authority| !authority.host().is_empty());
-        matches!(url.scheme_str(), Some("http" | "https"))
-            && host.is_some_and(|authority| !authority.as_str().contains('@'))
-            && !text.contains('#')
-    });
-    let expected = "a URL such as \"https://login.example/.well-known/jwks.json\", without a user name";
-    url.ok_or_else(|| expected.to_owned())
+    let such_as = "such as \"https://login.example/.well-known/jwks.json\"";
+    url::read(&text).filter(|_| !text.contains('#')).ok_or_else(|| format!("{}, {such_as}", url::EXPECTED))
 }
 
 fn fresh(value: &DeValue<'_>) -> Result<Duration, String> {

@@ -4,13 +4,15 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::url;
+
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// See the module's documentation. None of them holds a URL or a header, which may be secret.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     /// A bug of the caller: configurations are checked when they are read.
-    #[error("not an absolute URL of http or https without a user name")]
+    #[error("not {}", url::EXPECTED)]
     Url,
     /// No connection could be made, certificate and name included: nothing was sent.
     #[error("cannot connect")]

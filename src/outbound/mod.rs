@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header, uri};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::url;
 pub use error::OutboundError;
 pub use roots::{Roots, RootsError};
 
@@ -83,7 +84,7 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future ends the exchange and its connection.
     pub async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, OutboundError> {
-        if !is_usable(request.uri()) {
+        if !url::is_usable(request.uri()) {
             return Err(OutboundError::Url);
         }
         request.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
@@ -111,11 +112,4 @@ impl Client {
             Err(error) => Err(OutboundError::Broken(error)),
         }
     }
-}
-
-/// A scheme that is spoken here, a host, and no name and password before it: those would be sent nowhere.
-fn is_usable(uri: &Uri) -> bool {
-    let is_spoken = [uri::Scheme::HTTP, uri::Scheme::HTTPS].iter().any(|known| uri.scheme() == Some(known));
-    let has_host = uri.host().is_some_and(|host| !host.is_empty());
-    is_spoken && has_host && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
 }

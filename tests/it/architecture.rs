@@ -9,6 +9,7 @@ use crate::script;
 const MODULES: &[(&str, &str)] = &[
     ("recent", ""),
     ("time", ""),
+    ("url", ""),
     ("event", ""),
     ("identity", "event"),
     ("filter", "event"),
@@ -18,9 +19,9 @@ const MODULES: &[(&str, &str)] = &[
     ("capture", "event recent route"),
     ("access", "recent"),
     ("hub", "access event filter identity message"),
-    ("dialect", "time event filter identity message"),
+    ("dialect", "time url event filter identity message"),
     ("metrics", ""),
-    ("outbound", ""),
+    ("outbound", "url"),
     ("verify", "identity auth metrics outbound"),
     ("webhook", "message metrics outbound"),
     ("broker", "event hub message metrics"),
@@ -31,7 +32,7 @@ const MODULES: &[(&str, &str)] = &[
         "proxy",
         "event identity message route auth capture access hub dialect metrics verify webhook broker transport api",
     ),
-    ("config", "event route auth access capture hub dialect outbound transport proxy api"),
+    ("config", "url event route auth access capture hub dialect outbound transport proxy api"),
     ("explain", "capture proxy config"),
     (
         "app",
@@ -46,9 +47,9 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 /// Synchronous code without I/O, clock and task: time and ids come in as arguments.
-const LOGIC: [&str; 15] = [
-    "recent", "time", "event", "identity", "message", "route", "auth", "capture", "filter", "access", "hub",
-    "dialect", "metrics", "api", "demo",
+const LOGIC: [&str; 16] = [
+    "recent", "time", "url", "event", "identity", "message", "route", "auth", "capture", "filter", "access",
+    "hub", "dialect", "metrics", "api", "demo",
 ];
 const NOT_IN_LOGIC: [&str; 7] =
     ["tokio::net", "tokio::spawn", "tokio::time", "std::thread", ".await", "Instant::now", "SystemTime::now"];

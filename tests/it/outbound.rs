@@ -109,9 +109,9 @@ fn what_cannot_be_reached_is_told_from_what_broke_off_and_no_url_is_shown() {
         (format!("http://{nobody}/?key=hunter2"), "cannot connect: tcp connect error: Connection refused"),
         (format!("http://{}/?key=hunter2", broken.address), "the exchange broke off: connection closed"),
         (format!("http://{}/?key=hunter2", noise.address), "the exchange broke off: invalid HTTP"),
-        ("http://user:hunter2@localhost/".to_owned(), "not an absolute URL"),
-        ("ftp://localhost/hunter2".to_owned(), "not an absolute URL"),
-        ("/hunter2".to_owned(), "not an absolute URL"),
+        ("http://user:hunter2@localhost/".to_owned(), "not a URL of http or https"),
+        ("ftp://localhost/hunter2".to_owned(), "not a URL of http or https"),
+        ("/hunter2".to_owned(), "not a URL of http or https"),
     ];
     for (url, expected) in rows {
         let error = send(LIMITS, &url).unwrap_err();

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::Uri;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -17,6 +16,7 @@ use crate::event::Json;
 use crate::identity::Identity;
 use crate::message::{CloseReason, Delivery, Frame, Push, Target, Turn, Webhook, WebhookError};
 use crate::time::iso;
+use crate::url;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_TIMEOUT: Duration = Duration::from_mins(1);
@@ -63,8 +63,8 @@ impl Hook {
         if url.is_empty() {
             return None;
         }
-        let parsed = url.parse::<Uri>().ok().filter(is_usable);
-        check(parsed.is_none(), "webhook", "expected a URL of http or https, without a user name");
+        let parsed = url::read(&url);
+        check(parsed.is_none(), "webhook", &format!("expected {}", url::EXPECTED));
         let missing = "is missing; for example webhook_secret = \"env:RESTCAST_WEBHOOK_SECRET\"";
         check(secret.is_none(), "webhook_secret", missing);
         let webhook = Arc::new(Webhook { url: parsed?, secret: secret?, timeout, retries });
@@ -114,12 +114,6 @@ impl Hook {
             Err(_) => {}
         }
     }
-}
-
-fn is_usable(url: &Uri) -> bool {
-    let is_spoken = matches!(url.scheme_str(), Some("http" | "https"));
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    is_spoken && url.host().is_some_and(|host| !host.is_empty()) && !authority.contains('@')
 }
 
 /// The document that a webhook answers with.
