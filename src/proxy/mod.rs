@@ -29,8 +29,6 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod trailers;
-#[cfg(test)]
-mod upload_tests;
 mod upstream;
 
 pub use admission::Admission;

@@ -2,25 +2,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test's tasks end with its runtime")]
 
-use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::broker::{Memory, Publisher};
-use crate::capture::{Budget, Limits, Outcome, Overlaps};
-use crate::hub::Hub;
-use crate::metrics::{Labels, Metrics};
-use crate::proxy::{
-    HostHeader, InFlight, Realtime, ServerAddress, Sockets, Tap, TrustedProxies, UpstreamConfig, Upstreams,
-    proxy_service,
-};
+use crate::metrics::Metrics;
+use crate::proxy::tests::{Served, serve, tapped};
 use crate::route::{Route, Routes, tests::route};
 
 /// No test waits that long unless it fails.
@@ -77,73 +70,29 @@ async fn serve_backend(mut stream: TcpStream, gate: Arc<Semaphore>) -> Option<()
 
 struct Setup {
     calls: Arc<Calls>,
-    proxy: std::net::SocketAddr,
     metrics: Arc<Metrics>,
     gate: Arc<Semaphore>,
     backend: JoinHandle<()>,
-    stop: watch::Sender<bool>,
-    running: JoinHandle<()>,
+    served: Served,
 }
 
 /// A proxy that taps reads and writes of authors. Nobody has connected to it yet.
 async fn setup(limits: CallLimits) -> Setup {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = format!("http://{}", listener.local_addr().unwrap());
+    let server = listener.local_addr().unwrap();
     let gate = Arc::new(Semaphore::new(0));
     let backend = tokio::spawn(backend(listener, Arc::clone(&gate)));
-    let upstreams = Upstreams::new(UpstreamConfig {
-        servers: vec![ServerAddress::parse(&server).unwrap()],
-        host: HostHeader::Preserve,
-        verify_tls: true,
-        connect_timeout: Duration::from_secs(5),
-        read_timeout: DEADLINE,
-        health_interval: Duration::from_secs(5),
-    });
     let authors = Route { publish_reads: true, ..route("/authors/{id}", "author") };
-    let routes = Arc::new(Routes::new(vec![authors]).unwrap());
-    let labels = Labels {
-        routes: vec!["author".to_owned()],
-        outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
-        ..Labels::default()
-    };
-    let metrics = Arc::new(Metrics::new(&labels).unwrap());
-    let hub = Arc::new(Hub::new(Vec::new(), 1));
-    let broker = Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics)));
-    let (publisher, _) = Publisher::start(100, broker, Arc::clone(&hub), Arc::clone(&metrics)).unwrap();
-    let tap = Tap {
-        routes: Arc::clone(&routes),
-        limits: Limits { body: 10_000, decoded: 10_000, memory: Budget::new(100_000) },
-        overlaps: Arc::new(Overlaps::default()),
-        owners: Arc::default(),
-        identities: false,
-        publisher,
-        metrics: Arc::clone(&metrics),
-    };
-    let gateway = Gateway {
-        routes,
-        endpoints: Vec::new(),
-        realtime: Realtime { hub, metrics: Arc::clone(&metrics) },
-        tap,
-        upstreams: Arc::new(upstreams),
-        trusted: TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]),
-        metrics: Arc::clone(&metrics),
-        in_flight: InFlight::default(),
-    };
-    let socket = StdListener::bind("127.0.0.1:0").unwrap();
-    socket.set_nonblocking(true).unwrap();
-    let proxy = socket.local_addr().unwrap();
-    let entrance = Entrance::default();
-    let listener = proxy_service(gateway, 1, &[proxy], entrance.clone());
-    let (stop, stopping) = watch::channel(false);
-    let running = tokio::spawn(listener.run(Sockets::new(vec![(proxy, socket)]), stopping));
-    let calls = Arc::new(Calls::new(entrance, limits));
-    Setup { calls, proxy, metrics, gate, backend, stop, running }
+    let (gateway, _) = tapped(Routes::new(vec![authors]).unwrap(), 100).gateway(server);
+    let (metrics, entrance) = (Arc::clone(&gateway.metrics), Entrance::default());
+    let served = serve(gateway, entrance.clone());
+    Setup { calls: Arc::new(Calls::new(entrance, limits)), metrics, gate, backend, served }
 }
 
 impl Setup {
     /// A client's request, which also opens the entrance.
     async fn http(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.proxy).await.unwrap();
+        let mut stream = TcpStream::connect(self.served.address).await.unwrap();
         let head = format!("{request} HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -333,7 +282,7 @@ async fn an_answer_before_the_requests_end_arrives() {
 
 #[tokio::test]
 async fn a_backend_that_is_gone_is_a_502_and_a_proxy_that_is_gone_an_error() {
-    let Setup { calls, stop, running, backend, .. } = {
+    let Setup { calls, served, backend, .. } = {
         let setup = setup(LIMITS).await;
         // Its connection is used by nobody after that.
         assert!(setup.http("GET /early").await.contains("413"));
@@ -343,8 +292,8 @@ async fn a_backend_that_is_gone_is_a_502_and_a_proxy_that_is_gone_an_error() {
     assert!(backend.await.unwrap_err().is_cancelled());
     let refused = calls.call(ask(Method::GET, "/x")).await.unwrap();
     assert_eq!(refused.status(), StatusCode::BAD_GATEWAY);
-    stop.send_replace(true);
-    running.await.unwrap();
+    served.stop.send_replace(true);
+    served.running.await.unwrap();
     let after = calls.call(ask(Method::GET, "/x")).await;
     assert!(matches!(after, Err(CallError::Closed | CallError::Broken)), "{after:?}");
 }

@@ -1,101 +1,42 @@
 //! Requests whose bodies are kept pass as those do whose bodies are not.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 
-use super::tests::upstreams;
-use super::{Entrance, Gateway, InFlight, Realtime, Sockets, Tap, TrustedProxies, proxy_service};
-use crate::broker::{Broker, Parcel, Publisher};
-use crate::capture::{Budget, Limits, Outcome, Overlaps};
+use super::{Served, serve, tapped};
 use crate::event::Json;
-use crate::hub::Hub;
-use crate::metrics::{Labels, Metrics};
+use crate::proxy::Entrance;
 use crate::route::{Routes, tests::route};
 
 /// No test waits that long unless it fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 const DONE: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 
-/// Tells a test what was published.
-#[derive(Debug)]
-struct Told(Mutex<Sender<Option<Json>>>);
-
-impl Broker for Told {
-    fn publish(&self, parcel: Parcel) -> u64 {
-        let Parcel::Event(event) = parcel else { panic!("{parcel:?}") };
-        self.0.lock().unwrap().send(event.request_body).unwrap();
-        0
-    }
-}
-
 /// A gateway in front of `backend`, which gets one connection after another.
 struct Setup {
     client: TcpStream,
     bodies: Receiver<Option<Json>>,
     backend: thread::JoinHandle<()>,
-    stop: watch::Sender<bool>,
+    served: Served,
     _runtime: Runtime,
-}
-
-fn listen() -> (SocketAddr, TcpListener) {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    (socket.local_addr().unwrap(), socket)
-}
-
-fn tap(routes: Arc<Routes>, limits: Limits) -> (Tap, Arc<Hub>, Receiver<Option<Json>>) {
-    let labels = Labels {
-        routes: vec!["author".to_owned()],
-        outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
-        ..Labels::default()
-    };
-    let metrics = Arc::new(Metrics::new(&labels).unwrap());
-    let hub = Arc::new(Hub::new(Vec::new(), 1));
-    let (told, bodies) = channel();
-    let broker = Arc::new(Told(Mutex::new(told)));
-    let (publisher, _) = Publisher::start(10, broker, Arc::clone(&hub), Arc::clone(&metrics)).unwrap();
-    let (overlaps, owners) = (Arc::new(Overlaps::default()), Arc::default());
-    (Tap { routes, limits, overlaps, owners, identities: false, publisher, metrics }, hub, bodies)
 }
 
 fn setup(asked: &[&str], backend: impl FnOnce(TcpListener) + Send + 'static) -> Setup {
     let mut routes = Routes::new(vec![route("/api/authors/{id}", "author")]).unwrap();
     routes.keep_requests(asked.iter().copied());
-    let limits = Limits { body: 100_000, decoded: 100_000, memory: Budget::new(100_000) };
-    let routes = Arc::new(routes);
-    let (tap, hub, bodies) = tap(Arc::clone(&routes), limits);
-    let (upstream, listener) = listen();
-    let upstreams = Arc::new(upstreams(&[format!("http://{upstream}")]));
-    let metrics = Arc::clone(&tap.metrics);
-    let gateway = Gateway {
-        routes,
-        endpoints: Vec::new(),
-        realtime: Realtime { hub, metrics: Arc::clone(&metrics) },
-        tap,
-        upstreams: Arc::clone(&upstreams),
-        trusted: TrustedProxies::default(),
-        metrics,
-        in_flight: InFlight::default(),
-    };
-    let (address, socket) = listen();
-    socket.set_nonblocking(true).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (gateway, bodies) = tapped(routes, 10).gateway(listener.local_addr().unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (stop, stopping) = watch::channel(false);
-    runtime.block_on(upstreams.check());
-    let listener_task = async move {
-        let proxy = proxy_service(gateway, 1, &[address], Entrance::default());
-        proxy.run(Sockets::new(vec![(address, socket)]), stopping).await;
-    };
-    drop(runtime.spawn(listener_task));
+    runtime.block_on(gateway.upstreams.check());
+    let served = runtime.block_on(async { serve(gateway, Entrance::default()) });
     let backend = thread::spawn(move || backend(listener));
-    let client = patient(TcpStream::connect(address).unwrap());
-    Setup { client, bodies, backend, stop, _runtime: runtime }
+    let client = patient(TcpStream::connect(served.address).unwrap());
+    Setup { client, bodies, backend, served, _runtime: runtime }
 }
 
 impl Setup {
@@ -107,7 +48,7 @@ impl Setup {
     /// The bodies of all events, once everything is over.
     fn end(self) -> Vec<Option<Json>> {
         let bodies = self.bodies.recv_timeout(DEADLINE).into_iter().chain(self.bodies.try_iter()).collect();
-        self.stop.send_replace(true);
+        self.served.stop.send_replace(true);
         drop(self.client);
         self.backend.join().unwrap();
         bodies
