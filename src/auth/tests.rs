@@ -17,14 +17,10 @@ fn pem(name: &str) -> Vec<u8> {
 
 fn issuer(algorithms: &[Algorithm], key: Key) -> Issuer {
     Issuer {
-        algorithms: algorithms.to_vec(),
-        key,
         issuer: Some("https://issuer.example".to_owned()),
         audience: vec!["other".to_owned(), "api".to_owned()],
         leeway: Duration::from_secs(30),
-        user_claim: "sub".to_owned(),
-        email_claim: "email".to_owned(),
-        roles_claim: "roles".to_owned(),
+        ..Issuer::new(algorithms.to_vec(), key)
     }
 }
 

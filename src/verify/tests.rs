@@ -10,16 +10,8 @@ use crate::auth::{Algorithm, Issuer, Jwks, Policy, Source};
 /// Keys that nobody fetches, since nobody watches.
 fn verifier() -> Verifier {
     let source = Source { url: Uri::from_static("http://127.0.0.1:9/"), authorities: None };
-    let issuer = Issuer {
-        algorithms: vec![Algorithm::RS256],
-        key: Key::Published(Arc::new(Jwks::new(source, Policy::new(Duration::from_mins(5))))),
-        issuer: None,
-        audience: Vec::new(),
-        leeway: Duration::ZERO,
-        user_claim: "sub".to_owned(),
-        email_claim: "email".to_owned(),
-        roles_claim: "roles".to_owned(),
-    };
+    let key = Key::Published(Arc::new(Jwks::new(source, Policy::new(Duration::from_mins(5)))));
+    let issuer = Issuer::new(vec![Algorithm::RS256], key);
     Verifier::new(Issuers::new(vec![issuer])).unwrap()
 }
 

@@ -19,16 +19,7 @@ pub fn now() -> u64 {
 }
 
 pub fn sign(secret: &str, claims: &Value) -> String {
-    let issuer = Issuer {
-        algorithms: vec![Algorithm::HS256],
-        key: Key::Shared(Secret::new(secret)),
-        issuer: None,
-        audience: Vec::new(),
-        leeway: std::time::Duration::ZERO,
-        user_claim: String::new(),
-        email_claim: String::new(),
-        roles_claim: String::new(),
-    };
+    let issuer = Issuer::new(vec![Algorithm::HS256], Key::Shared(Secret::new(secret)));
     let issuers = Issuers::new(vec![issuer]);
     let map: &Map<String, Value> = claims.as_object().unwrap();
     issuers.iter().next().unwrap().sign(map).unwrap()

@@ -48,16 +48,7 @@ fn all() -> Arc<Jwks> {
 }
 
 fn issuer(algorithms: &[&str], key: Key) -> Issuer {
-    Issuer {
-        algorithms: algorithms.iter().map(|name| name.parse().unwrap()).collect(),
-        key,
-        issuer: None,
-        audience: Vec::new(),
-        leeway: Duration::ZERO,
-        user_claim: "sub".to_owned(),
-        email_claim: "email".to_owned(),
-        roles_claim: "roles".to_owned(),
-    }
+    Issuer::new(algorithms.iter().map(|name| name.parse().unwrap()).collect(), key)
 }
 
 fn now() -> SystemTime {
