@@ -1,0 +1,95 @@
+//! The endpoints of the config, and the one of the admin port's page.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::broker::Publisher;
+use crate::config::{Config, EndpointAuth, EndpointConfig};
+use crate::dialect;
+use crate::hub::Desk;
+use crate::message::Encode;
+use crate::metrics::Metrics;
+use crate::outbound::Roots;
+use crate::proxy::{Admission, Backstage, Endpoint};
+use crate::transport::{Expiry, Limits};
+use crate::verify::Verifier;
+use crate::webhook::Webhooks;
+
+/// Where the admin port's page gets its events, and how; it has nothing to say itself.
+const LIVE_PATH: &str = "/live";
+const LIVE_DIALECT: &str = "flarchitect";
+const LIVE_MESSAGE_BYTES: usize = 1024;
+
+/// Every endpoint; the last one is the live page's.
+pub(super) fn with_live(config: &Config) -> anyhow::Result<Vec<EndpointConfig>> {
+    let (dialect_name, make) = dialect::find(LIVE_DIALECT).context("the live page has a dialect")?;
+    let live = EndpointConfig {
+        path: LIVE_PATH.to_owned(),
+        dialect_name,
+        dialect: make(&dialect::Defaults),
+        max_message: LIVE_MESSAGE_BYTES,
+        auth: EndpointAuth::None,
+        expiry: Expiry::Close,
+        cookies: Vec::new(),
+        origins: Vec::new(),
+    };
+    Ok(config.endpoints.iter().cloned().chain([live]).collect())
+}
+
+pub(super) fn endpoints(
+    config: &Config,
+    listed: &[EndpointConfig],
+    verifier: Option<&Verifier>,
+    publisher: &Publisher,
+    metrics: &Arc<Metrics>,
+) -> Vec<Endpoint> {
+    let roots = Roots::system();
+    let webhooks = |endpoint: &EndpointConfig| {
+        let make = || Webhooks::new(config.hub.max_webhook_calls, roots.clone(), Arc::clone(metrics));
+        endpoint.dialect.has_webhook().then(make)
+    };
+    let backstage = |index, endpoint: &EndpointConfig| Backstage {
+        endpoint: index,
+        verifier: verifier.filter(|_| endpoint.auth != EndpointAuth::None).cloned(),
+        webhooks: webhooks(endpoint),
+        publisher: publisher.clone(),
+        metrics: Arc::clone(metrics),
+    };
+    let make = |(index, listed)| endpoint(config, listed, backstage(index, listed));
+    listed.iter().enumerate().map(make).collect()
+}
+
+pub(super) fn desk(endpoint: &EndpointConfig) -> Desk {
+    let encode = Arc::clone(&endpoint.dialect) as Arc<dyn Encode>;
+    let required = endpoint.auth == EndpointAuth::Required;
+    Desk { path: Arc::from(endpoint.path.as_str()), app: endpoint.dialect.app(), encode, required }
+}
+
+fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) -> Endpoint {
+    let limits = Limits {
+        max_message: endpoint.max_message,
+        ping_interval: config.hub.ping_interval,
+        outbox: config.hub.outbox,
+        expiry: endpoint.expiry,
+        rate: config.limits.rate,
+    };
+    Endpoint {
+        path: endpoint.path.clone(),
+        dialect: Arc::clone(&endpoint.dialect),
+        index: backstage.endpoint,
+        limits,
+        admission: admission(backstage.verifier.as_ref(), endpoint),
+        backstage: Arc::new(backstage),
+    }
+}
+
+fn admission(verifier: Option<&Verifier>, endpoint: &EndpointConfig) -> Admission {
+    Admission {
+        verifier: verifier.cloned(),
+        required: endpoint.auth == EndpointAuth::Required,
+        places: endpoint.dialect.places(),
+        cookies: endpoint.cookies.clone(),
+        origins: endpoint.origins.clone(),
+    }
+}

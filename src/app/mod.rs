@@ -1,0 +1,87 @@
+//! The composition root: from a config to running parts, and from a signal to an orderly end. The only
+//! folder that knows everyone.
+
+mod endpoints;
+mod parts;
+mod running;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::api::Site;
+use crate::config::Config;
+use crate::proxy::Sockets;
+use parts::Parts;
+use running::Signals;
+
+/// What tasks get to end once nothing is under way any more.
+const LAST_MOMENT: Duration = Duration::from_millis(200);
+
+/// A site that is served beside the proxy: the demo's backend.
+#[derive(Debug)]
+pub struct Sidecar {
+    /// What answers.
+    pub site: Arc<dyn Site>,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// Called once everything listens.
+pub type Announce = Box<dyn FnOnce() + Send>;
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What cannot be started, such as an address in use.
+pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyhow::Result<()> {
+    let threads = match config.server.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let runtime = runtime(threads).context("cannot start threads")?;
+    // First of all: a process that has no handler yet dies of SIGTERM, or as a container's first process
+    // does not notice it.
+    let signals = runtime.block_on(async { Signals::watch() })?;
+    let mut addresses = config.server.listen.clone();
+    addresses.push(config.admin);
+    let sidecar_address = sidecar.as_ref().map(|sidecar| sidecar.address);
+    let sockets = addresses.iter().copied().chain(sidecar_address).map(listen);
+    let sockets = Sockets::new(sockets.collect::<anyhow::Result<_>>()?);
+    for warning in config.warnings() {
+        tracing::warn!(%warning, "the configuration is probably not what was meant");
+    }
+    let drain_timeout = config.server.drain_timeout;
+    let parts = Parts::build(config, threads, sidecar, sockets)?;
+    let worker = parts.worker;
+    let announce = || {
+        for address in &addresses {
+            tracing::info!(%address, "listening");
+        }
+        announce();
+    };
+    runtime.block_on(parts.running.serve(signals, drain_timeout, announce));
+    runtime.shutdown_timeout(LAST_MOMENT);
+    // Every publisher is gone with the runtime, so the worker comes to its end.
+    if worker.join().is_err() {
+        tracing::error!("the hub's worker had failed");
+    }
+    Ok(())
+}
+
+/// A single thread needs none of the work-stealing, which costs a request some per cent.
+fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads).thread_name("restcast").enable_all().build()
+}
+
+/// Connections wait from here on, and no other process can take the address.
+fn listen(address: SocketAddr) -> anyhow::Result<(SocketAddr, TcpListener)> {
+    let socket = TcpListener::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+    socket.map(|socket| (address, socket)).with_context(|| format!("cannot listen on {address}"))
+}

@@ -1,0 +1,152 @@
+//! From a config to parts that know each other.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::Sidecar;
+use super::endpoints::{desk, endpoints, with_live};
+use super::running::Running;
+use crate::access::Answer;
+use crate::api::{About, Access, Admin, Code, Present, PublishApi};
+use crate::auth::TokenError;
+use crate::broker::{Broker, Memory, Publisher};
+use crate::capture::{Outcome, Overlaps};
+use crate::config::{BrokerKind, Config, EndpointConfig};
+use crate::hub::{Hub, Why};
+use crate::metrics::{Labels, Metrics};
+use crate::proxy::{
+    Answers, Asked, Asker, CallLimits, Calls, Entrance, Gateway, InFlight, Live, Questions, Realtime,
+    Sockets, Tap, Upstreams, proxy_service, site_service,
+};
+use crate::route::Visibility;
+use crate::verify::Verifier;
+
+/// What runs, and the thread that outlives it.
+pub(super) struct Parts {
+    pub(super) running: Running,
+    pub(super) worker: std::thread::JoinHandle<()>,
+}
+
+impl Parts {
+    /// Nothing runs yet but the hub's worker.
+    pub(super) fn build(
+        config: Config,
+        threads: usize,
+        sidecar: Option<Sidecar>,
+        sockets: Sockets,
+    ) -> anyhow::Result<Self> {
+        let listed = with_live(&config)?;
+        let metrics = Arc::new(metrics(&config, &listed)?);
+        let (hub, asked) = hub(&config, &listed);
+        let broker: Arc<dyn Broker> = match config.broker {
+            BrokerKind::Memory => Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics))),
+        };
+        let (publisher, worker) =
+            Publisher::start(config.tap.queue_limit, broker, Arc::clone(&hub), Arc::clone(&metrics))
+                .context("cannot start the hub's worker")?;
+        let realtime = Realtime { hub: Arc::clone(&hub), metrics: Arc::clone(&metrics) };
+        let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
+        let in_flight = InFlight::default();
+
+        let verifier = config.auth.clone().map(Verifier::new).transpose()?;
+        let mut endpoints = endpoints(&config, &listed, verifier.as_ref(), &publisher, &metrics);
+        let live = endpoints.pop().context("the live page has an endpoint")?;
+        let live = Live { endpoint: live, realtime: realtime.clone() };
+        let ready = Arc::clone(&upstreams);
+        let admin = Admin {
+            metrics: Arc::clone(&metrics),
+            publisher: publisher.clone(),
+            ready: Box::new(move || ready.is_ready()),
+            about: about(&config, sidecar.is_some()),
+            publish: PublishApi::new(
+                Arc::clone(&hub),
+                publisher.clone(),
+                Arc::clone(&metrics),
+                access(&config),
+            ),
+            present: Present::default(),
+        };
+        let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];
+        listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
+
+        let (entrance, limits) = (Entrance::default(), config.tap.limits());
+        let calls = Arc::new(Calls::new(entrance.clone(), call_limits(&config)));
+        let routes = Arc::new(config.routes);
+        let answers = Answers {
+            hub: Arc::clone(&hub),
+            routes: Arc::clone(&routes),
+            limits: limits.clone(),
+            metrics: Arc::clone(&metrics),
+        };
+        let asker = Asker { calls, publisher: publisher.clone(), answers: Arc::new(answers) };
+        let asker = asked.map(|asked| (asker, asked));
+        let gateway = Gateway {
+            routes: Arc::clone(&routes),
+            endpoints,
+            realtime,
+            tap: Tap {
+                routes,
+                limits,
+                overlaps: Arc::new(Overlaps::default()),
+                owners: Arc::default(),
+                identities: config.auth.is_some(),
+                publisher,
+                metrics: Arc::clone(&metrics),
+            },
+            upstreams: Arc::clone(&upstreams),
+            trusted: config.server.trusted_proxies,
+            metrics: Arc::clone(&metrics),
+            in_flight: in_flight.clone(),
+        };
+        listeners.push(proxy_service(gateway, threads, &config.server.listen, entrance));
+        let running = Running { listeners, sockets, upstreams, hub, in_flight, verifier, asker, metrics };
+        Ok(Self { running, worker })
+    }
+}
+
+/// The hub, and the questions of those that it has for the backend, if some route has it ask.
+fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) {
+    let hub = Hub::new(listed.iter().map(desk).collect(), config.hub.max_connections);
+    let hub = hub.sharing(config.limits.shares);
+    if !config.routes.iter().any(|route| matches!(route.visibility, Visibility::Upstream(_))) {
+        return (Arc::new(hub), None);
+    }
+    let limits = config.access.limits;
+    let (questions, asked) = Questions::new(limits.at_once);
+    (Arc::new(hub.asking(limits, config.hub.outbox, Arc::new(questions))), Some(asked))
+}
+
+/// The hub sees to it that no more are asked at once.
+fn call_limits(config: &Config) -> CallLimits {
+    let at_once = config.access.limits.at_once;
+    CallLimits { at_once, waiting: at_once, time: config.access.timeout, body: config.tap.body_limit }
+}
+
+fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, prometheus::Error> {
+    Metrics::new(&Labels {
+        routes: config.routes.iter().map(|route| route.path.clone()).collect(),
+        dialects: endpoints.iter().map(|endpoint| endpoint.dialect_name).collect(),
+        outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
+        token_errors: TokenError::ALL.map(TokenError::name).to_vec(),
+        answers: Answer::ALL.map(Answer::name).to_vec(),
+        withheld: Why::ALL.map(Why::name).to_vec(),
+        api_codes: Code::ALL.map(Code::name).to_vec(),
+    })
+}
+
+fn access(config: &Config) -> Access {
+    if !config.keys.is_empty() {
+        return Access::Keys(config.keys.clone());
+    }
+    if config.admin.ip().is_loopback() { Access::Open } else { Access::Closed }
+}
+
+fn about(config: &Config, demo: bool) -> About {
+    let proxy = config.server.listen.first().filter(|_| demo);
+    About {
+        demo: proxy.map(|address| format!("http://{address}")),
+        endpoints: config.endpoints.iter().map(|e| (e.path.clone(), e.dialect_name)).collect(),
+        routes: config.routes.iter().map(|r| (r.path.clone(), r.model.name.to_string())).collect(),
+    }
+}
