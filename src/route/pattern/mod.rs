@@ -1,8 +1,10 @@
 //! Path patterns such as `/api/authors/{author_id}/books/{id}` and `/odata/Authors({id})`.
 
-use std::borrow::Cow;
+mod key;
+mod segment;
 
 use super::path::{self, KEY_FOLLOWS};
+pub(super) use segment::Segment;
 
 /// A path pattern: constant segments, `{name}` segments, and `Constant({name})` segments as OData writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,17 +18,6 @@ pub struct Pattern {
 
 /// The number of a parameter, and whether it stands in parentheses.
 pub(super) type Parameter = (usize, bool);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Segment {
-    Constant(String),
-    Parameter(String),
-    /// OData's `Authors({id})` (Part 2: URL Conventions, section 4.3.1).
-    Parenthesised {
-        constant: String,
-        name: String,
-    },
-}
 
 impl Pattern {
     /// Reads a pattern; `{id}`, if it is there, is the id. A trailing slash says nothing.
@@ -66,70 +57,9 @@ impl Pattern {
         self.names().position(|other| other == name)
     }
 
-    /// Makes the parameters of these names the id of `parts` parts: one for each part, or one for all.
-    ///
-    /// # Errors
-    /// Names that the path does not have, or another number of them.
-    pub fn set_key(&mut self, names: &[String], parts: usize) -> Result<(), String> {
-        if names.len() != 1 && names.len() != parts {
-            return Err(format!("one name, or one for each of the {parts} pointers of id"));
-        }
-        if names.iter().enumerate().any(|(i, name)| names.iter().take(i).any(|other| other == name)) {
-            return Err("each name once".to_owned());
-        }
-        let numbers: Option<Vec<usize>> = names.iter().map(|name| self.number(name)).collect();
-        self.key =
-            numbers.ok_or_else(|| format!("names of parameters of the path, which has {}", self.known()))?;
-        Ok(())
-    }
-
-    /// Makes the parameter of this name the model's name. To be called when the parts of the id are known.
-    ///
-    /// # Errors
-    /// A name that the path does not have, or that is part of the id.
-    pub fn set_model(&mut self, name: &str) -> Result<(), String> {
-        let number = self.number(name);
-        let number = number
-            .ok_or_else(|| format!("the name of a parameter of the path, which has {}", self.known()))?;
-        if self.key.contains(&number) {
-            return Err(format!("a parameter that is no part of the id, and {{{name}}} is one (see key)"));
-        }
-        self.model = Some(number);
-        Ok(())
-    }
-
     /// A parameter of it is the model's name.
     pub fn names_model(&self) -> bool {
         self.model.is_some()
-    }
-
-    fn known(&self) -> String {
-        let known: Vec<String> = self.names().map(|name| format!("\"{name}\"")).collect();
-        if known.is_empty() { "no parameter".to_owned() } else { known.join(", ") }
-    }
-
-    /// Finds the parameters of an id of `parts` parts by itself, where there is only one way to read the path:
-    /// a sole `{id}` holds all of it, else the last parameters hold one part each.
-    ///
-    /// # Errors
-    /// What to write, where there is more than one way.
-    pub fn find_key(&mut self, parts: usize) -> Result<(), String> {
-        let count = self.names().count();
-        let ends_with_parameter = self.segments.last().is_some_and(|last| last.name().is_some());
-        if parts == 1 || (count == 1 && !self.key.is_empty()) {
-            return Ok(());
-        }
-        if self.key.is_empty() && !ends_with_parameter {
-            // A collection, or a path that says nothing of the id.
-            return Ok(());
-        }
-        if self.key.is_empty() && count >= parts {
-            self.key = (count - parts..count).collect();
-            return Ok(());
-        }
-        Err(format!(
-            "the names of the parameters that are the {parts} parts of the id, or of the one that holds all"
-        ))
     }
 
     /// The patterns of the collection: the same without a last parameter that belongs to the id, or without
@@ -201,54 +131,5 @@ impl Pattern {
     /// It has a key in parentheses.
     pub(super) fn is_split(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, Segment::Parenthesised { .. }))
-    }
-}
-
-impl Segment {
-    fn parse(text: &str) -> Result<Self, String> {
-        if let Some(name) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            return parameter_name(name, text).map(Self::Parameter);
-        }
-        if let Some((constant, name)) = text.strip_suffix("})").and_then(|rest| rest.split_once("({"))
-            && !constant.is_empty()
-        {
-            let name = parameter_name(name, text)?;
-            return Self::constant(constant).map(|constant| Self::Parenthesised { constant, name });
-        }
-        Self::constant(text).map(Self::Constant)
-    }
-
-    fn constant(text: &str) -> Result<String, String> {
-        if text.contains(['{', '}']) {
-            return Err(format!(
-                "\"{{name}}\" as a whole segment between slashes, or in parentheses at the end of one \
-                 (\"Authors({{id}})\"); found \"{text}\""
-            ));
-        }
-        if text.is_empty() {
-            return Err("no empty segment (\"//\")".to_owned());
-        }
-        let constant = path::decode(text).map(Cow::into_owned).ok_or_else(|| "UTF-8".to_owned())?;
-        // Backends take them for steps, so no path that holds one matches anything.
-        if constant == "." || constant == ".." {
-            return Err(format!("no segment \".\" or \"..\"; found \"{text}\""));
-        }
-        Ok(constant)
-    }
-
-    pub(super) fn name(&self) -> Option<&str> {
-        match self {
-            Self::Parameter(name) | Self::Parenthesised { name, .. } => Some(name),
-            Self::Constant(_) => None,
-        }
-    }
-}
-
-fn parameter_name(name: &str, segment: &str) -> Result<String, String> {
-    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if plain {
-        Ok(name.to_owned())
-    } else {
-        Err(format!("\"{{name}}\" of letters, digits and _; found \"{segment}\""))
     }
 }
