@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounter, IntGauge};
 
-use super::{Labels, Maker};
+use super::{Labels, Maker, Metrics};
 
 /// `restcast_access_…`
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub(super) struct Access {
     withheld: Vec<IntCounter>,
     asked: IntGauge,
     waiting: IntGauge,
-    pub(super) lagged: IntCounter,
+    lagged: IntCounter,
 }
 
 impl Access {
@@ -42,18 +42,31 @@ impl Access {
             lagged,
         })
     }
+}
 
-    pub(super) fn answered(&self, answer: usize, (asked, waiting): (usize, usize)) {
-        if let Some(counter) = self.answers.get(answer) {
+impl Metrics {
+    /// The backend answered what a reader may see, as answer number `answer`. `asked` are asked at
+    /// this moment, and `waiting` wait.
+    pub fn access_answered(&self, answer: usize, (asked, waiting): (usize, usize)) {
+        if let Some(counter) = self.access.answers.get(answer) {
             counter.inc();
         }
-        self.asked.set(i64::try_from(asked).unwrap_or(i64::MAX));
-        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.access.asked.set(i64::try_from(asked).unwrap_or(i64::MAX));
+        self.access.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
-    pub(super) fn withheld(&self, readers: &[u64]) {
-        for (counter, count) in self.withheld.iter().zip(readers) {
+    /// Readers do not get an event that the backend decides on, or a part of it, by reason.
+    pub fn access_withheld(&self, readers: &[u64]) {
+        for (counter, count) in self.access.withheld.iter().zip(readers) {
             counter.inc_by(*count);
+        }
+    }
+
+    /// Readers were closed because too many of their events waited for answers of the backend.
+    pub fn access_lagged(&self, readers: u64) {
+        if readers > 0 {
+            self.access.lagged.inc_by(readers);
+            tracing::warn!(readers, "closed readers for whom too much waited for answers of the upstream");
         }
     }
 }

@@ -1,0 +1,73 @@
+//! What was dropped, and whom it cost what.
+
+use prometheus::IntCounter;
+
+use super::{Maker, Metrics};
+
+/// `restcast_drops_total` by reason.
+#[derive(Debug)]
+pub(super) struct Drops {
+    pub(super) reader_too_slow: IntCounter,
+    queue_full: IntCounter,
+    words_full: IntCounter,
+    reader_lags: IntCounter,
+    tap_failed: IntCounter,
+    hub_full: IntCounter,
+    hidden: IntCounter,
+}
+
+impl Drops {
+    pub(super) fn new(made: &Maker<'_>) -> Result<Self, prometheus::Error> {
+        let by_reason = made.counters(
+            "restcast_drops_total",
+            "What was dropped: reader_too_slow and reader_lags count readers that were closed, hub_full readers \
+             that were refused, queue_full and tap_failed events, words_full what clients and webhooks said to \
+             others, hidden frames that a reader may not see",
+            &["reason"],
+        )?;
+        let reason = |name: &str| by_reason.with_label_values(&[name]);
+        Ok(Self {
+            reader_too_slow: reason("reader_too_slow"),
+            queue_full: reason("queue_full"),
+            words_full: reason("words_full"),
+            reader_lags: reason("reader_lags"),
+            tap_failed: reason("tap_failed"),
+            hub_full: reason("hub_full"),
+            hidden: reason("hidden"),
+        })
+    }
+}
+
+impl Metrics {
+    /// Readers were passed over because they may not see an event.
+    pub fn event_hidden(&self, readers: u64) {
+        self.drops.hidden.inc_by(readers);
+    }
+
+    /// A reader found the hub full, or the process stopping.
+    pub fn reader_refused(&self) {
+        self.drops.hub_full.inc();
+    }
+
+    /// The queue in front of the hub was full.
+    pub fn event_lost(&self) {
+        self.drops.queue_full.inc();
+    }
+
+    /// Too much of what clients and webhooks say waited in front of the hub.
+    pub fn word_dropped(&self) {
+        self.drops.words_full.inc();
+    }
+
+    /// Readers were closed because events were lost.
+    pub fn readers_lag(&self, readers: usize) {
+        self.drops.reader_lags.inc_by(readers as u64);
+        tracing::error!(readers, "events were lost (tap.queue_limit reached, or a bug); closed all readers");
+    }
+
+    /// A job of the tap failed by a bug of ours.
+    pub fn tap_failed(&self) {
+        self.drops.tap_failed.inc();
+        tracing::error!("the tap could not read an answer; its event is lost");
+    }
+}
