@@ -1,5 +1,6 @@
 //! What connections subscribe to and are told, as text.
 
+use std::sync::Mutex;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -9,6 +10,55 @@ use uuid::Uuid;
 use super::*;
 use crate::event::{Audience, Event, Item, Json, Operation, Outcome, Position};
 use crate::message::{Command, Frame, Publication};
+
+/// What an endpoint's table says, as texts, and what was reported of it.
+#[derive(Debug, Default)]
+pub(super) struct Given(Vec<(&'static str, &'static str)>, Mutex<Vec<String>>);
+
+impl Given {
+    /// Of several of one name the last one counts.
+    pub(super) fn new(options: &[(&'static str, &'static str)]) -> Self {
+        Self(options.to_vec(), Mutex::default())
+    }
+
+    fn find(&self, key: &str) -> Option<&'static str> {
+        self.0.iter().rfind(|(known, _)| *known == key).map(|(_, text)| *text)
+    }
+
+    pub(super) fn reported(self) -> Vec<String> {
+        self.1.into_inner().unwrap()
+    }
+}
+
+impl Options for Given {
+    fn text(&self, key: &'static str, default: &str) -> String {
+        self.find(key).unwrap_or(default).to_owned()
+    }
+
+    fn texts(&self, key: &'static str) -> Vec<String> {
+        self.find(key).iter().flat_map(|texts| texts.split(' ')).map(ToOwned::to_owned).collect()
+    }
+
+    fn flag(&self, key: &'static str, default: bool) -> bool {
+        self.find(key).map_or(default, |text| text == "true")
+    }
+
+    fn number(&self, key: &'static str, default: usize) -> usize {
+        self.find(key).map_or(default, |text| text.parse().unwrap())
+    }
+
+    fn duration(&self, key: &'static str, default: Duration) -> Duration {
+        self.find(key).map_or(default, |text| Duration::from_secs(text.parse().unwrap()))
+    }
+
+    fn secret(&self, key: &'static str) -> Option<Vec<u8>> {
+        self.find(key).map(|text| text.as_bytes().to_vec())
+    }
+
+    fn report(&self, key: &'static str, message: String) {
+        self.1.lock().unwrap().push(format!("{key}: {message}"));
+    }
+}
 
 const NOW: Now = Now { time: UNIX_EPOCH, age: Duration::ZERO };
 
@@ -51,7 +101,7 @@ fn encode(dialect: &str, event: Event) -> Option<String> {
     Some(String::from_utf8(frame.payload().to_vec()).unwrap())
 }
 
-fn item(id: &str, record: &str) -> Item {
+pub(super) fn item(id: &str, record: &str) -> Item {
     let json = |text: &str| (text != "-").then(|| Json::parse(text).unwrap());
     Item { id: json(id), record: json(record), ..Item::default() }
 }

@@ -9,8 +9,6 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod webhook;
-#[cfg(test)]
-mod webhook_tests;
 
 use std::sync::Arc;
 use std::time::SystemTime;

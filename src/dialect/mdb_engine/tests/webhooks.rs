@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::super::Conversation;
-use super::tests::{STAMPS, at, engine, open, texts, user};
+use super::{STAMPS, at, engine, open, texts, user};
+use crate::dialect::Conversation;
 use crate::identity::{Credential, Identity};
 use crate::message::{Call, Delivery, Message, Returned, Target, Turn, WebhookError};
 
