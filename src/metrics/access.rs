@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounter, IntGauge};
 
-use super::{Labels, Maker, Metrics};
+use super::{Labels, Maker, Metrics, count};
 
 /// `restcast_access_…`
 #[derive(Debug)]
@@ -48,9 +48,7 @@ impl Metrics {
     /// The backend answered what a reader may see, as answer number `answer`. `asked` are asked at
     /// this moment, and `waiting` wait.
     pub fn access_answered(&self, answer: usize, (asked, waiting): (usize, usize)) {
-        if let Some(counter) = self.access.answers.get(answer) {
-            counter.inc();
-        }
+        count(self.access.answers.get(answer));
         self.access.asked.set(i64::try_from(asked).unwrap_or(i64::MAX));
         self.access.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }

@@ -26,15 +26,10 @@ impl Drops {
             &["reason"],
         )?;
         let reason = |name: &str| by_reason.with_label_values(&[name]);
-        Ok(Self {
-            reader_too_slow: reason("reader_too_slow"),
-            queue_full: reason("queue_full"),
-            words_full: reason("words_full"),
-            reader_lags: reason("reader_lags"),
-            tap_failed: reason("tap_failed"),
-            hub_full: reason("hub_full"),
-            hidden: reason("hidden"),
-        })
+        let [queue_full, words_full, tap_failed] = ["queue_full", "words_full", "tap_failed"].map(reason);
+        let [reader_too_slow, reader_lags] = ["reader_too_slow", "reader_lags"].map(reason);
+        let [hub_full, hidden] = ["hub_full", "hidden"].map(reason);
+        Ok(Self { reader_too_slow, queue_full, words_full, reader_lags, tap_failed, hub_full, hidden })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter};
 
-use super::{Labels, Maker, Metrics};
+use super::{Labels, Maker, Metrics, count};
 
 /// Statuses are counted by class; `error` is an exchange without answer.
 const STATUS_CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "error"];
@@ -63,9 +63,7 @@ impl Metrics {
             Some(status @ 100..=599) => usize::from(status / 100 - 1),
             _ => STATUS_CLASSES.len() - 1,
         };
-        if let Some(counter) = self.exchanges.requests.get(row).and_then(|row| row.get(class)) {
-            counter.inc();
-        }
+        count(self.exchanges.requests.get(row).and_then(|row| row.get(class)));
     }
 
     /// The head of an answer came.
@@ -75,9 +73,7 @@ impl Metrics {
 
     /// A capture ended as outcome number `outcome`.
     pub fn captured(&self, route: usize, outcome: usize) {
-        if let Some(counter) = self.exchanges.captures.get(route).and_then(|row| row.get(outcome)) {
-            counter.inc();
-        }
+        count(self.exchanges.captures.get(route).and_then(|row| row.get(outcome)));
     }
 
     /// The first event of a route that nobody may see: someone should decide who may.

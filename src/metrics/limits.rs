@@ -21,13 +21,10 @@ impl Limits {
              messages_per_second messages that were dropped, floods connections that were closed for them",
             &["limit"],
         )?;
-        let limit = |name: &str| exceeded.with_label_values(&[name]);
-        Ok(Self {
-            per_address: limit("connections_per_address"),
-            per_user: limit("connections_per_user"),
-            messages: limit("messages_per_second"),
-            floods: limit("floods"),
-        })
+        let limits = ["connections_per_address", "connections_per_user", "messages_per_second", "floods"];
+        let [per_address, per_user, messages, floods] =
+            limits.map(|name| exceeded.with_label_values(&[name]));
+        Ok(Self { per_address, per_user, messages, floods })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use prometheus::IntCounter;
 
-use super::{Maker, Metrics};
+use super::{Maker, Metrics, count};
 
 /// `restcast_auth_failures_total` by reason and `restcast_jwks_fetches_total` by outcome.
 #[derive(Debug)]
@@ -42,9 +42,7 @@ impl Metrics {
 
     /// A connection was refused for reason number `error`.
     pub fn token_refused(&self, error: usize) {
-        if let Some(counter) = self.tokens.token_refusals.get(error) {
-            counter.inc();
-        }
+        count(self.tokens.token_refusals.get(error));
     }
 
     /// An issuer's keys came, and are the same as before.

@@ -3,7 +3,7 @@
 use prometheus::IntCounter;
 
 use super::journal::Journal;
-use super::{Maker, Metrics};
+use super::{Maker, Metrics, count};
 
 /// `restcast_api_requests_total` by result, and the journal.
 #[derive(Debug)]
@@ -35,8 +35,6 @@ impl Metrics {
 
     /// A request to the publish API was refused with code number `code`.
     pub fn api_refused(&self, code: usize) {
-        if let Some(counter) = self.usage.refused.get(code) {
-            counter.inc();
-        }
+        count(self.usage.refused.get(code));
     }
 }
