@@ -66,23 +66,26 @@ fn make(name: &str) -> Arc<dyn Dialect> {
     find(name).unwrap().1(&Defaults)
 }
 
-fn open(dialect: &str, uri: &str) -> (Box<dyn Conversation>, Turn) {
-    let head = Request::builder().uri(uri).body(()).unwrap().into_parts().0;
+/// Nobody in particular, where that is allowed.
+pub(super) const ANYBODY: (&Credential, bool) = (&Credential::Missing, false);
+
+/// A connection of somebody, where a token is required or not.
+pub(super) fn open(
+    dialect: &dyn Dialect,
+    uri: &str,
+    (credential, required): (&Credential, bool),
+    now: Now,
+) -> (Box<dyn Conversation>, Turn) {
+    let request = &Request::builder().uri(uri).body(()).unwrap().into_parts().0;
     let mut turn = Turn::default();
-    let opening = Opening {
-        request: &head,
-        connection: Uuid::nil(),
-        credential: &Credential::Missing,
-        required: false,
-        now: NOW,
-    };
-    let conversation = make(dialect).open(&opening, &mut turn);
+    let opening = Opening { request, connection: Uuid::nil(), credential, required, now };
+    let conversation = dialect.open(&opening, &mut turn);
     (conversation, turn)
 }
 
 /// What is subscribed to; nothing is ever said at once.
 fn subscribed(dialect: &str, uri: &str) -> String {
-    let (_, turn) = open(dialect, uri);
+    let (_, turn) = open(&*make(dialect), uri, ANYBODY, NOW);
     assert_eq!(turn.frames, []);
     let topics = turn.commands.iter().map(|command| match command {
         Command::Subscribe { topic, filter: None } => topic.to_string(),
@@ -279,7 +282,7 @@ fn flarchitect_tells_the_same_whoever_may_read_it() {
 
 #[test]
 fn flarchitect_ignores_what_clients_say() {
-    let (mut conversation, _) = open("flarchitect", "/ws");
+    let (mut conversation, _) = open(&*make("flarchitect"), "/ws", ANYBODY, NOW);
     for message in [
         Message::Text("hello".to_owned()),
         Message::Text(r#"{"action":"subscribe"}"#.to_owned()),
@@ -294,7 +297,7 @@ fn flarchitect_ignores_what_clients_say() {
 #[test]
 fn echo_returns_messages_and_tells_no_events() {
     assert_eq!(subscribed("echo", "/echo?topic=author"), "");
-    let (mut conversation, _) = open("echo", "/echo");
+    let (mut conversation, _) = open(&*make("echo"), "/echo", ANYBODY, NOW);
     for (message, expected) in [
         (Message::Text("gr\u{fc}\u{df}e".to_owned()), Frame::text("gr\u{fc}\u{df}e")),
         (Message::Text(String::new()), Frame::text("")),

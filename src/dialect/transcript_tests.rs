@@ -9,11 +9,12 @@ use http::Request;
 use uuid::Uuid;
 
 use super::script::{self, Exchange, Said, Stage};
-use super::{Conversation, Dialect, Opening};
+use super::tests::{ANYBODY, open};
+use super::{Conversation, Dialect};
 use crate::capture::{Budget, Capture, Limits};
 use crate::config::{Config, EndpointConfig};
 use crate::hub::{Desk, Hub, Lane, Profile, Sent, Subscriber};
-use crate::identity::{Credential, Identity};
+use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Message, Now, Turn};
 
 const UPSTREAM: &str = "\n[upstream]\nservers = [\"http://127.0.0.1:1\"]\n";
@@ -90,18 +91,9 @@ impl Pure {
 
 impl Stage for Pure {
     fn open(&mut self, who: &str, path: &str) {
-        let (request, ()) = Request::get(path).body(()).unwrap().into_parts();
-        let endpoints = &self.config.endpoints;
-        let index = endpoints.iter().position(|endpoint| endpoint.path == request.uri.path()).unwrap();
-        let mut turn = Turn::default();
-        let opening = Opening {
-            request: &request,
-            connection: Uuid::nil(),
-            credential: &Credential::Missing,
-            required: false,
-            now: NOW,
-        };
-        let conversation = self.dialects[index].open(&opening, &mut turn);
+        let place = path.split('?').next().unwrap();
+        let index = self.config.endpoints.iter().position(|endpoint| endpoint.path == place).unwrap();
+        let (conversation, turn) = open(&*self.dialects[index], path, ANYBODY, NOW);
         let inbox = Arc::new(Inbox::default());
         let (id, identity) = (Uuid::nil(), Identity::Anonymous);
         let profile = Profile { id, endpoint: index, identity, since: NOW.time, address: None };

@@ -6,13 +6,12 @@ mod tokens;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::Request;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::*;
 use crate::dialect::Defaults;
-use crate::dialect::tests::Given;
+use crate::dialect::tests::{Given, open};
 use crate::event::Topic;
 use crate::identity::{Credential, Identity, User};
 use crate::message::{Call, Command, Message, Now, Returned};
@@ -74,11 +73,7 @@ struct Talk {
 
 impl Talk {
     fn open(dialect: &FastCms, credential: &Credential, required: bool) -> (Self, Vec<String>) {
-        let (request, ()) = Request::get("/ws").body(()).unwrap().into_parts();
-        let mut turn = Turn::default();
-        let opening =
-            Opening { request: &request, connection: Uuid::nil(), credential, required, now: now(0) };
-        let conversation = dialect.open(&opening, &mut turn);
+        let (conversation, turn) = open(dialect, "/ws", (credential, required), now(0));
         let mut told = told(turn);
         let hello = told.iter().position(|line| line.starts_with(r#"{"type":"connected""#)).unwrap();
         told.remove(hello);

@@ -6,7 +6,6 @@ mod writes;
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::Request;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -37,11 +36,7 @@ fn user(id: &str, email: Option<&str>) -> Identity {
 }
 
 fn open(engine: &MdbEngine, credential: &Credential, required: bool) -> (Box<dyn Conversation>, Turn) {
-    let request = Request::builder().uri("/ws").body(()).unwrap().into_parts().0;
-    let mut turn = Turn::default();
-    let opening = Opening { request: &request, connection: Uuid::nil(), credential, required, now: at(0) };
-    let conversation = engine.open(&opening, &mut turn);
-    (conversation, turn)
+    crate::dialect::tests::open(engine, "/ws", (credential, required), at(0))
 }
 
 fn texts(frames: &[Frame]) -> Vec<String> {
