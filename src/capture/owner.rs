@@ -7,7 +7,11 @@
 //! A write that moves a record from one owner to another is told to the new one, and the item names the old
 //! one too: for it the record is gone. Only an answer that names the new owner, and no other write at the same
 //! time, moves a record: one that names none may hold a part of the record only.
+//!
+//! Where a list holds one record several times, its last place says whose it is. What the places before hold is
+//! for that owner alone, and only if they name the same: whoever else they name never had the record.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,7 +73,7 @@ impl Unsettled {
             if self.owners.lost.swap(false, Ordering::SeqCst) {
                 known.records.clear();
             }
-            let owners: Vec<_> = event.items.iter().map(|item| known.settle(field, event, item)).collect();
+            let owners = known.settle_all(field, event);
             for (item, (owner, was)) in event.items.iter_mut().zip(owners) {
                 item.owner = owner;
                 item.was = was;
@@ -120,6 +124,9 @@ struct Known {
     records: Recent<u64, Owned>,
 }
 
+/// Whose a record is, and whose it was if that is another.
+type Settled = (Option<Arc<str>>, Option<Arc<str>>);
+
 #[derive(Debug)]
 struct Owned {
     owner: Arc<str>,
@@ -128,15 +135,26 @@ struct Owned {
 }
 
 impl Known {
-    /// Whose it is, and whose it was if that is another.
-    fn settle(
-        &mut self,
-        field: &Pointer,
-        event: &Event,
-        item: &Item,
-    ) -> (Option<Arc<str>>, Option<Arc<str>>) {
-        let id = item.id.as_ref().and_then(Json::scalar_text);
-        let key = id.map(|id| self.hasher.hash_one((event.model.to_lowercase(), id, field.to_string())));
+    /// Of each item.
+    fn settle_all(&mut self, field: &Pointer, event: &Event) -> Vec<Settled> {
+        let mut owners: HashMap<u64, Option<Arc<str>>> = HashMap::new();
+        let settle = |item: &Item| {
+            let id = item.id.as_ref().and_then(Json::scalar_text);
+            let key = id.map(|id| self.hasher.hash_one((event.model.to_lowercase(), id, field.to_string())));
+            if let Some(owner) = key.and_then(|key| owners.get(&key)) {
+                return (item.owner.clone().filter(|said| Some(said) == owner.as_ref()), None);
+            }
+            let settled = self.settle(key, event, item);
+            owners.extend(key.map(|key| (key, settled.0.clone())));
+            settled
+        };
+        // From the end, so that the last place of a record comes first.
+        let mut settled: Vec<Settled> = event.items.iter().rev().map(settle).collect();
+        settled.reverse();
+        settled
+    }
+
+    fn settle(&mut self, key: Option<u64>, event: &Event, item: &Item) -> Settled {
         let last = key.and_then(|key| self.find(key, &event.model));
         let said = match (&item.owner, &item.record) {
             (Some(owner), _) => Some(Arc::clone(owner)),

@@ -140,3 +140,26 @@ fn a_record_that_moves_is_lost_by_its_old_owner_and_nothing_else_is() {
     let list = r#"POST /api/authors -> 201 [{"id":7,"owner":"bob"},{"id":8,"owner":"bob"}]"#;
     assert_eq!(losers_of(&[CREATE, list]), ["-", "alice -"]);
 }
+
+#[test]
+fn a_record_that_a_list_holds_twice_is_not_lost_by_whom_its_last_place_names() {
+    let list = |owners: &[&str]| {
+        let record = |owner: &&str| format!(r#"{{"id":7,"owner":"{owner}"}}"#);
+        let records: Vec<String> = owners.iter().map(record).collect();
+        format!("POST /api/authors -> 201 [{}]", records.join(","))
+    };
+    for (places, owners, losers) in [
+        (&["bob", "alice"][..], "- alice", "- -"),
+        (&["alice", "bob"], "- bob", "- alice"),
+        (&["carol", "bob"], "- bob", "- alice"),
+        (&["bob", "alice", "bob"], "bob - bob", "- - alice"),
+    ] {
+        let list = list(places);
+        let last = places[places.len() - 1];
+        check(&[CREATE, &list, DELETE], &["alice", owners, last]);
+        assert_eq!(losers_of(&[CREATE, &list, DELETE]), ["-", losers, "-"], "{list}");
+    }
+    // The last place does not say whose it is.
+    let silent = r#"POST /api/authors -> 201 [{"id":7,"owner":"alice"},{"id":7}]"#;
+    check(&[CREATE, silent, DELETE], &["alice", "- -", "-"]);
+}
