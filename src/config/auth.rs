@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::jwks;
 use super::reader::{Reader, Section};
-use super::setting::Setting;
+use super::setting::{Setting, zero_or_more};
 use crate::auth::{Algorithm, Issuer, Issuers, Key, Secret};
 
 /// A larger file is neither a key nor a list of authorities.
@@ -67,7 +67,7 @@ fn issuer(section: Section<'_>, folder: &Path, ways: Ways) -> Option<Issuer> {
         section.report("issuer", "with several [[auth.jwt]] each needs the iss of its tokens; for example issuer = \"https://login.example\"");
     }
     let audience = section.get("audience", Vec::new());
-    let leeway = section.get("leeway", Duration::from_secs(30));
+    let leeway = section.read("leeway", zero_or_more).unwrap_or(Duration::from_secs(30));
     let (user_claim, email_claim, roles_claim) =
         (text("user_claim", "sub"), text("email_claim", "email"), text("roles_claim", "roles"));
     section.finish();

@@ -45,15 +45,22 @@ impl Setting for SocketAddr {
 
 impl Setting for Duration {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
         let expected =
             || "a duration above zero with a unit, such as \"500ms\", \"30s\", \"5m\" or \"1h\"".to_owned();
-        let millis = with_unit(value.as_str().unwrap_or_default(), &units).ok_or_else(expected)?;
-        if millis == 0 || millis > 366 * 24 * 3_600_000 {
-            return Err(expected());
-        }
-        Ok(Self::from_millis(millis))
+        duration(value).filter(|duration| !duration.is_zero()).ok_or_else(expected)
     }
+}
+
+/// A duration that may be none at all.
+pub(super) fn zero_or_more(value: &DeValue<'_>) -> Result<Duration, String> {
+    let expected = "a duration with a unit, such as \"0s\", \"500ms\", \"30s\" or \"5m\"";
+    duration(value).ok_or_else(|| expected.to_owned())
+}
+
+fn duration(value: &DeValue<'_>) -> Option<Duration> {
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    let millis = with_unit(value.as_str().unwrap_or_default(), &units);
+    millis.filter(|millis| *millis <= 366 * 24 * 3_600_000).map(Duration::from_millis)
 }
 
 impl Setting for Bytes {

@@ -164,6 +164,19 @@ fn what_is_wrong_with_a_key_is_named_and_a_secret_is_not_shown() {
 }
 
 #[test]
+fn no_leeway_at_all_was_refused() {
+    let leeway = |value: &str| {
+        let config = auth(&format!("{HMAC}leeway = \"{value}\"\n"));
+        config.auth.unwrap().iter().next().unwrap().leeway
+    };
+    assert_eq!((leeway("0s"), leeway("5s")), (Duration::ZERO, Duration::from_secs(5)));
+    for wrong in ["0", "-1s", "400000h"] {
+        let table = format!("{HMAC}leeway = \"{wrong}\"");
+        refused(&[(&table, "expected a duration with a unit, such as \"0s\"")]);
+    }
+}
+
+#[test]
 fn a_short_secret_is_named_and_not_shown() {
     let warnings = warnings(&HMAC.replace("a secret of more than thirty-two bytes", "hunter2"));
     assert!(warnings.contains("32 bytes") && !warnings.contains("hunter2"), "{warnings}");
