@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use uuid::Uuid;
@@ -112,6 +112,12 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
 }
 
 fn scenario(options: &Options) -> anyhow::Result<Scenario> {
+    // Without a slash it would be read as the name of a host.
+    ensure!(
+        options.path.starts_with('/'),
+        "{}: the path must begin with a slash, such as /api/authors/42",
+        options.path
+    );
     let mut request = Request::builder().method(options.method.clone()).uri(&options.path);
     if let Some(headers) = request.headers_mut() {
         headers.extend(options.headers.iter().cloned());

@@ -148,6 +148,17 @@ fn explain_says_what_is_wrong_with_its_arguments() {
 }
 
 #[test]
+fn a_path_without_a_slash_was_explained_as_one_that_no_route_matches() {
+    for path in ["api/authors", "nope", "*", "", "http://127.0.0.1:8080/api/authors"] {
+        let mut command = restcast();
+        command.args(["explain", "POST", path]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let (code, out, err) = run(&mut command);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{path}");
+        assert!(err.contains(&format!("{path}: the path must begin with a slash")), "{err}");
+    }
+}
+
+#[test]
 fn explain_shows_the_frame_that_the_running_tap_sends() {
     for (method, path, status, body) in [
         ("POST", "/api/authors", 201, r#"{"id":42, "name":"Ada","n":1.0}"#),
