@@ -35,9 +35,11 @@ pub(super) struct Publish<'a> {
     record: Option<&'a RawValue>,
     #[serde(default)]
     partial: bool,
-    audience: Readers,
+    #[serde(borrow, default)]
+    audience: Option<&'a RawValue>,
 }
 
+/// What it takes for `audience`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Readers {
@@ -112,11 +114,19 @@ impl Publish<'_> {
             items: vec![Item { id, record, partial: self.partial, owner: None, was: None }],
             http: None,
             request_body: None,
-            audience: self.audience.audience()?,
+            audience: audience(self.audience)?,
             outcome: Outcome::Certain,
             overlapping: false,
         })
     }
+}
+
+fn audience(value: Option<&RawValue>) -> Result<Audience, Fault> {
+    let readers = value.and_then(|value| serde_json::from_str::<Readers>(value.get()).ok());
+    // The parser's own error would name neither the field nor what each form holds.
+    let expected =
+        r#"audience: one of "everyone", "authenticated", {"roles":["admin"]} and {"user":"alice"}"#;
+    readers.ok_or_else(|| Fault::invalid(expected))?.audience()
 }
 
 impl Readers {

@@ -259,6 +259,36 @@ fn keys_stand_in_the_authorization_header_alone() {
     assert_eq!(wait(office.api.respond(&asked("GET /api/connections", &name, ""))).status(), 200);
 }
 
+#[test]
+fn the_error_of_a_wrong_audience_did_not_name_the_field_and_its_forms() {
+    let office = office(Access::Open, None, 100);
+    for (audience, part) in [
+        (
+            "\"all\"",
+            "one of \"everyone\", \"authenticated\", {\"roles\":[\"admin\"]} and {\"user\":\"alice\"}",
+        ),
+        ("null", "one of \"everyone\""),
+        ("7", "one of \"everyone\""),
+        ("{}", "one of \"everyone\""),
+        ("{\"user\":7}", "one of \"everyone\""),
+        ("{\"roles\":\"admin\"}", "one of \"everyone\""),
+        ("{\"roles\":[\"a\"],\"user\":\"b\"}", "one of \"everyone\""),
+        ("{\"roles\":[]}", "audience.roles: 1 to 100 roles"),
+        ("{\"user\":\"\"}", "audience.user: 1 to 256 characters"),
+    ] {
+        let body = EVENT.replace("\"everyone\"", audience);
+        let answer = wait(office.api.respond(&asked("POST /api/events", &[], &body)));
+        let body: Value = serde_json::from_slice(answer.body()).unwrap();
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with("audience") && message.contains(part), "{audience}: {message}");
+        assert_eq!(said(&answer), "400 invalid_request");
+    }
+    // It is needed.
+    let without = EVENT.replace(",\"audience\":\"everyone\"", "");
+    let answer = wait(office.api.respond(&asked("POST /api/events", &[], &without)));
+    assert_eq!(said(&answer), "400 invalid_request");
+}
+
 const EVENT: &str = r#"{"model":"author","operation":"x","audience":"everyone"}"#;
 
 fn busy(capacity: usize) -> (Office, Sender<()>) {
