@@ -55,7 +55,8 @@ const UNAVAILABLE: Bytes = Bytes::from_static(
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 );
 
-/// The same where the client has as many connections as one may have.
+/// The same where the client has as many connections as one may have. Without `Retry-After`, which RFC 6585,
+/// section 4, leaves open: there is room once one of its own connections ends, and nobody knows when that is.
 const TOO_MANY: Bytes = Bytes::from_static(
     b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: 62\r\n\
       Cache-Control: no-store\r\nConnection: close\r\n\r\n\

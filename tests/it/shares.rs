@@ -33,6 +33,8 @@ fn from(proxy: &Proxy, address: &str, path: &str) -> Result<Reader, (u16, Value)
     match tungstenite::client(request, connect(proxy.address)) {
         Ok((socket, _)) => Ok(Reader(socket)),
         Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
+            // No time could be said truthfully.
+            assert!(answer.status() != 429 || !answer.headers().contains_key("retry-after"), "{answer:?}");
             let body = answer.body().as_deref().unwrap_or_default();
             Err((answer.status().as_u16(), serde_json::from_slice(body).unwrap_or_default()))
         }
