@@ -18,6 +18,12 @@ impl Config {
         }
         warnings.extend(self.hidden_by_reports());
         warnings.extend(self.unproven());
+        warnings.extend(self.unwritten());
+        if self.endpoints.iter().all(|endpoint| endpoint.dialect_name == "echo") {
+            let warning =
+                "there is no [[endpoint]] but of dialect echo, which tells no events: nobody gets any";
+            warnings.push(warning.to_owned());
+        }
         warnings.extend(access::unreachable(&self.routes));
         warnings.extend(apps::mixed(&self.endpoints));
         warnings.extend(self.auth.iter().flat_map(Issuers::iter).filter(|issuer| issuer.is_guessable()).map(|_| {
@@ -45,6 +51,32 @@ impl Config {
             let route = &self.routes.classify(&method, path)?.route.path;
             Some(format!("the report at {path} hides a path of the upstream: route {route} matches it too"))
         })
+    }
+
+    /// Models that are named where no route has them. Where a path names the model it may have any name.
+    fn unwritten(&self) -> Vec<String> {
+        if self.routes.iter().any(|route| route.pattern.names_model()) {
+            return Vec::new();
+        }
+        let of_endpoints = self
+            .endpoints
+            .iter()
+            .filter_map(|endpoint| Some((format!("endpoint {}", endpoint.path), endpoint.dialect.models()?)));
+        let of_keys = self.keys.iter().map(|key| (format!("admin.key {}", key.name), &*key.models));
+        let is_written = |model: &String| {
+            self.routes.iter().any(|route| route.model.name.to_lowercase() == model.to_lowercase())
+        };
+        let warning = |(place, models): (String, &[String])| {
+            let unwritten: Vec<&str> =
+                models.iter().filter(|model| !is_written(model)).map(String::as_str).collect();
+            let names = unwritten.join(", ");
+            (!unwritten.is_empty()).then(|| {
+                format!(
+                    "{place} names in models what no route has ({names}): no write is told under such a name"
+                )
+            })
+        };
+        of_endpoints.chain(of_keys).filter_map(warning).collect()
     }
 
     /// Routes whose events nobody can get, since nobody can prove who they are.

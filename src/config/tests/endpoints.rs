@@ -79,3 +79,34 @@ fn nothing_else_is_where_an_endpoint_reports() {
     let warnings = warnings(&format!("{fastcms}{route}"));
     assert!(warnings.contains("the report at /api/v1/stats hides a path of the upstream"), "{warnings}");
 }
+
+#[test]
+fn check_was_silent_of_models_that_no_route_has() {
+    let app = |models: &str| {
+        let options = format!("app = \"a\"\nauth = \"none\"\nmodels = {models}");
+        format!("[[endpoint]]\npath = \"/app\"\ndialect = \"mdb_engine\"\n{options}\n")
+    };
+    let key = |models: &str| {
+        format!("[[admin.key]]\nname = \"k\"\nsecret = \"{}\"\nmodels = {models}\n", "x".repeat(32))
+    };
+    let wrong = warnings(&(app("[\"author\", \"autor\", \"Book\"]") + &key("\"invoice\"")));
+    for part in [
+        "endpoint /app names in models what no route has (autor, book)",
+        "admin.key k names in models what no route has (invoice)",
+    ] {
+        assert!(wrong.contains(part), "{wrong}");
+    }
+    assert_eq!(warnings(&(app("\"Author\"") + &key("[\"AUTHOR\"]"))), "", "a topic has no upper case");
+    // Whatever a path may name.
+    let any = "[[route]]\npath = \"/c/{collection}/{id}\"\nmodel = \"{collection}\"\n";
+    assert_eq!(warnings(&format!("{}{}{any}", app("\"autor\""), key("\"invoice\""))), "");
+}
+
+#[test]
+fn check_was_silent_where_every_endpoint_is_an_echo() {
+    let echo = |path: &str| format!("[[endpoint]]\npath = \"{path}\"\ndialect = \"echo\"\n");
+    let alone = MINIMAL.replace("flarchitect", "echo");
+    let warned = Config::parse("proxy.toml", &(alone + &echo("/b"))).unwrap().warnings().join("\n");
+    assert!(warned.contains("no [[endpoint]] but of dialect echo"), "{warned}");
+    assert_eq!(warnings(&echo("/b")), "");
+}
