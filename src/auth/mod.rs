@@ -45,8 +45,8 @@ pub struct Issuer {
     pub audience: Vec<String>,
     /// How far clocks may differ.
     pub leeway: Duration,
-    /// The claim that is the user's id.
-    pub user_claim: String,
+    /// The claims that may be the user's id; the first that is there is.
+    pub user_claims: Vec<String>,
     /// The claim that is the user's address.
     pub email_claim: String,
     /// The claim that lists the user's roles.
@@ -182,7 +182,7 @@ impl Issuer {
             issuer: None,
             audience: Vec::new(),
             leeway: Duration::ZERO,
-            user_claim: "sub".to_owned(),
+            user_claims: vec!["sub".to_owned()],
             email_claim: "email".to_owned(),
             roles_claim: "roles".to_owned(),
         }
@@ -207,7 +207,8 @@ impl Issuer {
         if is_refresh(&claims) {
             return Err(TokenError::Refresh);
         }
-        let id = find(&claims, &self.user_claim).and_then(name).ok_or(TokenError::NoUser)?;
+        let mut ids = self.user_claims.iter().filter_map(|claim| find(&claims, claim).and_then(name));
+        let id = ids.next().ok_or(TokenError::NoUser)?;
         let email = find(&claims, &self.email_claim).and_then(Value::as_str).map(ToOwned::to_owned);
         let roles = find(&claims, &self.roles_claim).map(roles).unwrap_or_default();
         Ok(Identity::User(Arc::new(User { id, email, roles, claims, expires })))

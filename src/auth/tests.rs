@@ -233,7 +233,7 @@ fn what_is_no_token_is_malformed() {
 #[test]
 fn names_of_claims_can_be_chosen() {
     let mut issuer = shared(&[Algorithm::HS256]);
-    issuer.user_claim = "user.id".to_owned();
+    issuer.user_claims = vec!["user.id".to_owned()];
     issuer.email_claim = "user.mail".to_owned();
     issuer.roles_claim = "https://example.com/roles".to_owned();
     let token = signed(&json!({
@@ -245,6 +245,23 @@ fn names_of_claims_can_be_chosen() {
     let odd =
         user(shared(&[Algorithm::HS256]), &signed(&json!({"roles": ["a", 1, null, "b c"], "email": 1})));
     assert_eq!((odd.roles.clone(), odd.email.clone()), (vec!["a".to_owned(), "b c".to_owned()], None));
+}
+
+#[test]
+fn who_has_no_sub_is_whom_the_next_claim_names() {
+    let two = || {
+        let user_claims = ["sub", "user_id"].map(ToOwned::to_owned).to_vec();
+        Issuer { user_claims, ..shared(&[Algorithm::HS256]) }
+    };
+    for (claims, expected) in [
+        (json!({"sub": "ann", "user_id": 7}), "ann"),
+        (json!({"sub": null, "user_id": 7}), "7"),
+        (json!({"sub": "", "user_id": "ben"}), "ben"),
+    ] {
+        assert_eq!(user(two(), &signed(&claims)).id, expected, "{claims}");
+    }
+    let nobody = signed(&json!({"sub": null, "user_id": ""}));
+    assert_eq!(identify(two(), &nobody), Err(TokenError::NoUser));
 }
 
 #[test]

@@ -88,7 +88,8 @@ fn claims(issuer: &Issuer, options: &Options, now: SystemTime) -> Option<Map<Str
     claims.insert("exp".to_owned(), issued.saturating_add(options.expires.as_secs()).into());
     claims.extend(issuer.issuer.as_ref().map(|name| ("iss".to_owned(), name.as_str().into())));
     claims.extend(issuer.audience.first().map(|name| ("aud".to_owned(), name.as_str().into())));
-    put(&mut claims, &issuer.user_claim, options.sub.as_deref().unwrap_or_default().into())?;
+    let user_claim = issuer.user_claims.first()?;
+    put(&mut claims, user_claim, options.sub.as_deref().unwrap_or_default().into())?;
     if !options.roles.is_empty() {
         put(&mut claims, &issuer.roles_claim, options.roles.clone().into())?;
     }

@@ -13,6 +13,8 @@ use crate::auth::{Algorithm, Issuer, Issuers, Key, Secret};
 
 /// A larger file is neither a key nor a list of authorities.
 const MAX_KEY_BYTES: u64 = 1024 * 1024;
+/// Who the user is (`protocols.md`, section 2.1).
+const USER_CLAIMS: [&str; 2] = ["sub", "user_id"];
 /// Where keys can come from.
 const KEYS: [&str; 3] = ["secret", "public_key_file", "jwks_url"];
 
@@ -54,12 +56,12 @@ fn issuer(section: Section<'_>, folder: &Path, ways: Ways) -> Option<Issuer> {
         }
         [_] => None,
     };
-    let text = |key, default: &str| {
-        let read = |value: &DeValue<'_>| {
+    let claim = |key, default: &str| {
+        let one = |value: &DeValue<'_>| {
             let name = String::read(value)?;
             if name.is_empty() { Err("the name of a claim".to_owned()) } else { Ok(name) }
         };
-        section.read(key, read).unwrap_or_else(|| default.to_owned())
+        section.read(key, one).unwrap_or_else(|| default.to_owned())
     };
     let issuer = section.get("issuer", String::new());
     // Without a name the key of one could sign for the users of all others.
@@ -68,15 +70,23 @@ fn issuer(section: Section<'_>, folder: &Path, ways: Ways) -> Option<Issuer> {
     }
     let audience = section.get("audience", Vec::new());
     let leeway = section.read("leeway", zero_or_more).unwrap_or(Duration::from_secs(30));
-    let (user_claim, email_claim, roles_claim) =
-        (text("user_claim", "sub"), text("email_claim", "email"), text("roles_claim", "roles"));
+    let user_claims = section.read("user_claim", claims);
+    let user_claims = user_claims.unwrap_or_else(|| USER_CLAIMS.map(ToOwned::to_owned).to_vec());
+    let (email_claim, roles_claim) = (claim("email_claim", "email"), claim("roles_claim", "roles"));
     section.finish();
     let issuer = (!issuer.is_empty()).then_some(issuer);
-    Some(Issuer { algorithms, key: key?, issuer, audience, leeway, user_claim, email_claim, roles_claim })
+    Some(Issuer { algorithms, key: key?, issuer, audience, leeway, user_claims, email_claim, roles_claim })
 }
 
 fn key(section: &Section<'_>, name: &'static str, key: Result<Key, String>) -> Option<Key> {
     key.map_err(|expected| section.report(name, format!("expected {expected}"))).ok()
+}
+
+/// One, or several.
+fn claims(value: &DeValue<'_>) -> Result<Vec<String>, String> {
+    let names = Vec::<String>::read(value)?;
+    let is_wrong = names.is_empty() || names.iter().any(String::is_empty);
+    if is_wrong { Err("the name of a claim, or a list of them".to_owned()) } else { Ok(names) }
 }
 
 fn algorithms(value: &DeValue<'_>) -> Result<Vec<Algorithm>, String> {

@@ -96,6 +96,20 @@ fn is_stamped(message: &Value) {
     );
 }
 
+/// `protocols.md`, section 2.1: the claim `sub`, else `user_id`.
+#[test]
+fn a_token_with_a_user_id_and_no_sub_was_one_of_nobody() {
+    let origin = backend();
+    let proxy = apps(&origin);
+    let mut reader =
+        proxy.reader(&format!("/ws?token={}", sign(SECRET, &json!({"user_id": 7, "exp": now() + 600}))));
+    let greeting = reader.next();
+    assert_eq!((&greeting["type"], &greeting["authenticated"]), (&json!("connected"), &json!(true)));
+    assert_eq!(connections(&proxy, "?user_id=7")["count"], 1);
+    let nobodys = proxy.reader(&format!("/ws?token={}", sign(SECRET, &json!({"exp": now() + 600}))));
+    assert_eq!(closed(nobodys), (1008, "Authentication required".to_owned()));
+}
+
 #[test]
 fn check_1_a_good_token_is_greeted_with_its_address() {
     let origin = backend();

@@ -155,6 +155,10 @@ fn what_is_wrong_with_a_key_is_named_and_a_secret_is_not_shown() {
             "the name of a claim",
         ),
         (
+            "[auth.jwt]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\nuser_claim = []",
+            "the name of a claim, or a list of them",
+        ),
+        (
             "[[auth.jwt]]\nalgorithms = \"HS256\"\nsecret = \"hunter2\"\nleeway = 5",
             "auth.jwt[1].leeway = 5: expected a duration",
         ),
@@ -174,6 +178,17 @@ fn no_leeway_at_all_was_refused() {
         let table = format!("{HMAC}leeway = \"{wrong}\"");
         refused(&[(&table, "expected a duration with a unit, such as \"0s\"")]);
     }
+}
+
+#[test]
+fn a_user_without_sub_was_nobody_where_user_claim_is_not_set() {
+    let claims = |line: &str| {
+        let config = auth(&format!("{HMAC}{line}\n"));
+        config.auth.unwrap().iter().next().unwrap().user_claims.join(" ")
+    };
+    assert_eq!(claims(""), "sub user_id");
+    assert_eq!(claims("user_claim = \"uid\""), "uid");
+    assert_eq!(claims("user_claim = [\"uid\", \"user.id\"]"), "uid user.id");
 }
 
 #[test]
