@@ -23,7 +23,7 @@ use std::time::Duration;
 use http::request;
 use uuid::Uuid;
 
-use crate::identity::Credential;
+use crate::identity::{Credential, Identity};
 use crate::message::{Encode, Message, Now, Returned, Turn};
 pub use mdb_engine::{Declaration, Entry, read_manifest};
 pub use options::{Defaults, Options};
@@ -124,6 +124,10 @@ pub trait Conversation: Send + fmt::Debug {
 
     /// Goes on where it had asked for something.
     fn returned(&mut self, _returned: Returned, _now: Now, _turn: &mut Turn) {}
+
+    /// The client is this from now on, as it was asked for with [`Command::Identify`](crate::message::Command). An
+    /// identity that the hub refuses ends the connection without this.
+    fn identified(&mut self, _identity: &Identity, _now: Now, _turn: &mut Turn) {}
 
     /// The age of the connection at which to [wake](Self::wake) it. Asked after each call.
     fn alarm(&self) -> Option<Duration> {
