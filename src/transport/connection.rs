@@ -242,11 +242,16 @@ impl<S: Stream> Connection<S> {
 
     fn act(&mut self, turn: Turn) {
         let subscriptions = self.subscriber.topics();
+        let mut identified = false;
         for command in turn.commands {
-            self.handle(command);
+            identified |= self.handle(command);
         }
         self.count(subscriptions);
         self.say(&turn.frames);
+        if identified {
+            let identity = self.subscriber.identity();
+            self.converse(|conversation, now, turn| conversation.identified(&identity, now, turn));
+        }
         turn.announcements.into_iter().for_each(|announcement| self.backstage.announce(announcement));
         turn.pushes.into_iter().for_each(|push| self.backstage.push(push));
         if let Some(call) = turn.call {
@@ -266,23 +271,28 @@ impl<S: Stream> Connection<S> {
         Pending { returning: self.backstage.call(call), token }
     }
 
-    fn handle(&mut self, command: Command) {
+    /// Whether the client is whom the command names from now on.
+    fn handle(&mut self, command: Command) -> bool {
         match command {
             Command::Identify(identity) => self.identify(identity),
             Command::Subscribe { .. } | Command::Unsubscribe(_) | Command::Swap { .. } => {
                 self.subscriber.handle(command);
+                false
             }
         }
     }
 
-    /// The backend is to see the same client as we do.
-    fn identify(&mut self, identity: Identity) {
+    /// The backend is to see the same client as we do. `false`: as many are the same user as may be.
+    fn identify(&mut self, identity: Identity) -> bool {
         let (until, token) = (expiry(&identity), self.token.take());
-        if self.subscriber.identify(identity, token.as_deref()).is_err() {
+        let identified = self.subscriber.identify(identity, token.as_deref());
+        if identified.is_ok() {
+            self.until = until;
+        } else {
             self.backstage.exceeded(Exceeded::Connections);
-            return self.close(CloseReason::TooMany);
+            self.close(CloseReason::TooMany);
         }
-        self.until = until;
+        identified.is_ok()
     }
 
     fn count(&self, before: usize) {
