@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::subscriptions::Subscriptions;
 use super::words;
 use crate::dialect::{Conversation, Opening};
-use crate::identity::{Credential, User};
+use crate::identity::{Credential, Identity};
 use crate::message::{Call, CloseReason, Command, Message, Now, Returned, Turn};
 
 /// See the module's documentation.
@@ -40,13 +40,13 @@ impl Client {
         let mut client = Self { settings, subscriptions, pulse, gate, presence, seat: None };
         turn.frames.push(words::connected(opening.connection, opening.now.time));
         if *opening.credential != Credential::Missing {
-            client.meet(opening.credential, opening.now, turn);
+            client.meet(opening.credential, turn);
         }
         client
     }
 
     /// Somebody has shown a token. A bad one changes nothing of who the client is, but lets nobody in.
-    fn meet(&mut self, credential: &Credential, now: Now, turn: &mut Turn) {
+    fn meet(&mut self, credential: &Credential, turn: &mut Turn) {
         let Credential::Valid(identity) = credential else {
             self.turn_away(Fault::of(credential), turn);
             return;
@@ -54,16 +54,6 @@ impl Client {
         turn.frames.extend(identity.user().map(words::authenticated));
         turn.commands.push(Command::Identify(identity.clone()));
         self.gate = None;
-        self.sit(identity.user(), now, turn);
-    }
-
-    /// Whoever was here before has left, unless it is the same.
-    fn sit(&mut self, user: Option<&User>, now: Now, turn: &mut Turn) {
-        let stays = self.seat.as_ref().map(Seat::user) == user.map(|user| user.id.as_str());
-        if !stays {
-            self.rise(now, turn);
-            self.seat = user.map(|user| self.presence.enter(&user.id, now, turn));
-        }
     }
 
     fn rise(&mut self, now: Now, turn: &mut Turn) {
@@ -115,9 +105,18 @@ impl Conversation for Client {
         turn.frames.push(words::error(&Fault::TooFast));
     }
 
-    fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {
+    fn returned(&mut self, returned: Returned, _: Now, turn: &mut Turn) {
         if let Returned::Credential(credential) = returned {
-            self.meet(&credential, now, turn);
+            self.meet(&credential, turn);
+        }
+    }
+
+    /// Whoever was here before has left, unless it is the same.
+    fn identified(&mut self, identity: &Identity, now: Now, turn: &mut Turn) {
+        let user = identity.user().map(|user| user.id.as_str());
+        if self.seat.as_ref().map(Seat::user) != user {
+            self.rise(now, turn);
+            self.seat = user.map(|user| self.presence.enter(user, now, turn));
         }
     }
 

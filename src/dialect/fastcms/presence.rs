@@ -114,7 +114,7 @@ impl Seat {
 }
 
 impl Drop for Seat {
-    /// A connection that never came to be has no end, but counts no more.
+    /// A connection that ends without a word counts no more either.
     fn drop(&mut self) {
         self.end();
     }

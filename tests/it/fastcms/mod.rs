@@ -43,9 +43,14 @@ struct Cms {
 impl Cms {
     /// `options`: more lines of the endpoint.
     fn start(options: &str) -> Self {
+        Self::with(options, "")
+    }
+
+    /// `tables`: more of the file.
+    fn with(options: &str, tables: &str) -> Self {
         let origin = backend();
         let endpoint = format!("[[endpoint]]\npath = \"{PATH}\"\ndialect = \"fastcms\"\n{options}\n");
-        let proxy = Proxy::with(origin.address, &format!("{ROUTE}{endpoint}{JWT}"));
+        let proxy = Proxy::with(origin.address, &format!("{ROUTE}{endpoint}{JWT}{tables}"));
         Self { origin, proxy }
     }
 

@@ -35,6 +35,37 @@ fn fastcms_check_11_users_come_and_leave() {
 }
 
 #[test]
+fn a_user_whom_its_share_refused_was_said_to_have_come_and_left() {
+    let cms = Cms::with("auth = \"optional\"", "[limits]\nconnections_per_user = 1\n");
+    let mut watcher = cms.open(&format!("?token={}", token("watcher")));
+    assert_eq!(watcher.0.next(), authenticated("watcher"));
+    watcher.subscribe("marks");
+    watcher.subscribe("presence");
+    let mut bob = cms.open(&format!("?token={}", token("bob")));
+    assert_eq!(bob.0.next(), authenticated("bob"));
+    let mut told: Vec<String> = Vec::new();
+    let mut listen = || {
+        cms.mark();
+        // The watcher's own came before it was subscribed, or just after.
+        let events = watcher.until_mark().into_iter().filter(|(_, id)| id == "bob");
+        told.extend(events.map(|(kind, _)| kind));
+        told.clone()
+    };
+    eventually("bob has come", || (!listen().is_empty()).then_some(()));
+    let mut second = cms.open("");
+    second.say(&json!({"action": "auth", "token": token("bob")}));
+    assert_eq!(second.0.close_code(), 1008);
+    let mut third = cms.proxy.reader(&format!("{PATH}?token={}", token("bob")));
+    assert_eq!(third.close_code(), 1008);
+    drop((second, third, bob));
+    eventually("bob has left", || listen().contains(&"user.left".to_owned()).then_some(()));
+    eventually("all are gone", || {
+        (cms.proxy.metric("restcast_connections{dialect=\"fastcms\"}") == 1.0).then_some(())
+    });
+    assert_eq!(listen(), ["user.joined", "user.left"]);
+}
+
+#[test]
 fn fastcms_check_12_a_token_by_message() {
     let expired = sign(SECRET, &json!({"sub": "ann", "exp": now() - 600}));
     let refresh = sign(SECRET, &json!({"sub": "ann", "type": "refresh", "exp": now() + 600}));

@@ -67,14 +67,30 @@ fn command(command: &Command) -> String {
     }
 }
 
+/// The same, and what comes of it that the client is whom it names, as its connection tells it.
+fn done(turn: Turn, conversation: &mut dyn Conversation, now: Now) -> Vec<String> {
+    let mut identities = turn.commands.iter().filter_map(|command| match command {
+        Command::Identify(identity) => Some(identity.clone()),
+        Command::Subscribe { .. } | Command::Unsubscribe(_) | Command::Swap { .. } => None,
+    });
+    let identity = identities.next_back();
+    let mut lines = told(turn);
+    if let Some(identity) = identity {
+        let mut turn = Turn::default();
+        conversation.identified(&identity, now, &mut turn);
+        lines.extend(told(turn));
+    }
+    lines
+}
+
 struct Talk {
     conversation: Box<dyn Conversation>,
 }
 
 impl Talk {
     fn open(dialect: &FastCms, credential: &Credential, required: bool) -> (Self, Vec<String>) {
-        let (conversation, turn) = open(dialect, "/ws", (credential, required), now(0));
-        let mut told = told(turn);
+        let (mut conversation, turn) = open(dialect, "/ws", (credential, required), now(0));
+        let mut told = done(turn, &mut *conversation, now(0));
         let hello = told.iter().position(|line| line.starts_with(r#"{"type":"connected""#)).unwrap();
         told.remove(hello);
         (Self { conversation }, told)
@@ -89,7 +105,7 @@ impl Talk {
     fn answer(&mut self, credential: Credential) -> Vec<String> {
         let mut turn = Turn::default();
         self.conversation.returned(Returned::Credential(credential), now(5), &mut turn);
-        told(turn)
+        done(turn, &mut *self.conversation, now(5))
     }
 
     fn end(&mut self) -> Vec<String> {
@@ -157,6 +173,7 @@ fn the_heart_beats_every_30_seconds_and_silence_ends_it_after_90_to_150() {
         assert_eq!(heard, expected, "{said:?}");
     }
 }
+
 
 #[test]
 fn options_say_what_would_be_right() {

@@ -83,13 +83,29 @@ fn a_user_with_several_connections_comes_and_leaves_once_where_that_is_asked_for
     assert_eq!(told, event("joined"));
     let (mut second, told) = open();
     assert_eq!(told, none);
-    // One that was never let into the hub.
+    // One that ends without a word.
     drop(open());
     assert_eq!(first.end(), none);
     assert_eq!(second.end(), event("left"));
     drop((first, second));
     assert_eq!(open().1, event("joined"));
     assert_eq!(Talk::open(&dialect(&[("presence", "off")]), &user("bob"), false).1, ["is bob", BOB]);
+}
+
+#[test]
+fn a_user_whom_the_hub_refused_was_said_to_have_come_and_left() {
+    for presence in ["connection", "user"] {
+        let fastcms = dialect(&[("presence", presence)]);
+        let (mut talk, _) = Talk::open(&fastcms, &user("alice"), false);
+        let mut turn = Turn::default();
+        talk.conversation.returned(Returned::Credential(user("bob")), now(5), &mut turn);
+        assert_eq!(told(turn), ["is bob", BOB]);
+        // Its connection is closed, and is still whose it was.
+        assert_eq!(talk.end(), [joined("alice", "left")]);
+        let (mut bob, told) = Talk::open(&fastcms, &user("bob"), false);
+        assert_eq!(told.last(), Some(&joined("bob", "joined")));
+        assert_eq!(bob.end(), [joined("bob", "left")]);
+    }
 }
 
 #[test]
