@@ -238,6 +238,8 @@ pub struct Webhook {
     pub url: Uri,
     /// What our calls are signed with.
     pub secret: Vec<u8>,
+    /// Who may speak for the host of an `https` URL, as PEM; `None`: whom the system believes.
+    pub authorities: Option<Vec<u8>>,
     /// What one attempt may take.
     pub timeout: Duration,
     /// Attempts after the first.

@@ -44,10 +44,14 @@ pub(super) fn endpoints(
     publisher: &Publisher,
     metrics: &Arc<Metrics>,
 ) -> Vec<Endpoint> {
-    let roots = Roots::system();
+    let system = Roots::system();
     let webhooks = |endpoint: &EndpointConfig| {
-        let make = || Webhooks::new(config.hub.max_webhook_calls, roots.clone(), Arc::clone(metrics));
-        endpoint.dialect.has_webhook().then(make)
+        let roots = match &endpoint.dialect.webhook()?.authorities {
+            // The file was read with the config, so nobody is believed where it should hold nothing now.
+            Some(pem) => Roots::of_file(pem).unwrap_or_else(|_| Roots::none()),
+            None => system.clone(),
+        };
+        Some(Webhooks::new(config.hub.max_webhook_calls, roots, Arc::clone(metrics)))
     };
     let backstage = |index, endpoint: &EndpointConfig| Backstage {
         endpoint: index,

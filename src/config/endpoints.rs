@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Section};
 use super::setting::{Bytes, Setting, word};
-use super::{EndpointAuth, EndpointConfig, KIB, apps, auth, manifest};
+use super::{EndpointAuth, EndpointConfig, KIB, apps, auth, jwks, manifest};
 use crate::dialect::{self, Declaration, Options};
 use crate::transport::Expiry;
 
@@ -161,6 +161,14 @@ impl Options for Own<'_> {
 
     fn secret(&self, key: &'static str) -> Option<Vec<u8>> {
         self.section.read(key, |value| auth::secret(value, self.folder))
+    }
+
+    fn authorities(&self, key: &'static str) -> Option<Vec<u8>> {
+        let named = |value: &DeValue<'_>| match value.as_str() {
+            Some("") => Ok(None),
+            _ => jwks::authorities(value, self.folder).map(Some),
+        };
+        self.section.read(key, named).flatten()
     }
 
     fn report(&self, key: &'static str, message: String) {

@@ -69,7 +69,8 @@ fn fresh(value: &DeValue<'_>) -> Result<Duration, String> {
     Some(fresh).filter(|fresh| BOUNDS.contains(fresh)).ok_or_else(expected)
 }
 
-fn authorities(value: &DeValue<'_>, folder: &Path) -> Result<Vec<u8>, String> {
+/// The content of a file that names authorities.
+pub(super) fn authorities(value: &DeValue<'_>, folder: &Path) -> Result<Vec<u8>, String> {
     let pem = super::auth::file(&String::read(value)?, folder)?;
     Roots::of_file(&pem).map_err(|expected| expected.to_string())?;
     Ok(pem)

@@ -24,7 +24,7 @@ use http::request;
 use uuid::Uuid;
 
 use crate::identity::{Credential, Identity};
-use crate::message::{Encode, Message, Now, Returned, Turn};
+use crate::message::{Encode, Message, Now, Returned, Turn, Webhook};
 pub use mdb_engine::{Declaration, Entry, read_manifest};
 pub use options::{Defaults, Options};
 pub use report::{Attendance, Attendee, Report};
@@ -54,9 +54,9 @@ pub trait Dialect: Encode {
         false
     }
 
-    /// What its clients say is handed to a webhook.
-    fn has_webhook(&self) -> bool {
-        false
+    /// What its clients say is handed to this one.
+    fn webhook(&self) -> Option<&Webhook> {
+        None
     }
 
     /// Nobody comes in without a token where the config does not say whom to ask for one.

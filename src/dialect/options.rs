@@ -17,6 +17,8 @@ pub trait Options {
     fn duration(&self, key: &'static str, default: Duration) -> Duration;
     /// `env:NAME`, `file:PATH` or the secret itself.
     fn secret(&self, key: &'static str) -> Option<Vec<u8>>;
+    /// The content of a PEM file of certificate authorities; `None` where none is named.
+    fn authorities(&self, key: &'static str) -> Option<Vec<u8>>;
     /// Something is wrong with the value of a key that was asked for.
     fn report(&self, key: &'static str, message: String);
 }
@@ -47,6 +49,10 @@ impl Options for Defaults {
     }
 
     fn secret(&self, _: &'static str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn authorities(&self, _: &'static str) -> Option<Vec<u8>> {
         None
     }
 

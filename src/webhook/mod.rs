@@ -61,7 +61,7 @@ impl Webhooks {
         let mut pause = FIRST_PAUSE;
         for _ in 0..delivery.webhook.retries {
             match self.attempt(delivery, id).await {
-                Err(error) if is_passing(error) => {
+                Err(failure) if is_passing(failure.error) => {
                     self.metrics.webhook_retried();
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -72,29 +72,25 @@ impl Webhooks {
         self.counted(self.attempt(delivery, id).await)
     }
 
-    fn counted(&self, answer: Result<Bytes, WebhookError>) -> Result<Bytes, WebhookError> {
+    fn counted(&self, answer: Result<Bytes, Failure>) -> Result<Bytes, WebhookError> {
         match &answer {
             Ok(_) => self.metrics.webhook_done(),
-            Err(error) => self.metrics.webhook_failed(&error.to_string()),
+            Err(failure) => self.metrics.webhook_failed(&failure.reason),
         }
-        answer
+        answer.map_err(|failure| failure.error)
     }
 
-    async fn attempt(&self, delivery: &Delivery, id: Uuid) -> Result<Bytes, WebhookError> {
+    async fn attempt(&self, delivery: &Delivery, id: Uuid) -> Result<Bytes, Failure> {
         let request = request(delivery, id).ok_or(WebhookError::Unreachable)?;
         let answer = timeout(delivery.webhook.timeout, self.client.send(request)).await;
-        let answer = answer.unwrap_or(Err(OutboundError::Timeout(delivery.webhook.timeout)));
-        let answer = answer.map_err(|error| {
-            tracing::debug!(reason = error.reason(), "no answer of a webhook");
-            failure(&error)
-        })?;
+        let answer = answer.unwrap_or(Err(OutboundError::Timeout(delivery.webhook.timeout)))?;
         match answer.status() {
             StatusCode::NO_CONTENT => Ok(Bytes::new()),
             // What it says is the dialect's business; that it says something like it is counted here.
             status if status.is_success() => {
-                Some(answer.into_body()).filter(is_object).ok_or(WebhookError::Answer)
+                Ok(Some(answer.into_body()).filter(is_object).ok_or(WebhookError::Answer)?)
             }
-            status => Err(WebhookError::Status(status.as_u16())),
+            status => Err(WebhookError::Status(status.as_u16()).into()),
         }
     }
 }
@@ -138,13 +134,29 @@ fn is_passing(error: WebhookError) -> bool {
     matches!(error, WebhookError::Unreachable | WebhookError::Timeout | WebhookError::Status(500..))
 }
 
-fn failure(error: &OutboundError) -> WebhookError {
-    match error {
-        OutboundError::Url | OutboundError::Unreachable(_) | OutboundError::Broken(_) => {
-            WebhookError::Unreachable
-        }
-        OutboundError::Timeout(_) => WebhookError::Timeout,
-        OutboundError::TooLarge(_) => WebhookError::Answer,
+/// What clients may be told, and what the log says.
+struct Failure {
+    error: WebhookError,
+    reason: String,
+}
+
+impl From<WebhookError> for Failure {
+    fn from(error: WebhookError) -> Self {
+        Self { error, reason: error.to_string() }
+    }
+}
+
+impl From<OutboundError> for Failure {
+    fn from(error: OutboundError) -> Self {
+        let reason = error.reason();
+        let error = match error {
+            OutboundError::Url | OutboundError::Unreachable(_) | OutboundError::Broken(_) => {
+                WebhookError::Unreachable
+            }
+            OutboundError::Timeout(_) => WebhookError::Timeout,
+            OutboundError::TooLarge(_) => WebhookError::Answer,
+        };
+        Self { error, reason }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What clients of `mdb_engine` say, handed to a real application: checks 10 to 13 of `protocols.md`, section 2.9.
 
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::*;
 use crate::mdb_engine::{ITEMS, endpoint, join};
+use crate::tls::{AUTHORITY, serve_tls};
 use crate::tools::{Backend, python, seed};
 use crate::visibility::JWT;
 
@@ -185,6 +187,43 @@ fn messages_of_one_connection_are_handled_one_after_the_other_in_their_order() {
     let numbers: Vec<u64> = log.iter().map(|call| call["message"]["text"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (0..20).collect::<Vec<_>>());
     assert!(log.iter().all(|call| call["inside"] == 1), "{log:?}");
+}
+
+#[test]
+fn a_webhook_of_https_is_called_if_the_authorities_vouch_for_it() {
+    let address = serve_tls(|stream| {
+        let mut stream = BufReader::new(stream);
+        let (_, headers) = read_head(&mut stream);
+        let length = find_header(&headers, "content-length").unwrap().parse().unwrap();
+        let mut call = vec![0; length];
+        stream.read_exact(&mut call).unwrap();
+        let call: Value = serde_json::from_slice(&call).unwrap();
+        let body = json!({"actions": [{"send": {"message": {"heard": call["message"]}}}]}).to_string();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        drop(stream.get_mut().write_all(format!("{head}{body}").as_bytes()));
+    });
+    let folder = Folder::new();
+    let file = folder.write("ca.pem", AUTHORITY);
+    let trusted = format!("webhook_ca_file = \"{}\"", file.display());
+    let hook = |host: &str, more: &str| {
+        let url = format!("webhook = \"https://{host}:{}/hook\"\n", address.port());
+        endpoint("/ws", "my_app", &format!("{url}{SECRET}webhook_retries = 0\n{more}"))
+    };
+    let trusting = proxy(&hook("localhost", &trusted));
+    let mut reader = join(&trusting, "/ws", "ann");
+    say(&mut reader, &json!({"n": 1}));
+    assert_eq!(reader.next()["heard"], json!({"n": 1}));
+    // An authority that nobody knows, and a certificate for another name.
+    for (host, more, reason) in
+        [("localhost", "", "UnknownIssuer"), ("127.0.0.1", trusted.as_str(), "not valid for name")]
+    {
+        let proxy = proxy(&hook(host, more));
+        let mut reader = join(&proxy, "/ws", "ann");
+        say(&mut reader, &json!({"n": 2}));
+        assert_eq!(error(&mut reader), "the handler cannot be reached");
+        let warning = proxy.process.line("a webhook fails");
+        assert!(warning.contains(reason) && !warning.contains("/hook"), "{warning}");
+    }
 }
 
 /// What hangs holds up its own clients, and of those no more than may be.

@@ -28,6 +28,14 @@ fn what_is_wrong_with_an_app_is_said() {
         ("webhook = \"ftp://a/\"\nwebhook_secret = \"s\"", "expected a URL of http or https"),
         ("webhook = \"http://u:p@a/\"\nwebhook_secret = \"s\"", "without a user name"),
         ("webhook = \"http://a/\"", "endpoint[1].webhook_secret: is missing; for example webhook_secret = "),
+        (
+            "webhook = \"http://a/\"\nwebhook_secret = \"s\"\nwebhook_ca_file = \"tests/tls/ca.pem\"",
+            "endpoint[1].webhook_ca_file = \"tests/tls/ca.pem\": needs a webhook of https",
+        ),
+        (
+            "webhook = \"https://a/\"\nwebhook_secret = \"s\"\nwebhook_ca_file = \"LICENSE\"",
+            "expected a PEM file with at least one certificate",
+        ),
         ("webhook_timeout = \"61s\"", "expected a duration up to \"60s\""),
         ("webhook_retries = 6", "expected a number up to 5"),
         ("name = \"a/b\"", "expected letters, digits, _ and -"),

@@ -237,6 +237,10 @@ impl Options for Declared<'_> {
         self.options.secret(key)
     }
 
+    fn authorities(&self, key: &'static str) -> Option<Vec<u8>> {
+        self.options.authorities(key)
+    }
+
     fn report(&self, key: &'static str, message: String) {
         self.options.report(key, message);
     }

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Conversation, Dialect, Manner, Opening, Options, Places};
-use crate::message::{Encode, Frame, Publication, Push, Rendering, Turn};
+use crate::message::{Encode, Frame, Publication, Push, Rendering, Turn, Webhook};
 pub use manifest::{Declaration, Entry, read_manifest};
 use settings::Settings;
+use webhook::Hook;
 
 #[derive(Debug)]
 pub(super) struct MdbEngine(Arc<Settings>);
@@ -48,8 +49,8 @@ impl Dialect for MdbEngine {
         self.0.templates.show_requests()
     }
 
-    fn has_webhook(&self) -> bool {
-        self.0.hook.is_some()
+    fn webhook(&self) -> Option<&Webhook> {
+        self.0.hook.as_ref().map(Hook::webhook)
     }
 
     fn wants_token(&self) -> bool {

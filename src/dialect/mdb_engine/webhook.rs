@@ -48,6 +48,7 @@ impl Hook {
     pub(super) fn read(options: &dyn Options) -> Option<Self> {
         let url = options.text("webhook", "");
         let secret = options.secret("webhook_secret").filter(|secret| !secret.is_empty());
+        let authorities = options.authorities("webhook_ca_file");
         let timeout = options.duration("webhook_timeout", TIMEOUT);
         let retries = options.number("webhook_retries", RETRIES);
         let name = options.text("name", "realtime");
@@ -67,8 +68,15 @@ impl Hook {
         check(parsed.is_none(), "webhook", &format!("expected {}", url::EXPECTED));
         let missing = "is missing; for example webhook_secret = \"env:RESTCAST_WEBHOOK_SECRET\"";
         check(secret.is_none(), "webhook_secret", missing);
-        let webhook = Arc::new(Webhook { url: parsed?, secret: secret?, timeout, retries });
-        Some(Self { webhook, name, replies_errors })
+        let is_open = parsed.as_ref().is_some_and(|url| url.scheme_str() == Some("http"));
+        let needed = "needs a webhook of https: over http nobody shows a certificate";
+        check(authorities.is_some() && is_open, "webhook_ca_file", needed);
+        let webhook = Webhook { url: parsed?, secret: secret?, authorities, timeout, retries };
+        Some(Self { webhook: Arc::new(webhook), name, replies_errors })
+    }
+
+    pub(super) fn webhook(&self) -> &Webhook {
+        &self.webhook
     }
 
     /// The call for a message: a JSON object that is not the answer to a ping. Anything else is passed over.

@@ -174,7 +174,6 @@ fn the_heart_beats_every_30_seconds_and_silence_ends_it_after_90_to_150() {
     }
 }
 
-
 #[test]
 fn options_say_what_would_be_right() {
     let rows = [
