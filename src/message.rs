@@ -183,16 +183,24 @@ pub struct Now {
 /// What a client asks of the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Events of this topic from now on. Where it is subscribed to already, this filter takes the place of
-    /// the former.
+    /// Events of this topic from now on. Where it is subscribed to already under this tag, this filter takes
+    /// the place of the former.
     Subscribe {
         /// Of what.
         topic: Topic,
         /// Which of them; `None`: all.
         filter: Option<Arc<Filter>>,
+        /// What its frames say of it ([`Rendering::Tagged`]), where the dialect has several subscriptions of
+        /// one topic.
+        tag: Option<Arc<str>>,
     },
-    /// No more events of this topic. Nothing happens where it was not subscribed to.
-    Unsubscribe(Topic),
+    /// No more events of this topic under this tag. Nothing happens where it was not subscribed to.
+    Unsubscribe {
+        /// Of what.
+        topic: Topic,
+        /// As it was subscribed to.
+        tag: Option<Arc<str>>,
+    },
     /// Some topics take the place of others in one step: of what the client was subscribed to before and is
     /// subscribed to afterwards, it misses nothing and gets nothing twice.
     Swap {
@@ -208,7 +216,12 @@ pub enum Command {
 impl Command {
     /// All events of this topic from now on.
     pub fn subscribe(topic: Topic) -> Self {
-        Self::Subscribe { topic, filter: None }
+        Self::Subscribe { topic, filter: None, tag: None }
+    }
+
+    /// No more events of this topic.
+    pub fn unsubscribe(topic: Topic) -> Self {
+        Self::Unsubscribe { topic, tag: None }
     }
 }
 
@@ -359,15 +372,34 @@ pub enum Rendering {
     Whole(Frame),
     /// One frame for each item, in their order; `None` for one that the dialect has no words for.
     Each(Vec<Option<Frame>>),
+    /// The same for each subscription that wants the item: its tag stands between the halves.
+    Tagged(Vec<Option<Halves>>),
+}
+
+/// A text message of which a part is said by each subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halves {
+    /// What stands before it.
+    pub before: Box<str>,
+    /// What stands behind it.
+    pub behind: Box<str>,
+}
+
+impl Halves {
+    /// The message of the subscription with this tag.
+    pub fn frame(&self, tag: &str) -> Frame {
+        Frame::text(&[&*self.before, tag, &*self.behind].concat())
+    }
 }
 
 impl Rendering {
-    /// All that is said, in its order.
+    /// All that is said, in its order, to somebody without a tag.
     pub fn into_frames(self) -> Vec<Frame> {
         match self {
             Self::Nothing => Vec::new(),
             Self::Whole(frame) => vec![frame],
             Self::Each(frames) => frames.into_iter().flatten().collect(),
+            Self::Tagged(items) => items.into_iter().flatten().map(|halves| halves.frame("")).collect(),
         }
     }
 }

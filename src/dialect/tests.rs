@@ -92,9 +92,9 @@ fn subscribed(dialect: &str, uri: &str) -> String {
     let (_, turn) = open(&*make(dialect), uri, ANYBODY, NOW);
     assert_eq!(turn.frames, []);
     let topics = turn.commands.iter().map(|command| match command {
-        Command::Subscribe { topic, filter: None } => topic.to_string(),
+        Command::Subscribe { topic, filter: None, tag: None } => topic.to_string(),
         other @ (Command::Subscribe { .. }
-        | Command::Unsubscribe(_)
+        | Command::Unsubscribe { .. }
         | Command::Swap { .. }
         | Command::Identify(_)) => panic!("{other:?}"),
     });

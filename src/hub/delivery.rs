@@ -1,5 +1,6 @@
 //! How an event goes to readers, and what became of it.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use super::line::{Entry as Waiting, Queued};
@@ -121,10 +122,10 @@ impl Delivery {
     }
 
     /// Hands frames to a reader, up to the first that it does not take.
-    pub(super) fn write<'a>(&mut self, reader: &Reader, frames: impl Iterator<Item = &'a Frame>) {
+    pub(super) fn write<F: Borrow<Frame>>(&mut self, reader: &Reader, frames: impl Iterator<Item = F>) {
         let mut count = 0;
         for frame in frames {
-            match reader.lane.send(frame) {
+            match reader.lane.send(frame.borrow()) {
                 Sent::Written | Sent::Queued => count += 1,
                 Sent::Overflow => {
                     self.overflowed += 1;

@@ -10,7 +10,7 @@ use super::wishes::{Wanted, Wishes};
 use super::{Delivery, Desk};
 use crate::event::{Audience, Event, Topic};
 use crate::identity::Identity;
-use crate::message::{Frame, Publication, Rendering};
+use crate::message::{Publication, Rendering};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Rendered {
         };
         let all = wanted(wishes);
         if self.gone.is_empty() {
-            self.show(reader, &standing, &all, delivery);
+            self.show(reader, &standing, (wishes, &all), delivery);
             return;
         }
         let (event, identity) = (&self.publication.event, &standing.identity);
@@ -57,11 +57,12 @@ impl Rendered {
             |item: &usize| event.items.get(*item).is_some_and(|item| identity.loses(&event.audience, item));
         let lost: Vec<usize> = (0..event.items.len()).filter(is_lost).collect();
         if lost.is_empty() || may_read_any(identity, event, &all) {
-            self.show(reader, &standing, &all, delivery);
+            self.show(reader, &standing, (wishes, &all), delivery);
         }
         for end in lost.into_iter().filter_map(|item| self.end(item)) {
             // What has become of the record says nothing of whether its end is wanted.
-            end.show(reader, &standing, &wanted(&end.wishes(wishes.topics())), delivery);
+            let wishes = end.wishes(wishes.topics());
+            end.show(reader, &standing, (&wishes, &wanted(&wishes)), delivery);
         }
     }
 
@@ -85,7 +86,7 @@ impl Rendered {
         &self,
         reader: &Reader,
         standing: &Standing,
-        wanted: &Wanted,
+        (wishes, wanted): (&Wishes<'_>, &Wanted),
         delivery: &mut Delivery,
     ) {
         if wanted.is_nothing() {
@@ -103,7 +104,15 @@ impl Rendered {
             Some(Rendering::Whole(_)) => delivery.hidden += 1,
             Some(Rendering::Each(frames)) => {
                 let frames = frames.iter().enumerate().filter(|(place, _)| wanted.has(*place));
-                delivery.write(reader, visible(identity, event, frames));
+                delivery.write(reader, visible(identity, event, frames).map(|(_, frame)| frame));
+            }
+            Some(Rendering::Tagged(items)) => {
+                let items = items.iter().enumerate().filter(|(place, _)| wanted.has(*place));
+                let frames = visible(identity, event, items).flat_map(|(place, halves)| {
+                    let met = wishes.met(standing).filter(move |held| wishes.passes(held, place));
+                    met.filter_map(|held| held.tag.as_deref()).map(|tag| halves.frame(tag))
+                });
+                delivery.write(reader, frames);
             }
             Some(Rendering::Nothing) | None => {}
         }
@@ -128,13 +137,13 @@ fn may_read_any(identity: &Identity, event: &Event, wanted: &Wanted) -> bool {
     wanted.any(|(_, item)| identity.may_read(&event.audience, item))
 }
 
-/// Of frames with the places of their items, those that may be seen.
-fn visible<'a>(
+/// Of what is said of items, by their places, what may be seen.
+fn visible<'a, T: 'a>(
     identity: &Identity,
     event: &Event,
-    frames: impl Iterator<Item = (usize, &'a Option<Frame>)>,
-) -> impl Iterator<Item = &'a Frame> {
+    said: impl Iterator<Item = (usize, &'a Option<T>)>,
+) -> impl Iterator<Item = (usize, &'a T)> {
     let may_read =
         |place: usize| event.items.get(place).is_some_and(|item| identity.may_read(&event.audience, item));
-    frames.filter_map(move |(place, frame)| frame.as_ref().filter(|_| may_read(place)))
+    said.filter_map(move |(place, said)| Some(place).zip(said.as_ref().filter(|_| may_read(place))))
 }

@@ -18,6 +18,8 @@ use crate::message::{CloseReason, Command};
 #[derive(Debug)]
 pub(super) struct Subscription {
     pub(super) topic: Topic,
+    /// What its frames say of it.
+    pub(super) tag: Option<Arc<str>>,
     /// Without one, everything.
     pub(super) filter: Option<Arc<Filter>>,
     /// As of which position it counts: earlier events are not its business. Where it took the place of
@@ -30,7 +32,14 @@ pub(super) struct Subscription {
     moved: u64,
 }
 
+/// What tells the subscriptions of one reader apart.
+type Name = (Topic, Option<Arc<str>>);
+
 impl Subscription {
+    fn is(&self, (topic, tag): &Name) -> bool {
+        self.topic == *topic && self.tag == *tag
+    }
+
     /// The event at `position`, which is being delivered, looks for it where it stands.
     fn is_sought(&self, position: u64) -> bool {
         self.entered < position && self.moved < position
@@ -55,8 +64,8 @@ impl Subscriber {
     /// Does what the client asks.
     pub fn handle(&mut self, command: Command) {
         match command {
-            Command::Subscribe { topic, filter } => self.subscribe(topic, filter),
-            Command::Unsubscribe(topic) => self.unsubscribe(&topic),
+            Command::Subscribe { topic, filter, tag } => self.subscribe((topic, tag), filter),
+            Command::Unsubscribe { topic, tag } => self.unsubscribe(&(topic, tag)),
             Command::Swap { leave, enter } => self.swap(&leave, enter),
             Command::Identify(identity) => {
                 if self.identify(identity, None).is_err() {
@@ -108,15 +117,15 @@ impl Subscriber {
         self.reader.standing().credentials.is_some()
     }
 
-    fn subscribe(&self, topic: Topic, filter: Option<Arc<Filter>>) {
-        self.put(&mut self.reader.standing().subscriptions, topic, filter);
+    fn subscribe(&self, name: Name, filter: Option<Arc<Filter>>) {
+        self.put(&mut self.reader.standing().subscriptions, name, filter);
     }
 
-    fn put(&self, subscriptions: &mut Vec<Subscription>, topic: Topic, filter: Option<Arc<Filter>>) {
-        match subscriptions.iter_mut().find(|held| held.topic == topic) {
+    fn put(&self, subscriptions: &mut Vec<Subscription>, name: Name, filter: Option<Arc<Filter>>) {
+        match subscriptions.iter_mut().find(|held| held.is(&name)) {
             Some(held) if held.filter == filter => {}
             Some(held) => self.replace(held, filter),
-            None => subscriptions.push(self.enter(topic, filter)),
+            None => subscriptions.push(self.enter(name, filter)),
         }
     }
 
@@ -132,7 +141,7 @@ impl Subscriber {
         let since = left.iter().map(|held| held.since).min();
         let kept = held.len();
         for (topic, filter) in enter {
-            self.put(&mut held, topic, filter);
+            self.put(&mut held, (topic, None), filter);
         }
         for new in held.iter_mut().skip(kept) {
             new.since = since.unwrap_or(new.since);
@@ -155,14 +164,14 @@ impl Subscriber {
         }
     }
 
-    fn enter(&self, topic: Topic, filter: Option<Arc<Filter>>) -> Subscription {
+    fn enter(&self, (topic, tag): Name, filter: Option<Arc<Filter>>) -> Subscription {
         let ways = filter.as_deref().map(Ways::of);
         let mut tables = self.hub.lock();
         // An event that is being delivered at this moment came before the subscription.
         let since = self.hub.position.load(Ordering::Relaxed);
         let entry = self.entry(since, filter.is_some());
         let places = tables.at(&topic, |index| index.insert(&entry, ways));
-        Subscription { topic, filter, since, entered: since, places, moved: 0 }
+        Subscription { topic, tag, filter, since, entered: since, places, moved: 0 }
     }
 
     /// Puts another filter in the place of the former. An event that is being delivered at this moment may
@@ -191,10 +200,10 @@ impl Subscriber {
         Entry { reader: Arc::clone(&self.reader), since, is_filtered }
     }
 
-    fn unsubscribe(&self, topic: &Topic) {
+    fn unsubscribe(&self, name: &Name) {
         let mut standing = self.reader.standing();
         let subscriptions = &mut standing.subscriptions;
-        let Some(index) = subscriptions.iter().position(|held| held.topic == *topic) else { return };
+        let Some(index) = subscriptions.iter().position(|held| held.is(name)) else { return };
         let held = subscriptions.swap_remove(index);
         let mut tables = self.hub.lock();
         self.reader.changed();

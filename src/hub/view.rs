@@ -163,8 +163,8 @@ impl View {
             delivery.withhold(why);
         }
         for rendered in &settled.shown {
-            let wanted = rendered.wishes(self.sight.topics()).of(&standing);
-            rendered.show(reader, &standing, &wanted, delivery);
+            let wishes = rendered.wishes(self.sight.topics());
+            rendered.show(reader, &standing, (&wishes, &wishes.of(&standing)), delivery);
         }
     }
 

@@ -183,8 +183,8 @@ impl<'a> Showings<'a> {
         let standing = reader.standing();
         if standing.identity == Identity::Operator {
             let whole = self.sight.whole();
-            let wanted = whole.wishes(self.sight.topics()).of(&standing);
-            whole.show(reader, &standing, &wanted, delivery);
+            let wishes = whole.wishes(self.sight.topics());
+            whole.show(reader, &standing, (&wishes, &wishes.of(&standing)), delivery);
             return;
         }
         let Some(who) = standing.credentials.clone() else {

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use super::reader::Standing;
 use super::readers::Found;
+use super::subscriber::Subscription;
 use crate::event::Topic;
 use crate::filter::{Key, Known, Record};
 use crate::message::Publication;
@@ -98,14 +99,29 @@ impl<'a> Wishes<'a> {
         if found.wants_all() { Wanted::All } else { self.of(standing) }
     }
 
+    /// The subscriptions of a reader to topics of the event.
+    pub(super) fn met<'s>(&self, standing: &'s Standing) -> impl Iterator<Item = &'s Subscription> {
+        let topics = self.names.get_or_init(|| self.topics.iter().collect());
+        let position = self.position();
+        standing
+            .subscriptions
+            .iter()
+            .filter(move |held| held.since < position && topics.contains(&held.topic))
+    }
+
+    /// Whether a subscription of those lets an item through.
+    pub(super) fn passes(&self, subscription: &Subscription, place: usize) -> bool {
+        let record = || self.records().get(place);
+        subscription
+            .filter
+            .as_ref()
+            .is_none_or(|filter| record().is_some_and(|record| filter.matches(record)))
+    }
+
     /// What a reader wants by all of its subscriptions to topics of the event.
     pub(super) fn of(&self, standing: &Standing) -> Wanted {
-        let topics = self.names.get_or_init(|| self.topics.iter().collect());
         let mut wanted = vec![false; self.publication.event.items.len()];
-        for subscription in &standing.subscriptions {
-            if subscription.since >= self.publication.position.0 || !topics.contains(&subscription.topic) {
-                continue;
-            }
+        for subscription in self.met(standing) {
             let Some(filter) = &subscription.filter else { return Wanted::All };
             let undecided = wanted.iter_mut().zip(self.records()).filter(|(wanted, _)| !**wanted);
             undecided.for_each(|(wanted, record)| *wanted = filter.matches(record));

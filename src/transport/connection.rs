@@ -275,7 +275,7 @@ impl<S: Stream> Connection<S> {
     fn handle(&mut self, command: Command) -> bool {
         match command {
             Command::Identify(identity) => self.identify(identity),
-            Command::Subscribe { .. } | Command::Unsubscribe(_) | Command::Swap { .. } => {
+            Command::Subscribe { .. } | Command::Unsubscribe { .. } | Command::Swap { .. } => {
                 self.subscriber.handle(command);
                 false
             }

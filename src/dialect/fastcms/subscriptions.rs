@@ -52,7 +52,7 @@ impl Subscriptions {
         let read = |filter| Filter::from_map(filter, settings.deletes).map_err(Fault::BadFilter);
         let filter = filter.map(read).transpose()?.flatten().map(Arc::new);
         let named = Named { collection: collection.to_lowercase(), topics, filter };
-        let wanted = named.wanted().map(|(topic, filter)| Command::Subscribe { topic, filter });
+        let wanted = named.wanted().map(|(topic, filter)| Command::Subscribe { topic, filter, tag: None });
         let wanted: Vec<Command> = wanted.collect();
         self.put(named, settings.max_subscriptions)?;
         if !self.global {
@@ -82,7 +82,7 @@ impl Subscriptions {
         let collection = collection.to_lowercase();
         self.named.retain(|named| named.collection != collection);
         if !self.global {
-            commands.extend(topics.into_iter().map(Command::Unsubscribe));
+            commands.extend(topics.into_iter().map(Command::unsubscribe));
         }
     }
 

@@ -60,7 +60,7 @@ fn ann_and_bob() -> [Vec<Command>; 2] {
 
 #[test]
 fn an_event_came_behind_the_answer_to_an_unsubscription() {
-    let there = vec![Command::Unsubscribe(Topic::parse("note"))];
+    let there = vec![Command::unsubscribe(Topic::parse("note"))];
     nothing_comes_behind(there, vec![subscribed("note")], write);
 }
 

@@ -20,7 +20,7 @@ pub(super) fn filter(text: &str) -> Option<Arc<Filter>> {
 }
 
 pub(super) fn subscribe(topic: &str, text: &str) -> Command {
-    Command::Subscribe { topic: Topic::parse(topic), filter: filter(text) }
+    Command::Subscribe { topic: Topic::parse(topic), filter: filter(text), tag: None }
 }
 
 /// Readers get each item in a frame of its own.
@@ -69,7 +69,7 @@ fn check(scene: &str) {
                 let rest = line.splitn(4, ' ').nth(3).unwrap_or("null");
                 match verb {
                     "wants" => subscriber.handle(subscribe(topic, rest)),
-                    "drops" => subscriber.handle(Command::Unsubscribe(Topic::parse(topic))),
+                    "drops" => subscriber.handle(Command::unsubscribe(Topic::parse(topic))),
                     _ => drop(people.remove(name)),
                 }
             }

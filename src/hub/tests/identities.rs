@@ -58,7 +58,7 @@ fn a_reader_that_unsubscribes_gets_nothing_more_and_leaves_nothing_behind() {
     let inbox = Inbox::new();
     let mut reader = join(&hub, &inbox, "author book");
     for topic in ["author", "author", "no-such"] {
-        reader.handle(Command::Unsubscribe(Topic::parse(topic)));
+        reader.handle(Command::unsubscribe(Topic::parse(topic)));
     }
     deliver(&hub, event("author", &["1"]));
     deliver(&hub, event("book", &["1"]));

@@ -95,7 +95,7 @@ proptest! {
                 }
                 Step::Unsubscribe(who, topic) => {
                     held.remove(&(who, topic));
-                    readers[who].handle(Command::Unsubscribe(Topic::parse(topic)));
+                    readers[who].handle(Command::unsubscribe(Topic::parse(topic)));
                 }
                 Step::Leave(who) => {
                     held.retain(|(reader, _), _| *reader != who);

@@ -7,6 +7,7 @@ mod identities;
 mod index;
 mod outbox;
 mod shares;
+mod tags;
 mod threads;
 mod views;
 

@@ -54,8 +54,8 @@ fn subscribe(topic: &Topic, is_filtered: bool) -> String {
 
 fn command(command: &Command) -> String {
     match command {
-        Command::Subscribe { topic, filter } => subscribe(topic, filter.is_some()),
-        Command::Unsubscribe(topic) => format!("-{topic}"),
+        Command::Subscribe { topic, filter, .. } => subscribe(topic, filter.is_some()),
+        Command::Unsubscribe { topic, .. } => format!("-{topic}"),
         Command::Swap { leave, enter } => {
             let enter = enter.iter().map(|(topic, filter)| subscribe(topic, filter.is_some()));
             let leave = leave.iter().map(|topic| format!("-{topic}"));
@@ -71,7 +71,7 @@ fn command(command: &Command) -> String {
 fn done(turn: Turn, conversation: &mut dyn Conversation, now: Now) -> Vec<String> {
     let mut identities = turn.commands.iter().filter_map(|command| match command {
         Command::Identify(identity) => Some(identity.clone()),
-        Command::Subscribe { .. } | Command::Unsubscribe(_) | Command::Swap { .. } => None,
+        Command::Subscribe { .. } | Command::Unsubscribe { .. } | Command::Swap { .. } => None,
     });
     let identity = identities.next_back();
     let mut lines = told(turn);

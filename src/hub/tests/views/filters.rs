@@ -65,7 +65,7 @@ fn what_is_wanted_is_what_is_wanted_when_the_answer_comes() {
     }
     let mut scene = filtered(Payload::Record, "null");
     scene.write("1");
-    scene.readers.get_mut("ann").unwrap().1.handle(Command::Unsubscribe(Topic::all()));
+    scene.readers.get_mut("ann").unwrap().1.handle(Command::unsubscribe(Topic::all()));
     scene.change("ann", "null");
     scene.answer("a /x/1", 200);
     assert_eq!(scene.got("ann"), "", "the event came before the subscription");

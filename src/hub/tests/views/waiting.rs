@@ -49,7 +49,7 @@ fn what_waited_is_told_only_if_it_is_still_wanted() {
     scene.join("ann", "a");
     scene.write("1");
     scene.public("book");
-    handle(&mut scene, "ann", Command::Unsubscribe(Topic::all()));
+    handle(&mut scene, "ann", Command::unsubscribe(Topic::all()));
     scene.answer_with("a /x/1", 200, None);
     assert_eq!(got(&scene, "ann"), [""; 0]);
 }
