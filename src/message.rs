@@ -225,8 +225,8 @@ impl Command {
     }
 }
 
-/// What a conversation needs to know from elsewhere before it can go on. Until the answer is there, no
-/// further message of the client is read: answers come in the order of the questions.
+/// What a conversation needs to know from elsewhere before it can go on. Until the answer is there, further
+/// messages of the client wait: answers come in the order of the questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     /// Who bears this token?
@@ -324,7 +324,7 @@ pub struct Turn {
     pub announcements: Vec<Announcement>,
     /// For connections by their address.
     pub pushes: Vec<Push>,
-    /// To be answered before the next message is read.
+    /// To be answered before the next message is heard.
     pub call: Option<Call>,
     /// Ends the connection after all of this.
     pub close: Option<CloseReason>,

@@ -77,6 +77,7 @@ fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) ->
         outbox: config.hub.outbox,
         expiry: endpoint.expiry,
         rate: config.limits.rate,
+        waiting: config.hub.waiting_messages,
     };
     Endpoint {
         path: endpoint.path.clone(),

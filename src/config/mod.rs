@@ -117,6 +117,8 @@ pub struct HubConfig {
     pub outbox: OutboxLimits,
     /// Between two PINGs.
     pub ping_interval: Duration,
+    /// Messages of one connection that wait while one before them is being answered.
+    pub waiting_messages: usize,
 }
 
 /// One `[[endpoint]]`.
@@ -322,6 +324,7 @@ fn hub(section: Section<'_>) -> HubConfig {
             bytes,
         },
         ping_interval: section.get("ping_interval", Duration::from_secs(30)),
+        waiting_messages: section.read("waiting_messages", |value| from_one(value, 1 << 16)).unwrap_or(32),
     };
     section.finish();
     config

@@ -40,6 +40,16 @@ impl Outbox {
         Self { bytes: greeting.len(), frames: VecDeque::from([greeting]), begun: true, limits }
     }
 
+    /// How much may wait.
+    pub fn limits(&self) -> OutboxLimits {
+        self.limits
+    }
+
+    /// What waits, oldest first.
+    pub fn into_frames(self) -> impl Iterator<Item = Bytes> {
+        self.frames.into_iter()
+    }
+
     /// Nothing waits.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()

@@ -10,7 +10,7 @@ use crate::event::{Event, Operation, Origin, Outcome};
 use crate::identity::Credential;
 use crate::message::{Announcement, Call, Push, Returned, WebhookError};
 use crate::metrics::Metrics;
-use crate::transport::{self, Exceeded, Returning};
+use crate::transport::{self, Ahead, Exceeded, Returning};
 use crate::verify::Verifier;
 use crate::webhook::Webhooks;
 
@@ -41,7 +41,7 @@ async fn identify(verifier: Option<Verifier>, token: String, metrics: Arc<Metric
 }
 
 impl transport::Backstage for Backstage {
-    fn call(&self, call: Call) -> Returning {
+    fn call(&self, call: Call, _ahead: Ahead) -> Returning {
         match call {
             Call::Identify(token) => {
                 let identity = identify(self.verifier.clone(), token, Arc::clone(&self.metrics));

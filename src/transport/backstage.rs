@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::ahead::Ahead;
 use crate::message::{Announcement, Call, Push, Returned};
 
 /// The answer to a call, once it is there.
@@ -11,8 +12,8 @@ pub type Returning = Pin<Box<dyn Future<Output = Returned> + Send>>;
 
 /// One for each endpoint. Nothing here waits but what [`call`](Self::call) returns.
 pub trait Backstage: Send + Sync + fmt::Debug {
-    /// Finds the answer; bounded in time by whoever finds it.
-    fn call(&self, call: Call) -> Returning;
+    /// Finds the answer; bounded in time by whoever finds it. `ahead`: of the events that it causes.
+    fn call(&self, call: Call, ahead: Ahead) -> Returning;
     /// Publishes an event.
     fn announce(&self, announcement: Announcement);
     /// Hands a message to other connections.

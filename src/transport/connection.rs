@@ -12,10 +12,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 use tokio_tungstenite::tungstenite::{Error, Message as Received};
 
+use super::ahead::{Ahead, Hold};
 use super::backstage::{Backstage, Exceeded, Returning};
 use super::bucket::{Bucket, Verdict};
 use super::codec::{Socket, fault};
 use super::link::{Link, State, Stream};
+use super::waiting::Waiting;
 use super::websocket::{Expiry, Limits};
 use crate::dialect::Conversation;
 use crate::hub::{Lane as _, Subscriber};
@@ -55,6 +57,11 @@ pub(super) struct Connection<S> {
     token: Option<String>,
     /// The answer that the conversation waits for.
     pending: Option<Pending>,
+    /// What the client has said meanwhile.
+    waiting: Waiting,
+    /// The number of the message that is being answered by calls, or was last.
+    calls: u64,
+    is_calling: bool,
     timer: Pin<Box<Sleep>>,
     limits: Limits,
     opened: Instant,
@@ -91,6 +98,9 @@ impl<S: Stream> Connection<S> {
             backstage,
             token: None,
             pending: None,
+            waiting: Waiting::default(),
+            calls: 0,
+            is_calling: false,
             bucket: limits.rate.map(Bucket::new),
             stage: Stage::Open,
             heard: true,
@@ -111,6 +121,7 @@ impl<S: Stream> Connection<S> {
                 if self.poll_messages(context).is_ready() {
                     return Poll::Ready(());
                 }
+                self.catch_up();
                 // Behind the messages, since one of them may have asked for something.
                 self.poll_pending(context);
             }
@@ -142,10 +153,11 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// Reads until the socket is empty. A client that leaves its replies unread is not read either.
+    /// Reads until the socket is empty. A client that leaves its replies unread is not read either, nor one
+    /// for which as many messages wait as may.
     fn poll_messages(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_POLL {
-            if self.link.is_busy() || self.pending.is_some() {
+            if self.link.is_busy() || self.waiting.is_full(&self.limits) {
                 return Poll::Pending;
             }
             let mut socket = Socket { link: &*self.link, context, heard: &mut self.heard };
@@ -183,6 +195,9 @@ impl<S: Stream> Connection<S> {
         }
         let age = self.opened.elapsed();
         match self.bucket.as_mut().map_or(Verdict::Taken, |bucket| bucket.take(age)) {
+            Verdict::Taken if self.pending.is_some() || !self.waiting.is_empty() => {
+                self.waiting.push(message);
+            }
             Verdict::Taken => {
                 self.converse(|conversation, now, turn| conversation.receive(message, now, turn));
             }
@@ -203,7 +218,7 @@ impl<S: Stream> Connection<S> {
         self.enter(Stage::Closing);
     }
 
-    /// The answer to a call: the conversation goes on, and with it the reading.
+    /// The answer to a call: the conversation goes on, and then with what the client has said meanwhile.
     fn poll_pending(&mut self, context: &mut Context<'_>) {
         let Some(pending) = &mut self.pending else { return };
         let Poll::Ready(returned) = pending.returning.as_mut().poll(context) else { return };
@@ -213,7 +228,22 @@ impl<S: Stream> Connection<S> {
         }
         // One that says nothing is worth nothing later either.
         self.token = None;
+        if self.pending.is_none() {
+            self.is_calling = false;
+            self.link.end_call();
+        }
         context.waker().wake_by_ref();
+    }
+
+    /// Goes on with what the client has said meanwhile.
+    fn catch_up(&mut self) {
+        while self.stage == Stage::Open
+            && self.pending.is_none()
+            && !self.link.is_busy()
+            && let Some(message) = self.waiting.pop()
+        {
+            self.converse(|conversation, now, turn| conversation.receive(message, now, turn));
+        }
     }
 
     fn converse(&mut self, talk: impl FnOnce(&mut dyn Conversation, Now, &mut Turn)) {
@@ -263,12 +293,17 @@ impl<S: Stream> Connection<S> {
         self.set_timer();
     }
 
-    fn ask(&self, call: Call) -> Pending {
+    fn ask(&mut self, call: Call) -> Pending {
         let token = match &call {
             Call::Identify(token) => self.subscriber.bears().then(|| token.clone()),
             Call::Webhook(_) => None,
         };
-        Pending { returning: self.backstage.call(call), token }
+        if !std::mem::replace(&mut self.is_calling, true) {
+            self.calls += 1;
+            self.link.begin_call(self.calls);
+        }
+        let link = Arc::clone(&self.link) as Arc<dyn Hold>;
+        Pending { returning: self.backstage.call(call, Ahead::new(link, self.calls)), token }
     }
 
     /// Whether the client is whom the command names from now on.

@@ -17,6 +17,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::ahead::Hold;
 use crate::hub::{Full, Lane, Outbox, OutboxLimits, Sent};
 use crate::message::{CloseReason, Frame};
 
@@ -42,6 +43,10 @@ struct Inner<S> {
     state: State,
     task: Option<Waker>,
     progress: bool,
+    /// The number of the call that is being answered; 0: none is.
+    call: u64,
+    /// What the hub sent since that call's own event: it waits for the answer.
+    held: Option<Box<Outbox>>,
 }
 
 /// How far a direct write came.
@@ -72,6 +77,8 @@ impl<S: Stream> Link<S> {
             state: State::Open,
             task: None,
             progress: false,
+            call: 0,
+            held: None,
         }))
     }
 
@@ -80,6 +87,22 @@ impl<S: Stream> Link<S> {
         let mut inner = self.lock();
         if !inner.task.as_ref().is_some_and(|held| held.will_wake(task)) {
             inner.task = Some(task.clone());
+        }
+    }
+
+    /// Call number `call` is being answered from now on.
+    pub(super) fn begin_call(&self, call: u64) {
+        self.lock().call = call;
+    }
+
+    /// The call is answered: what was held back follows.
+    pub(super) fn end_call(&self) {
+        let mut inner = self.lock();
+        inner.call = 0;
+        for frame in inner.held.take().into_iter().flat_map(|held| held.into_frames()) {
+            if inner.state == State::Open {
+                inner.send(&frame);
+            }
         }
     }
 
@@ -94,6 +117,7 @@ impl<S: Stream> Link<S> {
         let mut inner = self.lock();
         inner.state = State::Gone;
         inner.outbox.clear();
+        inner.held = None;
     }
 
     pub(super) fn state(&self) -> State {
@@ -182,7 +206,11 @@ impl<S: Stream> Link<S> {
 impl<S: Stream> Lane for Link<S> {
     fn send(&self, frame: &Frame) -> Sent {
         let mut inner = self.lock();
-        if inner.state == State::Open { inner.send(frame.websocket()) } else { Sent::Gone }
+        match inner.state {
+            State::Open if inner.held.is_some() => inner.keep(frame.websocket()),
+            State::Open => inner.send(frame.websocket()),
+            State::Closing | State::Gone => Sent::Gone,
+        }
     }
 
     fn close(&self, reason: CloseReason) {
@@ -193,7 +221,27 @@ impl<S: Stream> Lane for Link<S> {
     }
 }
 
+impl<S: Stream> Hold for Link<S> {
+    fn hold(&self, call: u64) {
+        let mut inner = self.lock();
+        if inner.call == call && inner.held.is_none() {
+            let limits = inner.outbox.limits();
+            inner.held = Some(Box::new(Outbox::new(limits)));
+        }
+    }
+}
+
 impl<S: Stream> Inner<S> {
+    fn keep(&mut self, bytes: &Bytes) -> Sent {
+        match self.held.as_mut().map(|held| held.push(bytes, 0)) {
+            Some(Err(Full)) => {
+                self.close(CloseReason::Overflow);
+                Sent::Overflow
+            }
+            Some(Ok(())) | None => Sent::Queued,
+        }
+    }
+
     fn send(&mut self, bytes: &Bytes) -> Sent {
         let idle = self.is_idle();
         let written = match self.write(bytes) {
@@ -248,6 +296,7 @@ impl<S: Stream> Inner<S> {
     }
 
     fn close(&mut self, reason: CloseReason) {
+        self.held = None;
         self.outbox.abandon();
         self.outbox.push_unbounded(Frame::close(reason).websocket(), 0);
         self.state = State::Closing;

@@ -1,5 +1,6 @@
 //! Moves frames between a connection and its dialect. A transport is one file here.
 
+mod ahead;
 mod backstage;
 mod bucket;
 mod codec;
@@ -7,8 +8,10 @@ mod connection;
 mod link;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod websocket;
 
+pub use ahead::Ahead;
 pub use backstage::{Backstage, Exceeded, Returning};
 pub use bucket::Rate;
 pub use link::Stream;

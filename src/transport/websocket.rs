@@ -39,6 +39,8 @@ pub struct Limits {
     pub expiry: Expiry,
     /// How fast its messages may come; `None`: as fast as they are read.
     pub rate: Option<Rate>,
+    /// Messages that may wait while one before them is being answered; no more are read then.
+    pub waiting: usize,
 }
 
 /// What becomes of a connection whose token expires.

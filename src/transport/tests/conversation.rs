@@ -75,10 +75,12 @@ impl Conversation for Obedient {
 struct Office {
     answers: Arc<Semaphore>,
     notes: Mutex<Vec<String>>,
+    aheads: Mutex<Vec<Ahead>>,
 }
 
 impl Backstage for Office {
-    fn call(&self, call: Call) -> Returning {
+    fn call(&self, call: Call, ahead: Ahead) -> Returning {
+        self.aheads.lock().unwrap().push(ahead);
         let Call::Identify(token) = call else { panic!("{call:?}") };
         let answers = Arc::clone(&self.answers);
         Box::pin(async move {
@@ -119,7 +121,11 @@ impl Setup {
 
     async fn at(hub: Arc<Hub>, expiry: Expiry) -> Self {
         let (stream, theirs) = tokio::io::duplex(4096);
-        let office = Arc::new(Office { answers: Arc::new(Semaphore::new(0)), notes: Mutex::default() });
+        let office = Arc::new(Office {
+            answers: Arc::new(Semaphore::new(0)),
+            notes: Mutex::default(),
+            aheads: Mutex::default(),
+        });
         let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), Limits { expiry, ..LIMITS });
         let subscriber = hub.attach(socket.lane(), profile()).unwrap();
         let credentials = |keys| Arc::new(Credentials::new(keys, HeaderMap::new(), None));
@@ -145,7 +151,7 @@ impl Setup {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_message_is_read_while_an_answer_is_awaited_and_events_still_arrive() {
+async fn messages_wait_while_an_answer_is_awaited_and_events_still_arrive() {
     let mut setup = Setup::new(Expiry::Close).await;
     for word in ["one", "ask 0", "two", "ask 999", "three"] {
         setup.say(word).await;
@@ -159,6 +165,72 @@ async fn no_message_is_read_while_an_answer_is_awaited_and_events_still_arrive()
     setup.client.expect(&["text another"]).await;
     setup.office.answers.add_permits(1);
     setup.client.expect(&["text somebody", "text three"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_messages_than_may_wait_are_read_later_and_lose_nothing() {
+    let mut setup = Setup::new(Expiry::Close).await;
+    let words: Vec<String> = (0..3 * LIMITS.waiting).map(|number| number.to_string()).collect();
+    setup.say("ask 0").await;
+    for word in &words {
+        setup.say(word).await;
+    }
+    setup.say("ask 999").await;
+    setup.office.answers.add_permits(2);
+    setup.client.expect(&["text nobody"]).await;
+    for word in &words {
+        setup.client.expect(&[&format!("text {word}")]).await;
+    }
+    setup.client.expect(&["text somebody"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_was_not_answered_while_an_answer_was_awaited() {
+    let mut setup = Setup::new(Expiry::Close).await;
+    setup.say("ask 0").await;
+    setup.client.send(0x89, b"there?").await;
+    setup.client.expect(&["pong there?"]).await;
+    setup.office.answers.add_permits(1);
+    setup.client.expect(&["text nobody"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_a_call_causes_come_behind_its_answer() {
+    let mut setup = Setup::new(Expiry::Close).await;
+    setup.say("ask 0").await;
+    setup.client.send(0x89, b"").await;
+    setup.client.expect(&["pong"]).await;
+    publish(&setup.hub, "before");
+    setup.client.expect(&["text before"]).await;
+    let ahead = setup.office.aheads.lock().unwrap().pop().unwrap();
+    ahead.hold();
+    publish(&setup.hub, "own");
+    publish(&setup.hub, "other");
+    setup.office.answers.add_permits(1);
+    setup.client.expect(&["text nobody", "text own", "text other"]).await;
+    ahead.hold();
+    publish(&setup.hub, "later");
+    setup.client.expect(&["text later"]).await;
+    setup.say("ask 999").await;
+    setup.office.answers.add_permits(1);
+    ahead.hold();
+    publish(&setup.hub, "last");
+    let mut got = [setup.client.next().await, setup.client.next().await];
+    got.sort();
+    assert_eq!(got, ["text last", "text somebody"], "a former call holds nothing back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_for_whom_too_much_is_held_back_is_closed() {
+    let mut setup = Setup::new(Expiry::Close).await;
+    setup.say("ask 0").await;
+    setup.say("unheard").await;
+    setup.client.send(0x89, b"").await;
+    setup.client.expect(&["pong"]).await;
+    setup.office.aheads.lock().unwrap().pop().unwrap().hold();
+    let sent: Vec<_> = (0..=LIMITS.outbox.frames).map(|_| publish(&setup.hub, "event").overflowed).collect();
+    assert_eq!((sent.iter().sum::<u64>(), sent.last()), (1, Some(&1)));
+    setup.client.expect(&["close 1013 reader too slow"]).await;
 }
 
 #[tokio::test(start_paused = true)]

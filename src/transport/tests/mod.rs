@@ -33,6 +33,7 @@ const LIMITS: Limits = Limits {
     outbox: OutboxLimits { frames: 100, bytes: 10_000 },
     expiry: Expiry::Close,
     rate: None,
+    waiting: 4,
 };
 /// In virtual time: no test takes that long unless it hangs.
 const FOREVER: Duration = Duration::from_hours(1);
@@ -76,7 +77,7 @@ fn echo() -> Box<dyn Conversation> {
 struct Alone;
 
 impl Backstage for Alone {
-    fn call(&self, call: Call) -> Returning {
+    fn call(&self, call: Call, _: Ahead) -> Returning {
         panic!("{call:?}")
     }
 

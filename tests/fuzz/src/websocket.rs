@@ -10,7 +10,7 @@ use restcast::dialect::{self, Constructor, Opening};
 use restcast::hub::{Desk, Hub, OutboxLimits, Profile};
 use restcast::identity::{Credential, Identity};
 use restcast::message::{Announcement, Call, Encode, Now, Push, Returned, Turn, WebhookError};
-use restcast::transport::{Backstage, Exceeded, Expiry, Limits, Returning, WebSocket};
+use restcast::transport::{Ahead, Backstage, Exceeded, Expiry, Limits, Returning, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use uuid::Uuid;
 
@@ -72,7 +72,7 @@ pub fn run(data: &[u8]) {
 struct Strict;
 
 impl Backstage for Strict {
-    fn call(&self, call: Call) -> Returning {
+    fn call(&self, call: Call, _: Ahead) -> Returning {
         Box::pin(std::future::ready(match call {
             Call::Identify(_) => Returned::Credential(Credential::Invalid),
             Call::Webhook(_) => Returned::Webhook(Err(WebhookError::Unreachable)),
@@ -104,6 +104,7 @@ async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
         outbox: OutboxLimits { frames: 10, bytes: 10_000 },
         expiry: Expiry::Close,
         rate: None,
+        waiting: 2,
     };
     let socket = WebSocket::new(server, early.to_vec(), Bytes::from_static(GREETING), limits);
     let now = Now { time: SystemTime::UNIX_EPOCH, age: Duration::ZERO };
