@@ -27,6 +27,8 @@ pub use jsonwebtoken::Algorithm;
 pub use jwks::{Jwks, KeySet, KeySetError, Loaded, MAX_BYTES, Policy, Source};
 pub use key::{Key, Secret};
 
+/// Who the user is (`protocols.md`, section 2.1): the first that is there.
+pub const USER_CLAIMS: [&str; 2] = ["sub", "user_id"];
 /// A longer text is no token.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// Claims that say what a token is for: simplejwt's, Flask-JWT-Extended's and Keycloak's names.
@@ -182,7 +184,7 @@ impl Issuer {
             issuer: None,
             audience: Vec::new(),
             leeway: Duration::ZERO,
-            user_claims: vec!["sub".to_owned()],
+            user_claims: USER_CLAIMS.map(ToOwned::to_owned).to_vec(),
             email_claim: "email".to_owned(),
             roles_claim: "roles".to_owned(),
         }

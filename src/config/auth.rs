@@ -9,12 +9,10 @@ use toml::de::{DeTable, DeValue};
 use super::jwks;
 use super::reader::{Reader, Section};
 use super::setting::{Setting, zero_or_more};
-use crate::auth::{Algorithm, Issuer, Issuers, Key, Secret};
+use crate::auth::{Algorithm, Issuer, Issuers, Key, Secret, USER_CLAIMS};
 
 /// A larger file is neither a key nor a list of authorities.
 const MAX_KEY_BYTES: u64 = 1024 * 1024;
-/// Who the user is (`protocols.md`, section 2.1).
-const USER_CLAIMS: [&str; 2] = ["sub", "user_id"];
 /// Where keys can come from.
 const KEYS: [&str; 3] = ["secret", "public_key_file", "jwks_url"];
 
