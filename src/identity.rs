@@ -100,11 +100,6 @@ impl Identity {
         }
     }
 
-    /// Whether both are the same user, perhaps by different tokens; or none.
-    pub fn is_same_user(&self, other: &Self) -> bool {
-        self.user().map(|user| &user.id) == other.user().map(|user| &user.id)
-    }
-
     /// The user's id, if it is one.
     pub fn user(&self) -> Option<&User> {
         match self {

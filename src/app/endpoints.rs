@@ -11,7 +11,7 @@ use crate::hub::Desk;
 use crate::message::Encode;
 use crate::metrics::Metrics;
 use crate::outbound::Roots;
-use crate::proxy::{Admission, Backstage, Endpoint};
+use crate::proxy::{Admission, Backstage, Calls, Endpoint};
 use crate::transport::{Expiry, Limits};
 use crate::verify::Verifier;
 use crate::webhook::Webhooks;
@@ -40,7 +40,7 @@ pub(super) fn with_live(config: &Config) -> anyhow::Result<Vec<EndpointConfig>> 
 pub(super) fn endpoints(
     config: &Config,
     listed: &[EndpointConfig],
-    verifier: Option<&Verifier>,
+    (verifier, calls): (Option<&Verifier>, &Arc<Calls>),
     publisher: &Publisher,
     metrics: &Arc<Metrics>,
 ) -> Vec<Endpoint> {
@@ -57,6 +57,7 @@ pub(super) fn endpoints(
         endpoint: index,
         verifier: verifier.filter(|_| endpoint.auth != EndpointAuth::None).cloned(),
         webhooks: webhooks(endpoint),
+        calls: endpoint.dialect.calls().map(|_| Arc::clone(calls)),
         publisher: publisher.clone(),
         metrics: Arc::clone(metrics),
     };

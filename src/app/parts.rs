@@ -12,7 +12,7 @@ use crate::api::{About, Access, Admin, Code, Present, PublishApi};
 use crate::auth::TokenError;
 use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Outcome, Overlaps};
-use crate::config::{BrokerKind, Config, EndpointConfig};
+use crate::config::{BrokerKind, CallsConfig, Config, EndpointConfig};
 use crate::hub::{Hub, Why};
 use crate::metrics::{Labels, Metrics};
 use crate::proxy::{
@@ -50,7 +50,9 @@ impl Parts {
         let in_flight = InFlight::default();
 
         let verifier = config.auth.clone().map(Verifier::new).transpose()?;
-        let mut endpoints = endpoints(&config, &listed, verifier.as_ref(), &publisher, &metrics);
+        let entrance = Entrance::default();
+        let calls = Arc::new(Calls::new(entrance.clone(), client_limits(&config)));
+        let mut endpoints = endpoints(&config, &listed, (verifier.as_ref(), &calls), &publisher, &metrics);
         let live = endpoints.pop().context("the live page has an endpoint")?;
         let live = Live { endpoint: live, realtime: realtime.clone() };
         let ready = Arc::clone(&upstreams);
@@ -70,8 +72,8 @@ impl Parts {
         let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];
         listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
 
-        let (entrance, limits) = (Entrance::default(), config.tap.limits());
-        let calls = Arc::new(Calls::new(entrance.clone(), call_limits(&config)));
+        let limits = config.tap.limits();
+        let calls = Arc::new(Calls::new(entrance.clone(), question_limits(&config)));
         let routes = Arc::new(config.routes);
         let answers = Answers {
             hub: Arc::clone(&hub),
@@ -118,7 +120,14 @@ fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) 
 }
 
 /// The hub sees to it that no more are asked at once.
-fn call_limits(config: &Config) -> CallLimits {
+/// Of what clients send.
+fn client_limits(config: &Config) -> CallLimits {
+    let CallsConfig { at_once, waiting, timeout, max_answer } = config.calls;
+    CallLimits { at_once, waiting, time: timeout, body: max_answer }
+}
+
+/// Of what readers may see.
+fn question_limits(config: &Config) -> CallLimits {
     let at_once = config.access.limits.at_once;
     CallLimits { at_once, waiting: at_once, time: config.access.timeout, body: config.tap.body_limit }
 }

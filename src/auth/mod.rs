@@ -47,7 +47,7 @@ pub struct Issuer {
     pub audience: Vec<String>,
     /// How far clocks may differ.
     pub leeway: Duration,
-    /// The claims that may be the user's id; the first that is there is.
+    /// The claims that may be the user's id; the first that holds a text or a number is.
     pub user_claims: Vec<String>,
     /// The claim that is the user's address.
     pub email_claim: String,

@@ -5,6 +5,7 @@ mod admin;
 mod answers;
 mod apps;
 mod auth;
+mod calls;
 mod endpoints;
 mod jwks;
 mod limits;
@@ -34,6 +35,7 @@ use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
 use crate::route::Routes;
 use crate::transport::Expiry;
 pub use access::AccessConfig;
+pub use calls::CallsConfig;
 pub use limits::LimitsConfig;
 pub use reader::Problem;
 use reader::{Reader, Section};
@@ -41,8 +43,10 @@ use setting::{Bytes, Setting, word};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-const TABLES: [&str; 11] =
-    ["server", "admin", "upstream", "tap", "hub", "limits", "access", "route", "endpoint", "auth", "broker"];
+const TABLES: [&str; 12] = [
+    "server", "admin", "upstream", "tap", "hub", "limits", "access", "calls", "route", "endpoint", "auth",
+    "broker",
+];
 
 /// The whole file.
 #[derive(Debug)]
@@ -63,6 +67,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[access]`
     pub access: AccessConfig,
+    /// `[calls]`
+    pub calls: CallsConfig,
     /// `[[route]]`
     pub routes: Routes,
     /// `[[endpoint]]`
@@ -229,6 +235,7 @@ impl Config {
             hub: hub(reader.section(root, "hub")),
             limits: limits::limits(reader.section(root, "limits")),
             access: access::access(reader.section(root, "access")),
+            calls: calls::calls(reader.section(root, "calls")),
             routes: Routes::new(routes::routes(reader, root))
                 .map_err(|message| reader.report(0, "route", "", message))
                 .ok()?,

@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request;
+use http::{HeaderName, request};
 use uuid::Uuid;
 
 use crate::identity::{Credential, Identity};
@@ -56,6 +56,12 @@ pub trait Dialect: Encode {
 
     /// What its clients say is handed to this one.
     fn webhook(&self) -> Option<&Webhook> {
+        None
+    }
+
+    /// Requests of its clients are sent to the backend, and go along with these headers of their handshakes
+    /// beside the credentials.
+    fn calls(&self) -> Option<&[HeaderName]> {
         None
     }
 
@@ -125,8 +131,10 @@ pub trait Conversation: Send + fmt::Debug {
     /// Goes on where it had asked for something.
     fn returned(&mut self, _returned: Returned, _now: Now, _turn: &mut Turn) {}
 
-    /// The client is this from now on, as it was asked for with [`Command::Identify`](crate::message::Command). An
-    /// identity that the hub refuses ends the connection without this.
+    /// The client is this from now on, as it was asked for with [`Command::Identify`](crate::message::Command);
+    /// behind the words of that turn, and to be answered without another such wish or a call. An identity that
+    /// the hub refuses ends the connection without this, and one that expires is told by
+    /// [`expired`](Self::expired).
     fn identified(&mut self, _identity: &Identity, _now: Now, _turn: &mut Turn) {}
 
     /// The age of the connection at which to [wake](Self::wake) it. Asked after each call.

@@ -12,7 +12,6 @@ use super::views::Showings;
 use super::wishes::Wishes;
 use super::{Sent, Why};
 use crate::event::Topic;
-use crate::identity::Identity;
 use crate::message::{CloseReason, Frame};
 
 /// What became of one event or push.
@@ -77,27 +76,17 @@ impl Delivery {
         }
     }
 
-    /// Hands the frame of a push to a reader, if it is still meant.
+    /// Hands the frame of a push to a reader, if it is still meant when its turn comes.
     pub(super) fn push(&mut self, reader: &Reader, frame: &Frame, meant: &Meant) {
-        let standing = reader.standing();
-        if !meant.takes(&standing.identity) {
-            self.withhold(Why::Changed);
-        } else if reader.line.is_empty() {
-            self.write(reader, std::iter::once(frame));
-        } else {
-            let identity = standing.identity.clone();
-            // The line's lock comes before the standing's.
-            drop(standing);
-            if self.is_next(reader, Waiting::Push(frame.clone(), identity.clone())) {
-                self.pass(reader, frame, &identity);
-            }
+        if reader.line.is_empty() || self.is_next(reader, Waiting::Push(frame.clone(), meant.clone())) {
+            self.pass(reader, frame, meant);
         }
     }
 
-    /// Hands the frame of a push to a reader, if that is still the one that was meant.
-    pub(super) fn pass(&mut self, reader: &Reader, frame: &Frame, meant: &Identity) {
+    /// The same when its turn has come.
+    pub(super) fn pass(&mut self, reader: &Reader, frame: &Frame, meant: &Meant) {
         let standing = reader.standing();
-        if meant.is_same_user(&standing.identity) {
+        if meant.takes(&standing.identity) {
             self.write(reader, std::iter::once(frame));
         } else {
             self.withhold(Why::Changed);

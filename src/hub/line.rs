@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::meant::Meant;
 use super::reader::Reader;
 use super::rendered::Rendered;
 use super::view::View;
 use super::{Delivery, OutboxLimits};
 use crate::event::Topic;
-use crate::identity::Identity;
 use crate::message::Frame;
 
 /// See the module's documentation.
@@ -39,8 +39,8 @@ pub(super) enum Entry {
     Event(Arc<Rendered>, Arc<[Topic]>),
     /// The backend is asked.
     Asked(Arc<View>),
-    /// For this user.
-    Push(Frame, Identity),
+    /// For those who are meant.
+    Push(Frame, Meant),
 }
 
 impl Entry {
@@ -57,7 +57,7 @@ impl Entry {
         match self {
             Self::Event(rendered, topics) => rendered.offer_late(reader, topics, delivery),
             Self::Asked(view) => view.show(reader, delivery),
-            Self::Push(frame, identity) => delivery.pass(reader, frame, identity),
+            Self::Push(frame, meant) => delivery.pass(reader, frame, meant),
         }
     }
 }

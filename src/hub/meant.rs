@@ -44,7 +44,9 @@ impl Hub {
     pub fn close(&self, target: &Target, reason: CloseReason) -> usize {
         let (mut count, no_pause) = (0, || {});
         self.each(target, no_pause, |reader, meant| {
-            if meant.takes(&reader.standing().identity) {
+            // Who it is stays so until it is closed.
+            let standing = reader.standing();
+            if meant.takes(&standing.identity) {
                 reader.lane.close(reason);
                 count += 1;
             }

@@ -5,6 +5,10 @@
 //! delivered, to copy the next few readers of a topic; never while a frame is written. So a topic with
 //! ten thousand readers delays nobody who comes or goes.
 //!
+//! Each reader has a lock of its own over who it is and what it wants, held from deciding on a frame to writing
+//! it (`reader.rs`). Locks are taken in this order: a reader's line, its standing, the tables; that of the
+//! questions to the backend with none of the first two.
+//!
 //! Order: events are delivered one at a time, each with a higher [`Position`] than the one before, and a
 //! reader takes none twice, however many of its topics an event belongs to.
 //!
@@ -39,6 +43,7 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
+use crate::access::Keys;
 use crate::event::{Audience, Event, Position, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
@@ -123,7 +128,9 @@ pub struct Hub {
     line: OutboxLimits,
     /// Where some event asks the backend.
     views: Option<Views>,
-    /// Readers for whom it is asked.
+    /// By which credentials are known.
+    keys: Keys,
+    /// Readers that have credentials.
     asked_for: AtomicUsize,
 }
 
@@ -152,6 +159,7 @@ impl Hub {
             // Nothing waits before it asks.
             line: OutboxLimits { frames: 0, bytes: 0 },
             views: None,
+            keys: Keys::default(),
             asked_for: AtomicUsize::new(0),
         }
     }

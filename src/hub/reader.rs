@@ -26,7 +26,7 @@ pub(super) struct Reader {
     standing: Mutex<Standing>,
     /// The last position that it was offered: one event reaches it once, however many of its topics match.
     seen: AtomicU64,
-    /// How often it left a topic or changed a filter. It grows with the tables *and* the standing locked, so
+    /// How often it left a topic or changed a filter, but for its last leave. It grows with the tables *and* the standing locked, so
     /// whoever holds one of them sees it as it is.
     changes: AtomicU64,
 }

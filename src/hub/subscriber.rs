@@ -85,8 +85,8 @@ impl Subscriber {
         let mut standing = self.reader.standing();
         if token.is_some() || identity != standing.identity {
             let token = token.filter(|_| identity.user().is_some());
-            let known = standing.credentials.as_ref().zip(self.hub.keys());
-            standing.credentials = known.map(|(known, keys)| Arc::new(known.of_bearer(keys, token)));
+            let known = standing.credentials.as_ref();
+            standing.credentials = known.map(|known| Arc::new(known.of_bearer(&self.hub.keys, token)));
         }
         standing.identity = identity;
         Ok(())
@@ -112,9 +112,9 @@ impl Subscriber {
         }
     }
 
-    /// The backend is asked what it may see.
-    pub fn bears(&self) -> bool {
-        self.reader.standing().credentials.is_some()
+    /// With which the backend is asked on its behalf.
+    pub fn credentials(&self) -> Option<Arc<Credentials>> {
+        self.reader.standing().credentials.clone()
     }
 
     fn subscribe(&self, name: Name, filter: Option<Arc<Filter>>) {

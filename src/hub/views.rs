@@ -45,7 +45,6 @@ type Waiter = (Arc<View>, usize);
 #[derive(Debug)]
 pub(super) struct Views {
     access: Mutex<Access<Waiter>>,
-    keys: Keys,
     ask: Arc<dyn Ask>,
     /// Bytes of the events that wait, and how many may.
     held: (Arc<AtomicUsize>, usize),
@@ -54,7 +53,7 @@ pub(super) struct Views {
 impl Views {
     pub(super) fn new(limits: Limits, keys: Keys, ask: Arc<dyn Ask>) -> Self {
         let held = (Arc::default(), limits.bytes);
-        Self { access: Mutex::new(Access::new(limits, keys.clone())), keys, ask, held }
+        Self { access: Mutex::new(Access::new(limits, keys)), ask, held }
     }
 
     fn lock(&self) -> MutexGuard<'_, Access<Waiter>> {
@@ -212,14 +211,19 @@ impl Hub {
     /// one for whom more would is closed with [`CloseReason::Lagging`](crate::message::CloseReason::Lagging).
     #[must_use]
     pub fn asking(mut self, limits: Limits, line: OutboxLimits, ask: Arc<dyn Ask>) -> Self {
-        self.views = Some(Views::new(limits, Keys::default(), ask));
+        self.views = Some(Views::new(limits, self.keys.clone(), ask));
         self.line = line;
         self
     }
 
-    /// By which credentials of readers are made; `None`: no event asks.
-    pub fn keys(&self) -> Option<&Keys> {
-        self.views.as_ref().map(|views| &views.keys)
+    /// By which credentials of readers are made.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Some event may ask the backend.
+    pub fn may_ask(&self) -> bool {
+        self.views.is_some()
     }
 
     /// The answer to a question, at `time`: readers that waited for it get what they may see, with a `pause`
@@ -248,7 +252,7 @@ impl Hub {
 
     /// Some reader is there of whom the backend is asked what it may see.
     pub fn asks(&self) -> bool {
-        self.asked_for.load(Ordering::Relaxed) > 0
+        self.may_ask() && self.asked_for.load(Ordering::Relaxed) > 0
     }
 
     /// What the backend said of the records at these paths to a GET of somebody's own, which began at `began`.

@@ -102,7 +102,7 @@ impl Asker {
         let mut request = Request::new(Bytes::new());
         *request.headers_mut() = question.who.headers().clone();
         *request.uri_mut() = question.record.parse().ok()?;
-        let call = Call { request, client: question.who.client(), tapping: Tapping::Untapped };
+        let call = Call { request, client: question.who.client(), tapping: Tapping::Untapped, ahead: None };
         Some(self.calls.call(call).await)
     }
 }

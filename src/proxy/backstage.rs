@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::Request;
 use uuid::Uuid;
 
+use super::call::{CallError, Calls, Tapping};
 use crate::broker::{Parcel, Publisher};
 use crate::event::{Event, Operation, Origin, Outcome};
 use crate::identity::Credential;
-use crate::message::{Announcement, Call, Push, Returned, WebhookError};
+use crate::message::{Announcement, Answer, Call, Push, Returned, Upstream, UpstreamError, WebhookError};
 use crate::metrics::Metrics;
-use crate::transport::{self, Ahead, Exceeded, Returning};
+use crate::transport::{self, Caller, Exceeded, Returning};
 use crate::verify::Verifier;
 use crate::webhook::Webhooks;
 
@@ -23,6 +25,8 @@ pub struct Backstage {
     pub verifier: Option<Verifier>,
     /// Who asks webhooks; `None`: there are none.
     pub webhooks: Option<Webhooks>,
+    /// Who sends requests of clients to the backend; `None`: nobody.
+    pub calls: Option<Arc<Calls>>,
     /// Where events go.
     pub publisher: Publisher,
     /// Where is counted.
@@ -40,8 +44,33 @@ async fn identify(verifier: Option<Verifier>, token: String, metrics: Arc<Metric
     )
 }
 
+/// Without credentials nobody's request is sent.
+async fn ask(calls: Option<Arc<Calls>>, upstream: Upstream, caller: Caller) -> Result<Answer, UpstreamError> {
+    let (calls, credentials) = calls.zip(caller.credentials).ok_or(UpstreamError::Broken)?;
+    let mut request = Request::new(upstream.body);
+    *request.method_mut() = upstream.method;
+    *request.uri_mut() = upstream.target.parse().ok().ok_or(UpstreamError::Broken)?;
+    *request.headers_mut() = credentials.headers().clone();
+    for (name, value) in &upstream.headers {
+        request.headers_mut().insert(name, value.clone());
+    }
+    let (client, ahead) = (credentials.client(), Some(caller.ahead));
+    let call = super::call::Call { request, client, tapping: Tapping::Tapped, ahead };
+    let (head, body) = calls.call(call).await.map_err(failure)?.into_parts();
+    Ok(Answer { status: head.status, headers: head.headers, body })
+}
+
+fn failure(error: CallError) -> UpstreamError {
+    match error {
+        CallError::Busy => UpstreamError::Busy,
+        CallError::TimedOut => UpstreamError::TimedOut,
+        CallError::TooLarge(_) => UpstreamError::TooLarge,
+        CallError::Broken | CallError::Closed => UpstreamError::Broken,
+    }
+}
+
 impl transport::Backstage for Backstage {
-    fn call(&self, call: Call, _ahead: Ahead) -> Returning {
+    fn call(&self, call: Call, caller: Caller) -> Returning {
         match call {
             Call::Identify(token) => {
                 let identity = identify(self.verifier.clone(), token, Arc::clone(&self.metrics));
@@ -55,6 +84,10 @@ impl transport::Backstage for Backstage {
                     };
                     Returned::Webhook(webhooks.call(&delivery).await)
                 })
+            }
+            Call::Upstream(upstream) => {
+                let calls = self.calls.clone();
+                Box::pin(async move { Returned::Upstream(ask(calls, upstream, caller).await) })
             }
         }
     }

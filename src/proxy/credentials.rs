@@ -54,9 +54,18 @@ const IMPERSONAL: [&str; 28] = [
 ];
 const IMPERSONAL_PREFIXES: [&str; 3] = ["accept", "sec-", "if-"];
 
-/// The headers of the GETs of a reader with this handshake.
-pub(super) fn of_handshake(head: &request::Parts, admission: &Admission) -> HeaderMap {
+/// The headers of the requests that are made for whoever has this handshake; `besides`: these go along too.
+pub(super) fn of_handshake(
+    head: &request::Parts,
+    admission: &Admission,
+    besides: &[HeaderName],
+) -> HeaderMap {
     let mut headers = carried(head);
+    for name in besides {
+        for value in head.headers.get_all(name).iter().filter(|_| !ALONG.contains(name)) {
+            headers.append(name, value.clone());
+        }
+    }
     if !admission.takes_origin(&head.headers) {
         remove_ambient(&mut headers);
     }
@@ -144,12 +153,12 @@ mod tests {
             let expected = is_known.then(|| {
                 let mut own = head.clone();
                 own.headers.remove(header::ORIGIN);
-                of_handshake(&own, &Admission::default())
+                of_handshake(&own, &Admission::default(), &[])
             });
             assert_eq!(of_get(&head), expected, "{path} {headers:?}");
         }
         let page = head("/a", &[("host", "a.test"), ("cookie", "s=1"), ("origin", "http://evil.test")]);
-        assert!(!of_handshake(&page, &Admission::default()).contains_key(header::COOKIE));
+        assert!(!of_handshake(&page, &Admission::default(), &[]).contains_key(header::COOKIE));
     }
 
     type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -160,7 +169,7 @@ mod tests {
         let request = given.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let head = request.body(()).unwrap().into_parts().0;
         let origins = vec!["https://app.example".to_owned()];
-        let headers = of_handshake(&head, &Admission { origins, ..Admission::default() });
+        let headers = of_handshake(&head, &Admission { origins, ..Admission::default() }, &[]);
         let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
         (text(header::AUTHORIZATION), text(header::COOKIE))
     }

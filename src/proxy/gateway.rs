@@ -121,6 +121,9 @@ impl Gateway {
             load.finish(&self.tap, whole);
         }
         if let Some(capture) = state.capture.take() {
+            if let Some(ahead) = state.errand.as_ref().and_then(|errand| errand.ahead.as_ref()) {
+                ahead.hold();
+            }
             self.tap.finish(capture, state.begun, whole);
         }
     }

@@ -37,7 +37,7 @@ impl Load {
         if !is_asked || request.method != Method::GET || !hub.asks() {
             return None;
         }
-        let who = Credentials::new(hub.keys()?, credentials::of_get(request)?, None);
+        let who = Credentials::new(hub.keys(), credentials::of_get(request)?, None);
         // Events need the memory more.
         let limits = Limits { memory: tap.limits.memory.leaving_half(), ..tap.limits.clone() };
         let capture = Box::new(Capture::begin(matched.clone(), request, limits));

@@ -213,13 +213,14 @@ impl Realtime {
         endpoint: &Endpoint,
         arrival: &Arrival,
     ) -> Option<Arc<Credentials>> {
-        let headers = || credentials::of_handshake(head, &endpoint.admission);
+        let calls = endpoint.dialect.calls();
+        let besides = calls.unwrap_or_default();
+        let headers = || credentials::of_handshake(head, &endpoint.admission, besides);
         // Sees everything anyway.
         let is_asked = arrival.credential.identity() != Identity::Operator;
-        self.hub
-            .keys()
-            .filter(|_| is_asked)
-            .map(|keys| Arc::new(Credentials::new(keys, headers(), arrival.whence.peer)))
+        let is_needed = is_asked && (calls.is_some() || self.hub.may_ask());
+        let peer = arrival.whence.peer;
+        is_needed.then(|| Arc::new(Credentials::new(self.hub.keys(), headers(), peer)))
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(test)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Keeps back what the hub sends to one connection.
 pub(super) trait Hold: Send + Sync + fmt::Debug {
@@ -20,6 +22,20 @@ pub struct Ahead {
 impl Ahead {
     pub(super) fn new(link: Arc<dyn Hold>, call: u64) -> Self {
         Self { link, call }
+    }
+
+    /// One that counts how often it is called.
+    #[cfg(test)]
+    pub(crate) fn counting() -> (Arc<AtomicUsize>, Self) {
+        #[derive(Debug)]
+        struct Count(Arc<AtomicUsize>);
+        impl Hold for Count {
+            fn hold(&self, _: u64) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let count = Arc::new(AtomicUsize::new(0));
+        (Arc::clone(&count), Self::new(Arc::new(Count(count)), 1))
     }
 
     /// To be called just before the call's own event goes to the hub: what the hub sends to the connection from

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use super::ahead::Ahead;
+use crate::access::Credentials;
 use crate::message::{Announcement, Call, Push, Returned};
 
 /// The answer to a call, once it is there.
@@ -12,8 +14,8 @@ pub type Returning = Pin<Box<dyn Future<Output = Returned> + Send>>;
 
 /// One for each endpoint. Nothing here waits but what [`call`](Self::call) returns.
 pub trait Backstage: Send + Sync + fmt::Debug {
-    /// Finds the answer; bounded in time by whoever finds it. `ahead`: of the events that it causes.
-    fn call(&self, call: Call, ahead: Ahead) -> Returning;
+    /// Finds the answer; bounded in time by whoever finds it.
+    fn call(&self, call: Call, caller: Caller) -> Returning;
     /// Publishes an event.
     fn announce(&self, announcement: Announcement);
     /// Hands a message to other connections.
@@ -22,6 +24,15 @@ pub trait Backstage: Send + Sync + fmt::Debug {
     fn subscriptions(&self, difference: i64);
     /// A client wanted more than it may have.
     fn exceeded(&self, limit: Exceeded);
+}
+
+/// Who calls.
+#[derive(Debug)]
+pub struct Caller {
+    /// Lets the client hear the answer before the events that the call causes.
+    pub ahead: Ahead,
+    /// With which the backend is asked on its behalf; `None`: it is not.
+    pub credentials: Option<Arc<Credentials>>,
 }
 
 /// What a client wanted too much of.

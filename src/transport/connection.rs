@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 use tokio_tungstenite::tungstenite::{Error, Message as Received};
 
 use super::ahead::{Ahead, Hold};
-use super::backstage::{Backstage, Exceeded, Returning};
+use super::backstage::{Backstage, Caller, Exceeded, Returning};
 use super::bucket::{Bucket, Verdict};
 use super::codec::{Socket, fault};
 use super::link::{Link, State, Stream};
@@ -295,15 +295,17 @@ impl<S: Stream> Connection<S> {
 
     fn ask(&mut self, call: Call) -> Pending {
         let token = match &call {
-            Call::Identify(token) => self.subscriber.bears().then(|| token.clone()),
-            Call::Webhook(_) => None,
+            Call::Identify(token) => self.subscriber.credentials().map(|_| token.clone()),
+            Call::Webhook(_) | Call::Upstream(_) => None,
         };
         if !std::mem::replace(&mut self.is_calling, true) {
             self.calls += 1;
             self.link.begin_call(self.calls);
         }
         let link = Arc::clone(&self.link) as Arc<dyn Hold>;
-        Pending { returning: self.backstage.call(call, Ahead::new(link, self.calls)), token }
+        let ahead = Ahead::new(link, self.calls);
+        let caller = Caller { ahead, credentials: self.subscriber.credentials() };
+        Pending { returning: self.backstage.call(call, caller), token }
     }
 
     /// Whether the client is whom the command names from now on.
@@ -369,10 +371,8 @@ impl<S: Stream> Connection<S> {
     /// The reader is nobody in particular any more.
     fn expire(&mut self) {
         self.until = None;
-        if self.limits.expiry == Expiry::Demote {
-            // Before it is said: behind that nothing comes that was the user's.
-            self.identify(Identity::Anonymous);
-        }
+        // Before it is said: behind that nothing comes that was the user's.
+        self.identify(Identity::Anonymous);
         self.converse(|conversation, now, turn| conversation.expired(now, turn));
         if self.limits.expiry == Expiry::Close {
             self.close(CloseReason::Expired);

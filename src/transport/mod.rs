@@ -12,7 +12,7 @@ mod waiting;
 mod websocket;
 
 pub use ahead::Ahead;
-pub use backstage::{Backstage, Exceeded, Returning};
+pub use backstage::{Backstage, Caller, Exceeded, Returning};
 pub use bucket::Rate;
 pub use link::Stream;
 pub use websocket::{Expiry, Limits, WebSocket};

@@ -27,6 +27,7 @@ use tokio::time::timeout;
 
 use super::connector::TailConnector;
 use super::gateway::Gateway;
+use crate::transport::Ahead;
 use line::Line;
 
 /// A request of ours.
@@ -39,6 +40,8 @@ pub struct Call {
     pub client: Option<IpAddr>,
     /// Whether the tap sees it.
     pub tapping: Tapping,
+    /// To be told just before its event goes to the hub.
+    pub ahead: Option<Ahead>,
 }
 
 /// Whether the tap sees a call.
@@ -115,12 +118,14 @@ pub(super) struct Errand {
     /// The client's address, also in the form of a header.
     pub(super) client: Option<(IpAddr, HeaderValue)>,
     pub(super) tapping: Tapping,
+    pub(super) ahead: Option<Ahead>,
 }
 
 impl Errand {
     fn of(call: &Call) -> Self {
         let header = |address: IpAddr| Some((address, HeaderValue::try_from(address.to_string()).ok()?));
-        Self { client: call.client.and_then(header), tapping: call.tapping }
+        let ahead = call.ahead.clone();
+        Self { client: call.client.and_then(header), tapping: call.tapping, ahead }
     }
 }
 

@@ -133,7 +133,12 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 
 fn ask(method: Method, path: &str) -> Call {
     let request = Request::builder().method(method).uri(path).header("Host", "site.test");
-    Call { request: request.body(Bytes::new()).unwrap(), client: None, tapping: Tapping::Untapped }
+    Call {
+        request: request.body(Bytes::new()).unwrap(),
+        client: None,
+        tapping: Tapping::Untapped,
+        ahead: None,
+    }
 }
 
 #[tokio::test]
@@ -296,4 +301,22 @@ async fn a_backend_that_is_gone_is_a_502_and_a_proxy_that_is_gone_an_error() {
     served.running.await.unwrap();
     let after = calls.call(ask(Method::GET, "/x")).await;
     assert!(matches!(after, Err(CallError::Closed | CallError::Broken)), "{after:?}");
+}
+
+#[tokio::test]
+async fn a_client_hears_of_its_write_before_the_event_of_it_leaves() {
+    let setup = setup(LIMITS).await;
+    setup.http("GET /x").await;
+    let (held, ahead) = Ahead::counting();
+    let write = |method: Method, path: &str| {
+        let mut write = ask(method, path);
+        (write.tapping, write.ahead) = (Tapping::Tapped, Some(ahead.clone()));
+        write
+    };
+    setup.call(write(Method::GET, "/nothing")).await.unwrap();
+    assert_eq!(held.load(Ordering::Relaxed), 0, "there is no event");
+    for count in 1..=3 {
+        setup.call(write(Method::PUT, "/authors/7")).await.unwrap();
+        assert_eq!(held.load(Ordering::Relaxed), count);
+    }
 }

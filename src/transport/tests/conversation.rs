@@ -79,8 +79,8 @@ struct Office {
 }
 
 impl Backstage for Office {
-    fn call(&self, call: Call, ahead: Ahead) -> Returning {
-        self.aheads.lock().unwrap().push(ahead);
+    fn call(&self, call: Call, caller: Caller) -> Returning {
+        self.aheads.lock().unwrap().push(caller.ahead);
         let Call::Identify(token) = call else { panic!("{call:?}") };
         let answers = Arc::clone(&self.answers);
         Box::pin(async move {
@@ -129,7 +129,7 @@ impl Setup {
         let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), Limits { expiry, ..LIMITS });
         let subscriber = hub.attach(socket.lane(), profile()).unwrap();
         let credentials = |keys| Arc::new(Credentials::new(keys, HeaderMap::new(), None));
-        subscriber.bear(hub.keys().map(credentials));
+        subscriber.bear(hub.may_ask().then(|| credentials(hub.keys())));
         let frames = vec![Frame::text("welcome")];
         let turn = Turn { commands: vec![Command::subscribe(Topic::all())], frames, ..Turn::default() };
         let backstage = Arc::clone(&office) as Arc<dyn Backstage>;

@@ -77,7 +77,7 @@ fn echo() -> Box<dyn Conversation> {
 struct Alone;
 
 impl Backstage for Alone {
-    fn call(&self, call: Call, _: Ahead) -> Returning {
+    fn call(&self, call: Call, _: Caller) -> Returning {
         panic!("{call:?}")
     }
 

@@ -9,8 +9,8 @@ use http::Request;
 use restcast::dialect::{self, Constructor, Opening};
 use restcast::hub::{Desk, Hub, OutboxLimits, Profile};
 use restcast::identity::{Credential, Identity};
-use restcast::message::{Announcement, Call, Encode, Now, Push, Returned, Turn, WebhookError};
-use restcast::transport::{Ahead, Backstage, Exceeded, Expiry, Limits, Returning, WebSocket};
+use restcast::message::{Announcement, Call, Encode, Now, Push, Returned, Turn, UpstreamError, WebhookError};
+use restcast::transport::{Backstage, Caller, Exceeded, Expiry, Limits, Returning, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use uuid::Uuid;
 
@@ -72,10 +72,11 @@ pub fn run(data: &[u8]) {
 struct Strict;
 
 impl Backstage for Strict {
-    fn call(&self, call: Call, _: Ahead) -> Returning {
+    fn call(&self, call: Call, _: Caller) -> Returning {
         Box::pin(std::future::ready(match call {
             Call::Identify(_) => Returned::Credential(Credential::Invalid),
             Call::Webhook(_) => Returned::Webhook(Err(WebhookError::Unreachable)),
+            Call::Upstream(_) => Returned::Upstream(Err(UpstreamError::Broken)),
         }))
     }
 

@@ -42,7 +42,7 @@ fn told(turn: Turn) -> Vec<String> {
     lines.extend(announced);
     lines.extend(turn.call.map(|call| match call {
         Call::Identify(token) => format!("who is {token}?"),
-        Call::Webhook(delivery) => panic!("{delivery:?}"),
+        other @ (Call::Webhook(_) | Call::Upstream(_)) => panic!("{other:?}"),
     }));
     lines.extend(turn.close.map(|reason| format!("close {} {}", reason.code(), reason.text())));
     lines

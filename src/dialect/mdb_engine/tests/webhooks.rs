@@ -27,7 +27,7 @@ fn delivery(conversation: &mut dyn Conversation, message: &str) -> Option<Delive
     assert_eq!((turn.frames.len(), turn.pushes.len(), turn.close), (0, 0, None));
     turn.call.map(|call| match call {
         Call::Webhook(delivery) => delivery,
-        Call::Identify(token) => panic!("{token}"),
+        other @ (Call::Identify(_) | Call::Upstream(_)) => panic!("{other:?}"),
     })
 }
 

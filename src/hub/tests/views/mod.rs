@@ -105,7 +105,7 @@ impl Scene {
     fn credentials(&self, token: &str) -> Arc<Credentials> {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", HeaderValue::from_str(token).unwrap());
-        Arc::new(Credentials::new(self.hub.keys().unwrap(), headers, None))
+        Arc::new(Credentials::new(self.hub.keys(), headers, None))
     }
 
     /// An event of `operation` on these records.

@@ -13,9 +13,10 @@ fn owned(id: &str, owner: &str) -> Event {
     event
 }
 
-fn push(scene: &mut Scene) {
+fn push(scene: &mut Scene, user: &str) {
     let message = Json::parse("1").unwrap();
-    let push = Push { to: Target::default(), message };
+    let user = Some(Arc::from(user)).filter(|_| !user.is_empty());
+    let push = Push { to: Target { user, ..Target::default() }, message };
     scene.delivery = scene.hub.push(&push, SystemTime::UNIX_EPOCH, || {});
 }
 
@@ -34,13 +35,24 @@ fn what_waited_for_one_user_is_not_told_to_the_next_on_the_same_connection() {
     scene.readers.get_mut("ann").unwrap().1.identify(user("ann"), Some("a")).unwrap();
     scene.write("1");
     scene.delivery = deliver(&scene.hub, owned("2", "ann"));
-    push(&mut scene);
+    push(&mut scene, "ann");
     assert_eq!(got(&scene, "ann"), [""; 0]);
     handle(&mut scene, "ann", Command::Identify(user("bob")));
     scene.answer_with("Bearer a /x/1", 404, None);
     assert_eq!(got(&scene, "ann"), [""; 0], "neither ann's record nor what was said to ann");
     scene.delivery = deliver(&scene.hub, owned("3", "bob"));
     assert_eq!(got(&scene, "ann").len(), 1);
+}
+
+#[test]
+fn a_push_for_all_that_waits_is_told_to_whoever_the_reader_is_by_then() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    scene.write("1");
+    push(&mut scene, "");
+    handle(&mut scene, "ann", Command::Identify(user("bob")));
+    scene.answer_with("a /x/1", 200, None);
+    assert_eq!(got(&scene, "ann"), ["1"]);
 }
 
 #[test]
@@ -60,7 +72,7 @@ fn a_push_that_waits_is_told_to_the_same_user_with_another_token() {
     scene.join("ann", "");
     scene.readers.get_mut("ann").unwrap().1.identify(user("ann"), Some("a")).unwrap();
     scene.write("1");
-    push(&mut scene);
+    push(&mut scene, "ann");
     handle(&mut scene, "ann", Command::Identify(user("ann")));
     scene.answer_with("Bearer a /x/1", 404, None);
     assert_eq!(got(&scene, "ann"), ["1"]);

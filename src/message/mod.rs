@@ -1,5 +1,7 @@
 //! What clients and hub say to each other, independent of dialect and transport.
 
+mod upstream;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,6 +13,7 @@ use uuid::Uuid;
 use crate::event::{Audience, Event, Item, Json, Position, Topic};
 use crate::filter::Filter;
 use crate::identity::{Credential, Identity};
+pub use upstream::{Answer, Upstream, UpstreamError};
 
 /// One message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -233,6 +236,8 @@ pub enum Call {
     Identify(String),
     /// What is to be done about this message?
     Webhook(Delivery),
+    /// What does the backend answer to this request, made with the client's own credentials?
+    Upstream(Upstream),
 }
 
 /// A message for the service that handles it.
@@ -297,6 +302,8 @@ pub enum Returned {
     Credential(Credential),
     /// What the service answered; empty: there is nothing to be done.
     Webhook(Result<Bytes, WebhookError>),
+    /// What the backend answered.
+    Upstream(Result<Answer, UpstreamError>),
 }
 
 /// An event that a conversation causes; it goes the way of all others.

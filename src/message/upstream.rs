@@ -1,0 +1,45 @@
+//! A request that a conversation has the proxy send to the backend, and what comes back.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+/// A request to the backend. It goes the way of all requests, tap included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// Besides the client's credentials, which the proxy adds.
+    pub headers: HeaderMap,
+    /// Empty where there is none.
+    pub body: Bytes,
+}
+
+/// What the backend answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status, success or not.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// All of its body.
+    pub body: Bytes,
+}
+
+/// Why there is no answer. The texts are for clients: none of them tells an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// As many requests as may be are under way.
+    #[error("too many requests are under way")]
+    Busy,
+    /// No answer in time.
+    #[error("the backend did not answer in time")]
+    TimedOut,
+    /// The answer is larger than may be.
+    #[error("the backend's answer is too large")]
+    TooLarge,
+    /// The exchange broke off; whether the backend did something is not known.
+    #[error("the backend cannot be reached")]
+    Broken,
+}
