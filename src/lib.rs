@@ -50,7 +50,7 @@
 //! | [`dialect`] | wire protocols, one file each | event, filter, identity, message, time, url |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
 //! | [`broker`] | the queue before the hub; later between processes | event, hub, message, metrics |
-//! | [`transport`] | frames to and from a byte stream | dialect, hub, identity, message |
+//! | [`transport`] | frames to and from a byte stream | access, dialect, hub, identity, message |
 //! | [`outbound`] | requests of our own to services beside the backend | url |
 //! | [`webhook`] | messages of clients, handed to services | message, metrics, outbound |
 //! | [`verify`] | tokens checked, and keys fetched for it | auth, identity, metrics, outbound |

@@ -13,11 +13,11 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 use tokio_tungstenite::tungstenite::{Error, Message as Received};
 
 use super::ahead::{Ahead, Hold};
-use super::backstage::{Backstage, Caller, Exceeded, Returning};
+use super::asking::Asking;
+use super::backstage::{Backstage, Caller, Exceeded};
 use super::bucket::{Bucket, Verdict};
 use super::codec::{Socket, fault};
 use super::link::{Link, State, Stream};
-use super::waiting::Waiting;
 use super::websocket::{Expiry, Limits};
 use crate::dialect::Conversation;
 use crate::hub::{Lane as _, Subscriber};
@@ -40,12 +40,6 @@ enum Stage {
     Ending,
 }
 
-struct Pending {
-    returning: Returning,
-    /// The token that it is about, where the backend may be asked with it.
-    token: Option<String>,
-}
-
 pub(super) struct Connection<S> {
     link: Arc<Link<S>>,
     codec: WebSocketContext,
@@ -55,13 +49,8 @@ pub(super) struct Connection<S> {
     /// What was shown to say who the client is, where the backend may be asked with it: while the conversation
     /// reads what that is worth, and not before.
     token: Option<String>,
-    /// The answer that the conversation waits for.
-    pending: Option<Pending>,
-    /// What the client has said meanwhile.
-    waiting: Waiting,
-    /// The number of the message that is being answered by calls, or was last.
-    calls: u64,
-    is_calling: bool,
+    /// What the conversation waits for.
+    asking: Asking,
     timer: Pin<Box<Sleep>>,
     limits: Limits,
     opened: Instant,
@@ -97,10 +86,7 @@ impl<S: Stream> Connection<S> {
             subscriber,
             backstage,
             token: None,
-            pending: None,
-            waiting: Waiting::default(),
-            calls: 0,
-            is_calling: false,
+            asking: Asking::default(),
             bucket: limits.rate.map(Bucket::new),
             stage: Stage::Open,
             heard: true,
@@ -157,7 +143,7 @@ impl<S: Stream> Connection<S> {
     /// for which as many messages wait as may.
     fn poll_messages(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_PER_POLL {
-            if self.link.is_busy() || self.waiting.is_full(&self.limits) {
+            if self.link.is_busy() || self.asking.is_full(&self.limits) {
                 return Poll::Pending;
             }
             let mut socket = Socket { link: &*self.link, context, heard: &mut self.heard };
@@ -195,9 +181,7 @@ impl<S: Stream> Connection<S> {
         }
         let age = self.opened.elapsed();
         match self.bucket.as_mut().map_or(Verdict::Taken, |bucket| bucket.take(age)) {
-            Verdict::Taken if self.pending.is_some() || !self.waiting.is_empty() => {
-                self.waiting.push(message);
-            }
+            Verdict::Taken if self.asking.is_behind() => self.asking.push(message),
             Verdict::Taken => {
                 self.converse(|conversation, now, turn| conversation.receive(message, now, turn));
             }
@@ -220,16 +204,14 @@ impl<S: Stream> Connection<S> {
 
     /// The answer to a call: the conversation goes on, and then with what the client has said meanwhile.
     fn poll_pending(&mut self, context: &mut Context<'_>) {
-        let Some(pending) = &mut self.pending else { return };
-        let Poll::Ready(returned) = pending.returning.as_mut().poll(context) else { return };
-        self.token = self.pending.take().and_then(|pending| pending.token);
+        let Poll::Ready((returned, token)) = self.asking.poll(context) else { return };
+        self.token = token;
         if self.stage == Stage::Open {
             self.converse(|conversation, now, turn| conversation.returned(returned, now, turn));
         }
         // One that says nothing is worth nothing later either.
         self.token = None;
-        if self.pending.is_none() {
-            self.is_calling = false;
+        if self.asking.end() {
             self.link.end_call();
         }
         context.waker().wake_by_ref();
@@ -238,9 +220,8 @@ impl<S: Stream> Connection<S> {
     /// Goes on with what the client has said meanwhile.
     fn catch_up(&mut self) {
         while self.stage == Stage::Open
-            && self.pending.is_none()
             && !self.link.is_busy()
-            && let Some(message) = self.waiting.pop()
+            && let Some(message) = self.asking.pop()
         {
             self.converse(|conversation, now, turn| conversation.receive(message, now, turn));
         }
@@ -285,7 +266,7 @@ impl<S: Stream> Connection<S> {
         turn.announcements.into_iter().for_each(|announcement| self.backstage.announce(announcement));
         turn.pushes.into_iter().for_each(|push| self.backstage.push(push));
         if let Some(call) = turn.call {
-            self.pending = Some(self.ask(call));
+            self.ask(call);
         }
         if let Some(reason) = turn.close {
             self.close(reason);
@@ -293,19 +274,18 @@ impl<S: Stream> Connection<S> {
         self.set_timer();
     }
 
-    fn ask(&mut self, call: Call) -> Pending {
+    fn ask(&mut self, call: Call) {
+        let credentials = self.subscriber.credentials();
         let token = match &call {
-            Call::Identify(token) => self.subscriber.credentials().map(|_| token.clone()),
+            Call::Identify(token) => credentials.as_ref().map(|_| token.clone()),
             Call::Webhook(_) | Call::Upstream(_) => None,
         };
-        if !std::mem::replace(&mut self.is_calling, true) {
-            self.calls += 1;
-            self.link.begin_call(self.calls);
+        let (number, is_first) = self.asking.number();
+        if is_first {
+            self.link.begin_call(number);
         }
-        let link = Arc::clone(&self.link) as Arc<dyn Hold>;
-        let ahead = Ahead::new(link, self.calls);
-        let caller = Caller { ahead, credentials: self.subscriber.credentials() };
-        Pending { returning: self.backstage.call(call, caller), token }
+        let ahead = Ahead::new(Arc::clone(&self.link) as Arc<dyn Hold>, number);
+        self.asking.begin(self.backstage.call(call, Caller { ahead, credentials }), token);
     }
 
     /// Whether the client is whom the command names from now on.
@@ -381,7 +361,7 @@ impl<S: Stream> Connection<S> {
 
     fn look_for_life(&mut self) {
         // Who waits for an answer is not listened to.
-        let alive = std::mem::take(&mut self.heard) | self.link.take_progress() | self.pending.is_some();
+        let alive = std::mem::take(&mut self.heard) | self.link.take_progress() | self.asking.is_pending();
         self.missed = if alive { 0 } else { self.missed + 1 };
         if self.missed >= MAX_MISSED {
             self.link.close(CloseReason::Silent);

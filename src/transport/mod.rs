@@ -1,6 +1,7 @@
 //! Moves frames between a connection and its dialect. A transport is one file here.
 
 mod ahead;
+mod asking;
 mod backstage;
 mod bucket;
 mod codec;
@@ -8,7 +9,6 @@ mod connection;
 mod link;
 #[cfg(test)]
 mod tests;
-mod waiting;
 mod websocket;
 
 pub use ahead::Ahead;

@@ -25,7 +25,7 @@ const MODULES: &[(&str, &str)] = &[
     ("verify", "identity auth metrics outbound"),
     ("webhook", "message metrics outbound"),
     ("broker", "event hub message metrics"),
-    ("transport", "dialect hub identity message"),
+    ("transport", "access dialect hub identity message"),
     ("api", "time event identity message route hub metrics broker"),
     ("demo", "api"),
     (

@@ -182,7 +182,9 @@ fn the_state_lists_the_top_of_everything_with_counts_and_nothing_private() {
         serde_json::from_slice(&answer.body).unwrap()
     };
     // What was written is noted a moment later, and the state may be a second old.
-    let state = eventually("all is noted", || Some(read()).filter(|state| state["notes"][1]["count"] == 3));
+    let state = eventually("all is noted", || {
+        Some(read()).filter(|state| state["notes"][0]["count"] == 2 && state["notes"][1]["count"] == 3)
+    });
     let connections = state["connections"].clone();
     assert_eq!((&connections["count"], connections["newest"].as_array().unwrap().len()), (&64.into(), 50));
     let newest = &connections["newest"][0];

@@ -1,0 +1,82 @@
+//! Why connections end.
+
+/// Why restcast closes a connection (`protocols.md`, section 6.4; RFC 6455, section 7.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The process stops; reconnect.
+    GoingAway,
+    /// The client broke the WebSocket protocol.
+    Protocol,
+    /// A text message or a close reason was not UTF-8.
+    NotUtf8,
+    /// A message was larger than the endpoint's `max_message`.
+    TooBig,
+    /// The reader's queue is full; reconnect and reload.
+    Overflow,
+    /// Events were lost before they reached the hub; reconnect and reload.
+    Lagging,
+    /// Two PINGs stayed unanswered.
+    Silent,
+    /// The token that said who the reader is has expired.
+    Expired,
+    /// A token is needed, and there was none that names a user.
+    Unauthenticated,
+    /// The token proves nothing.
+    InvalidToken,
+    /// What could check the token cannot be asked.
+    Unchecked,
+    /// The dialect's own sign of life stayed away.
+    Heartbeat,
+    /// The client goes on sending more than it may.
+    RateLimit,
+    /// The user has as many connections as one may have.
+    TooMany,
+    /// Somebody on the admin port ended it.
+    Ended,
+    /// What a webhook asked for: a code that applications may choose (3000 to 4999), or 1000.
+    Application(u16),
+}
+
+impl CloseReason {
+    /// The status code of the close frame.
+    pub fn code(self) -> u16 {
+        match self {
+            Self::GoingAway | Self::Silent => 1001,
+            Self::Protocol => 1002,
+            Self::NotUtf8 => 1007,
+            Self::Expired
+            | Self::Unauthenticated
+            | Self::InvalidToken
+            | Self::Heartbeat
+            | Self::RateLimit
+            | Self::TooMany
+            | Self::Ended => 1008,
+            Self::TooBig => 1009,
+            Self::Unchecked => 1011,
+            Self::Overflow | Self::Lagging => 1013,
+            Self::Application(code) => code,
+        }
+    }
+
+    /// The text of the close frame.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::GoingAway => "going away",
+            Self::Protocol => "protocol error",
+            Self::NotUtf8 => "not utf-8",
+            Self::TooBig => "message too big",
+            Self::Overflow => "reader too slow",
+            Self::Lagging => "events lost",
+            Self::Silent => "no pong",
+            Self::Expired => "Token expired",
+            Self::Unauthenticated => "Authentication required",
+            Self::InvalidToken => "Invalid token",
+            Self::Unchecked => "Internal server error during authentication",
+            Self::Heartbeat => "Heartbeat timeout",
+            Self::RateLimit => "Rate limit exceeded",
+            Self::TooMany => "Too many connections",
+            Self::Ended => "Ended by an operator",
+            Self::Application(_) => "",
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What leaves for clients.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::CloseReason;
+
+/// One outgoing message, encoded once and shared by all its readers.
+///
+/// Nearly every reader sits on a WebSocket, so the buffer is laid out as its frame (RFC 6455, section
+/// 5.2: unmasked, one fragment) and other transports take the payload out of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    wire: Bytes,
+    header: usize,
+}
+
+const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const FIN: u8 = 0x80;
+
+impl Frame {
+    /// A text message.
+    pub fn text(payload: &str) -> Self {
+        Self::build(TEXT, payload.as_bytes())
+    }
+
+    /// A binary message.
+    pub fn binary(payload: &[u8]) -> Self {
+        Self::build(BINARY, payload)
+    }
+
+    /// An empty WebSocket PING.
+    pub fn ping() -> Self {
+        Self::build(PING, &[])
+    }
+
+    /// The WebSocket close frame for `reason`.
+    pub fn close(reason: CloseReason) -> Self {
+        let mut payload = reason.code().to_be_bytes().to_vec();
+        payload.extend_from_slice(reason.text().as_bytes());
+        Self::build(CLOSE, &payload)
+    }
+
+    fn build(opcode: u8, payload: &[u8]) -> Self {
+        let mut wire = BytesMut::with_capacity(payload.len() + 10);
+        wire.put_u8(FIN | opcode);
+        match payload.len() {
+            length @ 0..=125 => wire.put_u8(u8::try_from(length).unwrap_or(125)),
+            length @ 126..=0xFFFF => {
+                wire.put_u8(126);
+                wire.put_u16(u16::try_from(length).unwrap_or(u16::MAX));
+            }
+            length => {
+                wire.put_u8(127);
+                wire.put_u64(length as u64);
+            }
+        }
+        let header = wire.len();
+        wire.put_slice(payload);
+        Self { wire: wire.freeze(), header }
+    }
+
+    /// The bytes for a WebSocket.
+    pub fn websocket(&self) -> &Bytes {
+        &self.wire
+    }
+
+    /// The message alone.
+    pub fn payload(&self) -> Bytes {
+        self.wire.slice(self.header..)
+    }
+}
