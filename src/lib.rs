@@ -43,8 +43,10 @@
 //! | [`time`] | times as texts | nothing |
 //! | [`url`] | URLs that can be called | nothing |
 //! | [`filter`] | which events of a topic a reader wants; [`message`] carries them | event |
+//! | `json` | places in JSON text | route |
+//! | [`query`] | what clients ask of a resource, as requests of the backend | event, filter, json, message, route |
 //! | [`auth`] | from a token to an identity | identity |
-//! | [`capture`] | from an exchange to an event | event, recent, route |
+//! | [`capture`] | from an exchange to an event | event, json, recent, route |
 //! | [`access`] | whom the backend lets see what | recent |
 //! | [`hub`] | topics, readers, delivery | access, event, filter, identity, message |
 //! | [`dialect`] | wire protocols, one file each | event, filter, identity, message, time, url |
@@ -99,10 +101,12 @@ pub mod explain;
 pub mod filter;
 pub mod hub;
 pub mod identity;
+mod json;
 pub mod message;
 pub mod metrics;
 pub mod outbound;
 pub mod proxy;
+pub mod query;
 pub mod recent;
 pub mod route;
 pub mod time;

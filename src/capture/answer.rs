@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 
 use super::identify::{Identifier, Target};
 use super::records::{Reading, Records};
-use super::{Answer, Capture, Outcome, Reason, json};
+use super::{Answer, Capture, Outcome, Reason};
 use crate::event::Operation;
+use crate::json;
 use crate::route::Routes;
 
 /// What some servers put in front of UTF-8 text.

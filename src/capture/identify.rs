@@ -4,8 +4,8 @@
 use http::{HeaderMap, Uri, header};
 use serde_json::value::RawValue;
 
-use super::json;
 use crate::event::Json;
+use crate::json;
 use crate::route::{IdType, Matched, Route, Routes, composite};
 
 /// The references that an answer's head holds, as text: kept because the head itself is not.

@@ -10,7 +10,6 @@ mod answer;
 mod body;
 mod budget;
 mod identify;
-mod json;
 mod overlap;
 mod owner;
 mod read;

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::identify::Identifier;
-use super::{Outcome, Reason, json};
+use super::{Outcome, Reason};
 use crate::event::{Item, Json, Operation};
+use crate::json;
 use crate::route::{Pointer, Route, Visibility};
 
 /// A longer text is nobody's name.

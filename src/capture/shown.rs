@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 use super::answer;
 use super::identify::{Identifier, Target};
 use super::records::Records;
-use super::{Answer, Capture, Finished, Stage, json};
+use super::{Answer, Capture, Finished, Stage};
 use crate::event::{Json, Operation};
+use crate::json;
 use crate::route::Routes;
 
 /// Where HAL has its lists.

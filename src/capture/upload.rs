@@ -5,8 +5,9 @@
 use http::{HeaderMap, header};
 
 use super::body::Body;
-use super::{Limits, is_json, json};
+use super::{Limits, is_json};
 use crate::event::{Json, Operation};
+use crate::json;
 use crate::route::Matched;
 
 /// Bytes of a request, as they went to the backend.

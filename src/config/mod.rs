@@ -32,6 +32,7 @@ use crate::capture::{Budget, Limits};
 use crate::dialect::Dialect;
 use crate::hub::OutboxLimits;
 use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
+use crate::query::Resources;
 use crate::route::Routes;
 use crate::transport::Expiry;
 pub use access::AccessConfig;
@@ -71,6 +72,8 @@ pub struct Config {
     pub calls: CallsConfig,
     /// `[[route]]`
     pub routes: Routes,
+    /// What clients of `websocketspec` can name: each route, as its `[route.query]` says.
+    pub resources: Arc<Resources>,
     /// `[[endpoint]]`
     pub endpoints: Vec<EndpointConfig>,
     /// `[auth.jwt]`; `None`: nobody can prove who they are.
@@ -226,6 +229,9 @@ impl Config {
         reader.refuse_unknown(root, &TABLES);
         let admin = reader.section(root, "admin");
         let broker = reader.section(root, "broker");
+        let (all, queries): (Vec<_>, Vec<_>) = routes::routes(reader, root).into_iter().unzip();
+        let routes = Routes::new(all).map_err(|message| reader.report(0, "route", "", message)).ok()?;
+        let resources = Arc::new(Resources::new(routes.addresses().zip(queries)));
         let mut config = Self {
             server: server(reader.section(root, "server")),
             admin: admin.get("listen", SocketAddr::from(([127, 0, 0, 1], 9090))),
@@ -236,9 +242,8 @@ impl Config {
             limits: limits::limits(reader.section(root, "limits")),
             access: access::access(reader.section(root, "access")),
             calls: calls::calls(reader.section(root, "calls")),
-            routes: Routes::new(routes::routes(reader, root))
-                .map_err(|message| reader.report(0, "route", "", message))
-                .ok()?,
+            routes,
+            resources,
             endpoints: endpoints::endpoints(reader, root, folder),
             auth: auth::issuers(reader, root, folder),
             broker: broker

@@ -10,18 +10,22 @@ use super::reader::{Reader, Section};
 use super::setting::{Setting, word};
 use super::{answers, visibility};
 use crate::event::Operation;
+use crate::query::Settings;
 use crate::route::{IdType, MAX_MODEL_BYTES, Model, Pattern, Route};
 
 const WRITES: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Reads every route; routes of one model share it.
-pub(super) fn routes<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Vec<Route> {
+pub(super) fn routes<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Vec<(Route, Option<Settings>)> {
     let mut models: HashMap<String, Arc<Model>> = HashMap::new();
     let sections = reader.sections(root, "route");
     sections.into_iter().filter_map(|section| route(section, &mut models)).collect()
 }
 
-fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Option<Route> {
+fn route(
+    section: Section<'_>,
+    models: &mut HashMap<String, Arc<Model>>,
+) -> Option<(Route, Option<Settings>)> {
     let path = section.require("path", "\"/api/authors/{id}\"", |value| {
         let text = String::read(value)?;
         Ok((Pattern::parse(&text)?, text))
@@ -59,8 +63,9 @@ fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Opti
     {
         section.report("model", format!("expected {expected}"));
     }
+    let query: Option<Settings> = None;
     section.finish();
-    Some(Route {
+    let route = Route {
         path: path?,
         pattern: pattern?,
         model: model?,
@@ -78,7 +83,8 @@ fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Opti
         visibility,
         success_when: answers.success_when,
         method_override,
-    })
+    };
+    Some((route, query))
 }
 
 /// The model of that name; names that differ only by case would be one topic.

@@ -1,6 +1,7 @@
 //! The record of an event, read once for all filters.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::hash::DefaultHasher;
 
 use super::MAX_DEPTH;
@@ -67,6 +68,17 @@ impl<'a> Record<'a> {
         keys
     }
 
+    /// Which comes first in a list that is sorted by `column`: truth values, numbers, text, anything else, and
+    /// last what is null or missing.
+    pub fn order(&self, other: &Self, column: &str) -> Ordering {
+        let (value, its) = (self.value(column), other.value(column));
+        rank(value).cmp(&rank(its)).then_with(|| value.order(its).unwrap_or(Ordering::Equal))
+    }
+
+    fn value(&self, column: &str) -> &Value<'a> {
+        self.field(column).or_else(|| self.at(column)).unwrap_or(&Value::Null)
+    }
+
     /// The field of that very name.
     pub(super) fn field(&self, name: &str) -> Option<&Value<'a>> {
         self.fields.member(name)
@@ -75,5 +87,15 @@ impl<'a> Record<'a> {
     /// The value inside objects inside the record.
     pub(super) fn at(&self, path: &str) -> Option<&Value<'a>> {
         path.split('.').try_fold(&self.fields, |value, name| value.member(name))
+    }
+}
+
+fn rank(value: &Value<'_>) -> u8 {
+    match value {
+        Value::Bool(_) => 0,
+        Value::Number(_) => 1,
+        Value::Text(_) => 2,
+        Value::List(_) | Value::Object(_) | Value::Opaque => 3,
+        Value::Null => 4,
     }
 }

@@ -72,7 +72,7 @@ fn is_sibling(route: &Route, other: &Route) -> bool {
     !named && !std::ptr::eq(route, other) && route.model.name == other.model.name
 }
 
-fn ends_with_key(pattern: &Pattern) -> bool {
+pub(super) fn ends_with_key(pattern: &Pattern) -> bool {
     let last = parameters(pattern).last().map(|(number, _)| number);
     let is_last = pattern.segments.last().is_some_and(|segment| segment.name().is_some());
     is_last && last.is_some_and(|number| pattern.key.contains(&number))
@@ -96,7 +96,12 @@ fn known<'a>(pattern: &'a Pattern, written: &[&'a str]) -> HashMap<&'a str, &'a 
 }
 
 /// The path of a route's item; `written`: a path of this route, of which the constants are taken.
-fn build(route: &Route, known: &HashMap<&str, &str>, written: &[&str], id: &Json) -> Option<String> {
+pub(super) fn build(
+    route: &Route,
+    known: &HashMap<&str, &str>,
+    written: &[&str],
+    id: &Json,
+) -> Option<String> {
     let pattern = &route.pattern;
     if !ends_with_key(pattern) {
         return None;
@@ -123,6 +128,28 @@ fn build(route: &Route, known: &HashMap<&str, &str>, written: &[&str], id: &Json
     Some(path)
 }
 
+/// A pattern with what is known of its parameters, as it stands in a path.
+pub(super) fn fill(pattern: &Pattern, known: &HashMap<String, String>) -> Option<String> {
+    let mut path = String::new();
+    for segment in &pattern.segments {
+        let text = match segment {
+            Segment::Constant(text) => encode(text),
+            Segment::Parameter(name) => known.get(name)?.clone(),
+            Segment::Parenthesised { constant, name } => {
+                format!("{}({})", encode(constant), known.get(name)?)
+            }
+        };
+        path.extend(["/", &text]);
+    }
+    Some(path)
+}
+
+/// A text as it stands in one segment of a path; `None`: backends would take it for a step, or for nothing.
+pub(crate) fn segment(text: &str) -> Option<String> {
+    let is_step = text.is_empty() || text == "." || text == "..";
+    (!is_step).then(|| encode(text))
+}
+
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
@@ -139,12 +166,9 @@ struct Part {
 impl Part {
     /// `None`: no path may hold it.
     fn within(&self, segment: &Segment) -> Option<String> {
-        if self.text.is_empty() || self.text == "." || self.text == ".." {
-            return None;
-        }
         let is_quoted = matches!(segment, Segment::Parenthesised { .. }) && !self.bare && !self.whole;
         let text = if is_quoted { key::quoted(&self.text) } else { self.text.clone() };
-        Some(encode(&text))
+        self::segment(&self.text).map(|_| encode(&text))
     }
 }
 

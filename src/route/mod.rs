@@ -1,5 +1,6 @@
 //! Routes: which path is which model, and how its answers are read. Built once from the config.
 
+mod address;
 mod condition;
 mod id;
 mod item;
@@ -26,8 +27,10 @@ use std::sync::Arc;
 use http::{HeaderName, Method};
 
 use crate::event::{Json, Operation, Payload};
+pub use address::Address;
 pub use condition::{Condition, Scalar};
 pub use id::{IdSource, IdType, composite};
+pub(crate) use item::segment;
 pub use matched::Matched;
 pub use model::{MAX_MODEL_BYTES, Model};
 pub use pattern::Pattern;

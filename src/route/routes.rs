@@ -165,6 +165,10 @@ impl Routes {
         self.all.iter()
     }
 
+    pub(super) fn models(&self) -> &Arc<Models> {
+        &self.models
+    }
+
     /// Routes that can never match, one sentence each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings

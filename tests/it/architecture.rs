@@ -15,8 +15,10 @@ const MODULES: &[(&str, &str)] = &[
     ("filter", "event"),
     ("message", "event identity filter"),
     ("route", "event"),
+    ("json", "route"),
+    ("query", "event filter message route json"),
     ("auth", "identity"),
-    ("capture", "event recent route"),
+    ("capture", "event recent route json"),
     ("access", "recent"),
     ("hub", "access event filter identity message"),
     ("dialect", "time url event filter identity message"),
@@ -32,24 +34,24 @@ const MODULES: &[(&str, &str)] = &[
         "proxy",
         "event identity message route auth capture access hub dialect metrics verify webhook broker transport api",
     ),
-    ("config", "url event route auth access capture hub dialect outbound transport proxy api"),
+    ("config", "url event route query auth access capture hub dialect outbound transport proxy api"),
     ("explain", "capture proxy config"),
     (
         "app",
-        "event identity message route auth capture access filter hub dialect metrics outbound verify webhook broker transport api demo proxy config",
+        "event identity message route query auth capture access filter hub dialect metrics outbound verify webhook broker transport api demo proxy config",
     ),
     (
         "cli",
-        "explain event identity message route auth capture access filter hub dialect metrics outbound verify webhook broker transport api demo proxy config app",
+        "explain event identity message route query auth capture access filter hub dialect metrics outbound verify webhook broker transport api demo proxy config app",
     ),
     ("lib", ""),
     ("main", ""),
 ];
 
 /// Synchronous code without I/O, clock and task: time and ids come in as arguments.
-const LOGIC: [&str; 16] = [
-    "recent", "time", "url", "event", "identity", "message", "route", "auth", "capture", "filter", "access",
-    "hub", "dialect", "metrics", "api", "demo",
+const LOGIC: [&str; 18] = [
+    "json", "query", "recent", "time", "url", "event", "identity", "message", "route", "auth", "capture",
+    "filter", "access", "hub", "dialect", "metrics", "api", "demo",
 ];
 const NOT_IN_LOGIC: [&str; 7] =
     ["tokio::net", "tokio::spawn", "tokio::time", "std::thread", ".await", "Instant::now", "SystemTime::now"];

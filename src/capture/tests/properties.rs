@@ -6,8 +6,8 @@ use proptest::test_runner::FileFailurePersistence::SourceParallel;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::json;
 use super::*;
+use crate::json;
 use crate::route::IdType;
 
 const KEYS: [&str; 16] =

@@ -1,4 +1,5 @@
-//! Finds values in JSON text without building a tree, so that what is found keeps its bytes.
+//! Finds values in JSON text without building a tree, so that what is found keeps its bytes. For what reads
+//! answers of the backend.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,20 +10,20 @@ use serde_json::value::RawValue;
 use crate::route::Pointer;
 
 /// More records in one answer are not told apart.
-pub(super) const MAX_ITEMS: usize = 10_000;
+pub(crate) const MAX_ITEMS: usize = 10_000;
 
 /// The whole document, if it is one valid JSON value.
-pub(super) fn parse(document: &str) -> Option<&RawValue> {
+pub(crate) fn parse(document: &str) -> Option<&RawValue> {
     serde_json::from_str(document).ok()
 }
 
 /// The value at `pointer`. Where a key stands twice, the last one counts, as in most JSON readers.
-pub(super) fn find<'a>(document: &'a RawValue, pointer: &Pointer) -> Option<&'a RawValue> {
+pub(crate) fn find<'a>(document: &'a RawValue, pointer: &Pointer) -> Option<&'a RawValue> {
     pointer.tokens().try_fold(document, |value, token| step(value, token))
 }
 
 /// The elements of an array; `None` if it is none, or a longer one than [`MAX_ITEMS`].
-pub(super) fn elements(value: &RawValue) -> Option<Vec<&RawValue>> {
+pub(crate) fn elements(value: &RawValue) -> Option<Vec<&RawValue>> {
     if !is_array(value) {
         return None;
     }
@@ -31,22 +32,22 @@ pub(super) fn elements(value: &RawValue) -> Option<Vec<&RawValue>> {
 }
 
 /// The only array among the members of an object.
-pub(super) fn only_array(object: &RawValue) -> Option<&RawValue> {
+pub(crate) fn only_array(object: &RawValue) -> Option<&RawValue> {
     let members: HashMap<String, &RawValue> = serde_json::from_str(object.get()).ok()?;
     let mut arrays = members.into_values().filter(|value| is_array(value));
     arrays.next().filter(|_| arrays.next().is_none())
 }
 
-pub(super) fn is_array(value: &RawValue) -> bool {
+pub(crate) fn is_array(value: &RawValue) -> bool {
     value.get().starts_with('[')
 }
 
-pub(super) fn is_object(value: &RawValue) -> bool {
+pub(crate) fn is_object(value: &RawValue) -> bool {
     value.get().starts_with('{')
 }
 
 /// The object with only those of its members that `fields` names, each as it stood.
-pub(super) fn only_fields(value: &RawValue, fields: &[String]) -> Option<String> {
+pub(crate) fn only_fields(value: &RawValue, fields: &[String]) -> Option<String> {
     let named_before = |at: usize, name: &String| fields.iter().take(at).any(|earlier| earlier == name);
     let once = fields.iter().enumerate().filter(|(at, name)| !named_before(*at, name));
     let members = once.filter_map(|(_, name)| Some((name, step(value, name)?)));
@@ -59,8 +60,44 @@ pub(super) fn only_fields(value: &RawValue, fields: &[String]) -> Option<String>
     Some(format!("{{{}}}", text.join(",")))
 }
 
+/// The object with only those of its members whose names pass, in their order, each as it stood.
+pub(crate) fn members_where(object: &RawValue, passes: impl Fn(&str) -> bool) -> Option<String> {
+    let members: Members<'_> = serde_json::from_str(object.get()).ok()?;
+    let members = members.0.into_iter().filter(|(name, _)| passes(name));
+    let text: Vec<String> =
+        members.map(|(name, part)| format!("{}:{}", serde_json::Value::from(name), part.get())).collect();
+    Some(format!("{{{}}}", text.join(",")))
+}
+
+/// The members of an object, in their order.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'a> serde::Deserialize<'a> for Members<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Ordered)
+    }
+}
+
+struct Ordered;
+
+impl<'a> Visitor<'a> for Ordered {
+    type Value = Members<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}
+
 /// The member of an object, or the element of an array, of this name.
-pub(super) fn step<'a>(value: &'a RawValue, token: &str) -> Option<&'a RawValue> {
+pub(crate) fn step<'a>(value: &'a RawValue, token: &str) -> Option<&'a RawValue> {
     let mut json = serde_json::Deserializer::from_str(value.get());
     match value.get().as_bytes().first()? {
         b'{' => json.deserialize_map(Member(token)).ok()?,

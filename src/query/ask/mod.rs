@@ -1,0 +1,234 @@
+//! From a wish to a request.
+
+mod list;
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use serde_json::value::RawValue;
+
+use super::reading::Kind;
+use super::select::Shown;
+use super::template::{Encoding, Fill, Part, Value};
+use super::translate::names;
+use super::{Asked, Condition, Endpoint, Operator, Query, QueryError, Reading, Resource, Unsupported, Wish};
+use crate::event::{Json, Operation};
+use crate::json;
+use crate::message::Upstream;
+use crate::route::Pointer;
+
+/// What the path's parameters are.
+type Known = HashMap<String, String>;
+
+/// Where an answer says what went wrong, if nothing else is said.
+const ERRORS: [&str; 3] = ["/message", "/error", "/detail"];
+
+/// Which path is meant, and whose id stands in it.
+#[derive(Debug, Clone, Copy)]
+enum Target<'a> {
+    Collection,
+    Item(&'a Json),
+}
+
+impl Resource {
+    /// The request that a wish becomes.
+    ///
+    /// # Errors
+    /// [`QueryError`]: the client's mistake, or what the backend cannot be asked.
+    pub fn ask(&self, wish: Wish<'_>) -> Result<Asked, QueryError> {
+        let to = &self.translation;
+        match wish {
+            Wish::List(query) => self.ask_list(query),
+            Wish::Item { id, query } => {
+                let (known, _) = self.known(to.item.as_ref(), Target::Item(id), query, None)?;
+                let endpoint = self.endpoint(to.item.as_ref(), Operation::Read, Target::Item(id), &known)?;
+                let preload = self.preload(query)?;
+                let required = query.filters.iter().filter(|group| is_required(group)).cloned();
+                let required = super::options::filter(&required.collect::<Vec<_>>())?;
+                let kind = Kind::Item { record: self.record(), required, shown: Shown::of(query) };
+                Ok(self.asked(endpoint, preload, None, kind))
+            }
+            Wish::Create { data, query } => {
+                let target = Target::Collection;
+                let (known, _) = self.known(to.create.as_ref(), target, query, Some(data))?;
+                let endpoint = self.endpoint(to.create.as_ref(), Operation::Create, target, &known)?;
+                let many = data.as_str().starts_with('[');
+                let kind = Kind::Written { record: self.record(), many };
+                Ok(self.asked(endpoint, Vec::new(), Some(self.body(data)?), kind))
+            }
+            Wish::Update { id, data, query } => {
+                let target = Target::Item(id);
+                let (known, _) = self.known(to.update.as_ref(), target, query, Some(data))?;
+                let endpoint = self.endpoint(to.update.as_ref(), Operation::Update, target, &known)?;
+                let kind = Kind::Written { record: self.record(), many: false };
+                Ok(self.asked(endpoint, Vec::new(), Some(self.body(data)?), kind))
+            }
+            Wish::Delete { id, query } => {
+                let target = Target::Item(id);
+                let (known, _) = self.known(to.delete.as_ref(), target, query, None)?;
+                let endpoint = self.endpoint(to.delete.as_ref(), Operation::Delete, target, &known)?;
+                Ok(self.asked(endpoint, Vec::new(), None, Kind::Deleted))
+            }
+        }
+    }
+
+    fn record(&self) -> Pointer {
+        self.address.route.record.clone()
+    }
+
+    /// What stands for the parameters of the path, and the groups of the query that were not needed for it.
+    fn known(
+        &self,
+        endpoint: Option<&Endpoint>,
+        target: Target<'_>,
+        query: &Query,
+        data: Option<&Json>,
+    ) -> Result<(Known, Vec<Vec<Condition>>), QueryError> {
+        let needed: Vec<String> = match (endpoint, target) {
+            (Some(endpoint), _) => endpoint.slots().map(ToOwned::to_owned).collect(),
+            (None, Target::Collection) => self.address.list_parameters(),
+            (None, Target::Item(_)) => self.address.item_parameters(),
+        };
+        let (mut known, mut groups) = (Known::new(), query.filters.clone());
+        if let Target::Item(id) = target {
+            known.insert("id".to_owned(), id.scalar_text().ok_or(QueryError::Id)?);
+        }
+        for name in needed {
+            if known.contains_key(&name) {
+                continue;
+            }
+            let value = if self.address.model_parameter() == Some(&name) {
+                self.entity.to_string()
+            } else if let Some((at, value)) = equality(&groups, &name) {
+                groups.remove(at);
+                value
+            } else {
+                data.and_then(|data| member(data, &name))
+                    .ok_or_else(|| QueryError::Parameter(name.clone()))?
+            };
+            known.insert(name, value);
+        }
+        Ok((known, groups))
+    }
+
+    /// Method, path and query.
+    fn endpoint(
+        &self,
+        endpoint: Option<&Endpoint>,
+        operation: Operation,
+        target: Target<'_>,
+        known: &Known,
+    ) -> Result<(Method, String, Option<String>), QueryError> {
+        let Some(endpoint) = endpoint else {
+            let path = match target {
+                Target::Collection => self.address.collection(known),
+                Target::Item(id) => self.address.item(known, &self.typed_id(id)),
+            };
+            let path = path.ok_or(match target {
+                Target::Item(_) if self.address.has_items() => QueryError::Id,
+                Target::Item(_) | Target::Collection => QueryError::Operation(operation.name()),
+            })?;
+            return Ok((self.method(operation), path, None));
+        };
+        let one = |(name, text): (&String, &String)| (name.clone(), Fill::One(Value::text(text)));
+        let known: Vec<(String, Fill)> = known.iter().map(one).collect();
+        let filling: Vec<(&str, Fill)> =
+            known.iter().map(|(name, fill)| (name.as_str(), fill.clone())).collect();
+        let filled = |text: &super::template::Text, encoding| {
+            text.fill(&filling, encoding).and_then(|mut all| all.pop()).ok_or(QueryError::Id)
+        };
+        let query = endpoint.query.as_ref().map(|query| filled(query, Encoding::Query)).transpose()?;
+        Ok((endpoint.method.clone(), filled(&endpoint.path, Encoding::Segment)?, query))
+    }
+
+    /// What the route takes for this operation.
+    fn method(&self, operation: Operation) -> Method {
+        let takes = |method: &Method| self.address.route.methods.contains(method);
+        match operation {
+            Operation::Create => Method::POST,
+            Operation::Update if takes(&Method::PUT) && !takes(&Method::PATCH) => Method::PUT,
+            Operation::Update => Method::PATCH,
+            Operation::Delete => Method::DELETE,
+            Operation::Read | Operation::Custom => Method::GET,
+        }
+    }
+
+    fn preload(&self, query: &Query) -> Result<Vec<Part>, QueryError> {
+        if query.preload.is_empty() {
+            return Ok(Vec::new());
+        }
+        match names(self.translation.preload.as_ref(), "relations", &query.preload) {
+            Some(parts) => Ok(parts),
+            None if self.translation.on_unsupported == Unsupported::Ignore => Ok(Vec::new()),
+            None => Err(QueryError::Unsupported { what: "Preload", detail: query.preload.join(", ") }),
+        }
+    }
+
+    fn body(&self, data: &Json) -> Result<Bytes, QueryError> {
+        if !data.as_str().starts_with(['{', '[']) {
+            return Err(QueryError::Data);
+        }
+        Ok(Bytes::from(match &self.translation.body {
+            Some((before, behind)) => format!("{before}{}{behind}", data.as_str()),
+            None => data.as_str().to_owned(),
+        }))
+    }
+
+    fn asked(
+        &self,
+        (method, path, query): (Method, String, Option<String>),
+        parts: Vec<Part>,
+        body: Option<Bytes>,
+        kind: Kind,
+    ) -> Asked {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        if body.is_some() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        headers.extend(self.translation.headers.iter().cloned());
+        let mut words: Vec<String> = query.into_iter().collect();
+        for part in parts {
+            match part {
+                Part::Parameter(name, Some(value)) => words.push(format!("{name}={value}")),
+                Part::Parameter(name, None) => words.push(name),
+                Part::Header(name, value) => {
+                    let name = HeaderName::try_from(name).ok();
+                    let header = name.zip(HeaderValue::from_str(&value).ok());
+                    headers.extend(header);
+                }
+            }
+        }
+        let query = if words.is_empty() { String::new() } else { format!("?{}", words.join("&")) };
+        let request = Upstream { method, target: path + &query, headers, body: body.unwrap_or_default() };
+        Asked { request, reading: self.reading(kind) }
+    }
+
+    fn reading(&self, kind: Kind) -> Reading {
+        let usual = || ERRORS.iter().filter_map(|text| Pointer::parse(text).ok()).collect();
+        let errors = self.translation.error.clone();
+        let errors = if errors.is_empty() { usual() } else { errors };
+        Reading { success_when: self.address.route.success_when.clone(), errors, kind }
+    }
+}
+
+fn is_required(group: &[Condition]) -> bool {
+    group.iter().any(|condition| condition.required)
+}
+
+/// The group that says what a parameter is, and its value.
+fn equality(groups: &[Vec<Condition>], name: &str) -> Option<(usize, String)> {
+    // The server's own conditions come last, and they count.
+    groups.iter().enumerate().rev().find_map(|(at, group)| match group.as_slice() {
+        [only] if only.column == name && only.operator == Operator::Eq => {
+            Some((at, only.value.as_ref()?.scalar_text()?))
+        }
+        _ => None,
+    })
+}
+
+fn member(data: &Json, name: &str) -> Option<String> {
+    let object: &RawValue = json::parse(data.as_str()).filter(|value| json::is_object(value))?;
+    Json::parse(json::step(object, name)?.get())?.scalar_text()
+}

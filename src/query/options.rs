@@ -1,0 +1,154 @@
+//! The `options` of a request: what of a list is wanted.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Condition, QueryError};
+use crate::event::Json;
+use crate::filter::{Deletes, Filter, FilterError};
+
+/// What of a list is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Each group must hold, and of a group one condition.
+    pub filters: Vec<Vec<Condition>>,
+    /// The fields that are wanted; empty: all.
+    pub columns: Vec<String>,
+    /// Fields that are not wanted.
+    pub omit_columns: Vec<String>,
+    /// What comes first; where two are alike, the next one decides.
+    pub sort: Vec<Sort>,
+    /// So many at most.
+    pub limit: Option<u64>,
+    /// So many of the first are left out.
+    pub offset: Option<u64>,
+    /// Relations whose records are wanted inside.
+    pub preload: Vec<String>,
+}
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sort {
+    /// By this field.
+    pub column: String,
+    /// The largest first.
+    pub descending: bool,
+}
+
+#[derive(Deserialize)]
+struct Options<'a> {
+    #[serde(borrow, default)]
+    filters: Option<&'a RawValue>,
+    #[serde(default)]
+    columns: Option<Vec<String>>,
+    #[serde(default)]
+    omit_columns: Option<Vec<String>>,
+    #[serde(default)]
+    sort: Option<Vec<SortOption>>,
+    #[serde(default)]
+    limit: Option<u64>,
+    #[serde(default)]
+    offset: Option<u64>,
+    #[serde(default)]
+    preload: Option<Vec<Preload>>,
+}
+
+#[derive(Deserialize)]
+struct SortOption {
+    column: String,
+    #[serde(default)]
+    direction: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Preload {
+    Relation { relation: String },
+    Name(String),
+}
+
+impl Query {
+    /// Reads them; `null` and `{}` are none.
+    ///
+    /// # Errors
+    /// [`QueryError::Options`] and [`QueryError::Filter`].
+    pub fn read(options: &Json) -> Result<Self, QueryError> {
+        let read: Option<Options<'_>> = serde_json::from_str(options.as_str()).map_err(|error| {
+            QueryError::Options(format!("options: {}", without_place(&error.to_string())))
+        })?;
+        let Some(read) = read else { return Ok(Self::default()) };
+        let sort = read.sort.unwrap_or_default().into_iter().map(|sort| Sort {
+            descending: sort.direction.is_some_and(|word| word.eq_ignore_ascii_case("desc")),
+            column: sort.column,
+        });
+        let preload = read.preload.unwrap_or_default().into_iter();
+        Ok(Self {
+            filters: read.filters.map_or_else(|| Ok(Vec::new()), groups)?,
+            columns: read.columns.unwrap_or_default(),
+            omit_columns: read.omit_columns.unwrap_or_default(),
+            sort: sort.collect(),
+            limit: read.limit,
+            offset: read.offset,
+            preload: preload
+                .map(|preload| match preload {
+                    Preload::Relation { relation } | Preload::Name(relation) => relation,
+                })
+                .collect(),
+        })
+    }
+
+    /// Adds a condition that is the server's own: no `on_unsupported = "ignore"` leaves it out, and a single
+    /// record is shown only if it holds.
+    ///
+    /// # Errors
+    /// [`QueryError::Filter`].
+    pub fn require(&mut self, column: &str, operator: &str, value: &Json) -> Result<(), QueryError> {
+        let column = Json::string(column);
+        let operator = Json::string(operator);
+        let (column, operator, value) = (column.as_str(), operator.as_str(), value.as_str());
+        let list = format!(r#"[{{"column":{column},"operator":{operator},"value":{value}}}]"#);
+        let list: Box<RawValue> = RawValue::from_string(list).map_err(|_| FilterError::NotAList)?;
+        let mut added = groups(&list)?;
+        for condition in added.iter_mut().flatten() {
+            condition.required = true;
+        }
+        self.filters.extend(added);
+        Ok(())
+    }
+}
+
+fn groups(filters: &RawValue) -> Result<Vec<Vec<Condition>>, QueryError> {
+    let json = Json::parse(filters.get()).ok_or(FilterError::NotAList)?;
+    if Filter::from_list(&json, Deletes::default())?.is_none() {
+        return Ok(Vec::new());
+    }
+    let elements: Vec<&RawValue> = serde_json::from_str(filters.get()).map_err(|_| FilterError::NotAList)?;
+    let mut groups: Vec<Vec<Condition>> = Vec::new();
+    for (place, element) in elements.into_iter().enumerate() {
+        let (condition, is_or) = Condition::read(element).ok_or(FilterError::NotAFilter(place + 1))?;
+        match groups.last_mut() {
+            Some(group) if is_or => group.push(condition),
+            _ => groups.push(vec![condition]),
+        }
+    }
+    Ok(groups)
+}
+
+/// The groups as one filter; `None` for none.
+pub(super) fn filter(groups: &[Vec<Condition>]) -> Result<Option<Filter>, FilterError> {
+    let mut list = String::new();
+    for condition in groups.iter().flatten() {
+        list.push(if list.is_empty() { '[' } else { ',' });
+        list.push_str(condition.source.as_str());
+    }
+    if list.is_empty() {
+        return Ok(None);
+    }
+    list.push(']');
+    Filter::from_list(&Json::from_valid(list), Deletes::default())
+}
+
+/// Line and column say nothing of a part of a message.
+fn without_place(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(message, _)| message)
+}

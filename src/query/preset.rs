@@ -1,0 +1,229 @@
+//! Translations for backends that are widely known: a table, in the words of `proxy.toml`, each in one place.
+//!
+//! What is not here is done on the answered list, so a line stands here only where the backend finds the very
+//! records that the same filter finds here.
+
+/// The options of `[route.query]` that a preset sets.
+pub type Lines = &'static [(&'static str, &'static str)];
+
+/// A preset's options, and the entries of its tables.
+#[derive(Debug)]
+pub struct Preset {
+    /// What `preset` is to be.
+    pub name: &'static str,
+    /// Options that are texts.
+    pub options: Lines,
+    /// `filter`.
+    pub filter: Lines,
+    /// `or_filter`.
+    pub or_filter: Lines,
+    /// `headers`.
+    pub headers: Lines,
+    /// `whole_lists`; `None`: as without a preset.
+    pub whole_lists: Option<bool>,
+    /// `repeated_filters`.
+    pub repeated_filters: bool,
+}
+
+impl Preset {
+    const NONE: Self = Self {
+        name: "none",
+        options: &[],
+        filter: &[],
+        or_filter: &[],
+        headers: &[],
+        whole_lists: None,
+        repeated_filters: false,
+    };
+
+    /// The one of that name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        PRESETS.iter().find(|preset| preset.name == name)
+    }
+
+    /// Backends of which nothing is known.
+    pub fn none() -> &'static Self {
+        &Self::NONE
+    }
+}
+
+/// All of them.
+pub static PRESETS: [Preset; 6] =
+    [Preset::NONE, JSON_SERVER, POSTGREST, FLARCHITECT, DJANGO_REST_FRAMEWORK, FASTCMS];
+
+/// json-server 0.17 (`npm install json-server`). A column that no record has is no condition for it.
+/// Values of one name are alternatives, those of `_ne` exclusions; `_like` is a regular expression without case.
+const JSON_SERVER: Preset = Preset {
+    name: "json-server",
+    options: &[
+        ("sort", "_sort={columns:csv}&_order={directions:csv}"),
+        ("limit", "_limit={limit}"),
+        ("offset", "_start={offset}&_end={end}"),
+        ("preload", "_embed={relations:repeat}"),
+        ("total", "header:X-Total-Count"),
+    ],
+    filter: &[
+        ("eq", "{column}={value}"),
+        ("neq", "{column}_ne={value}"),
+        ("gt", "{column}_gte={value}&{column}_ne={value}"),
+        ("gte", "{column}_gte={value}"),
+        ("lt", "{column}_lte={value}&{column}_ne={value}"),
+        ("lte", "{column}_lte={value}"),
+        ("in", "{column}={values:repeat}"),
+        ("ilike", "{column}_like={value:like_regex}"),
+        ("contains", "{column}_like={value:regex}"),
+        ("startswith", "{column}_like=^{value:regex}"),
+        ("endswith", "{column}_like={value:regex}$"),
+        ("between", "{column}_gte={low}&{column}_lte={high}&{column}_ne={low}&{column}_ne={high}"),
+        ("between_inclusive", "{column}_gte={low}&{column}_lte={high}"),
+        ("is_not_null", "{column}_like="),
+        ("is_not_empty", "{column}_ne="),
+    ],
+    whole_lists: Some(true),
+    ..Preset::NONE
+};
+
+/// PostgREST (<https://docs.postgrest.org/en/stable/references/api/tables_views.html>). Its records have no path
+/// of their own: `item` and its kin are to be `GET /table?id=eq.{id}`, unless something in front makes paths.
+/// A `*` in a pattern is a `%` for it.
+const POSTGREST: Preset = Preset {
+    name: "postgrest",
+    options: &[
+        ("or_group", "or=({conditions:csv})"),
+        ("columns", "select={columns:csv}"),
+        ("sort", "order={sort:csv}"),
+        ("sort_item", "{column}.{direction}"),
+        ("limit", "limit={limit}"),
+        ("offset", "offset={offset}"),
+        ("preload", "select=*,{relations:csv}(*)"),
+        ("total", "content-range"),
+    ],
+    filter: &[
+        ("eq", "{column}=eq.{value}"),
+        ("neq", "{column}=neq.{value}"),
+        ("gt", "{column}=gt.{value}"),
+        ("gte", "{column}=gte.{value}"),
+        ("lt", "{column}=lt.{value}"),
+        ("lte", "{column}=lte.{value}"),
+        ("like", "{column}=like.{value:without(*)}"),
+        ("ilike", "{column}=ilike.{value:without(*)}"),
+        ("in", "{column}=in.({values:quoted:csv})"),
+        ("contains", "{column}=ilike.*{value:without(*):like}*"),
+        ("startswith", "{column}=ilike.{value:without(*):like}*"),
+        ("endswith", "{column}=ilike.*{value:without(*):like}"),
+        ("between", "{column}=gt.{low}&{column}=lt.{high}"),
+        ("between_inclusive", "{column}=gte.{low}&{column}=lte.{high}"),
+        ("is_null", "{column}=is.null"),
+        ("is_not_null", "{column}=not.is.null"),
+    ],
+    or_filter: &[
+        ("eq", "{column}.eq.{value:quoted}"),
+        ("neq", "{column}.neq.{value:quoted}"),
+        ("gt", "{column}.gt.{value:quoted}"),
+        ("gte", "{column}.gte.{value:quoted}"),
+        ("lt", "{column}.lt.{value:quoted}"),
+        ("lte", "{column}.lte.{value:quoted}"),
+        ("like", "{column}.like.{value:without(*):quoted}"),
+        ("ilike", "{column}.ilike.{value:without(*):quoted}"),
+        ("in", "{column}.in.({values:quoted:csv})"),
+        ("is_null", "{column}.is.null"),
+        ("is_not_null", "{column}.not.is.null"),
+    ],
+    headers: &[("Prefer", "count=exact, return=representation")],
+    repeated_filters: true,
+    ..Preset::NONE
+};
+
+/// flarchitect 1.6. Its patterns have wildcards on both sides whatever is asked, and of all groups it makes one.
+const FLARCHITECT: Preset = Preset {
+    name: "flarchitect",
+    options: &[
+        ("or_group", "or[{conditions:open:csv}]"),
+        ("sort", "order_by={sort:csv}"),
+        ("page", "limit={limit}&page={page}"),
+        ("items", "/value"),
+        ("record", "/value"),
+        ("total", "/total_count"),
+        ("error", "/errors/error"),
+    ],
+    filter: &[
+        ("eq", "{column}__eq={value}"),
+        ("neq", "{column}__ne={value}"),
+        ("gt", "{column}__gt={value}"),
+        ("gte", "{column}__ge={value}"),
+        ("lt", "{column}__lt={value}"),
+        ("lte", "{column}__le={value}"),
+        ("in", "{column}__in={values:csv}"),
+        ("contains", "{column}__ilike={value:without(%_\\)}"),
+        ("between", "{column}__gt={low}&{column}__lt={high}"),
+        ("between_inclusive", "{column}__ge={low}&{column}__le={high}"),
+    ],
+    or_filter: &[
+        ("eq", "{column}__eq={value:without(,=])}"),
+        ("neq", "{column}__ne={value:without(,=])}"),
+        ("gt", "{column}__gt={value:without(,=])}"),
+        ("gte", "{column}__ge={value:without(,=])}"),
+        ("lt", "{column}__lt={value:without(,=])}"),
+        ("lte", "{column}__le={value:without(,=])}"),
+        ("contains", "{column}__ilike={value:without(%_\\,=])}"),
+    ],
+    ..Preset::NONE
+};
+
+/// Django REST framework with django-filter, whose filter sets have the lookups of a `fields` table, with
+/// `LimitOffsetPagination` and `OrderingFilter`. A lookup that is not in the table is no condition for it.
+const DJANGO_REST_FRAMEWORK: Preset = Preset {
+    name: "django-rest-framework",
+    options: &[
+        ("sort", "ordering={sort:csv}"),
+        ("limit", "limit={limit}"),
+        ("offset", "offset={offset}"),
+        ("items", "/results"),
+        ("total", "/count"),
+    ],
+    filter: &[
+        ("eq", "{column}={value}"),
+        ("gt", "{column}__gt={value}"),
+        ("gte", "{column}__gte={value}"),
+        ("lt", "{column}__lt={value}"),
+        ("lte", "{column}__lte={value}"),
+        ("in", "{column}__in={values:csv}"),
+        ("contains", "{column}__icontains={value}"),
+        ("startswith", "{column}__istartswith={value}"),
+        ("endswith", "{column}__iendswith={value}"),
+        ("between", "{column}__gt={low}&{column}__lt={high}"),
+        ("between_inclusive", "{column}__gte={low}&{column}__lte={high}"),
+        ("is_null", "{column}__isnull=true"),
+        ("is_not_null", "{column}__isnull=false"),
+    ],
+    ..Preset::NONE
+};
+
+/// FastCMS (PyPI: pyfastcms): one expression for all filters, in which a value has no marks of its own.
+const FASTCMS: Preset = Preset {
+    name: "fastcms",
+    options: &[
+        ("filters", "filter={filters:join(&&)}"),
+        ("columns", "fields={columns:csv}"),
+        ("sort", "sort={sort:csv}"),
+        ("page", "page={page}&per_page={limit}"),
+        ("preload", "expand={relations:csv}"),
+        ("items", "/items"),
+        ("total", "/total"),
+        ("error", "/detail"),
+    ],
+    filter: &[
+        ("eq", "{column}={value:without(&|=!<>~?()@\"'[],)}"),
+        ("neq", "{column}!={value:without(&|=!<>~?()@\"'[],)}"),
+        ("gt", "{column}>{value:without(&|=!<>~?()@\"'[],)}"),
+        ("gte", "{column}>={value:without(&|=!<>~?()@\"'[],)}"),
+        ("lt", "{column}<{value:without(&|=!<>~?()@\"'[],)}"),
+        ("lte", "{column}<={value:without(&|=!<>~?()@\"'[],)}"),
+        ("contains", "{column}~{value:without(&|=!<>~?()@\"'[],%_)}"),
+        (
+            "between_inclusive",
+            "{column}>={low:without(&|=!<>~?()@\"'[],)}&&{column}<={high:without(&|=!<>~?()@\"'[],)}",
+        ),
+    ],
+    ..Preset::NONE
+};

@@ -1,0 +1,182 @@
+//! What an answer says.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::value::RawValue;
+
+use super::select::{Selection, Shown};
+use super::{Failure, ItemsTotal};
+use crate::event::Json;
+use crate::filter::{Filter, Record};
+use crate::json;
+use crate::route::{Condition, Pointer};
+
+/// How the answer to one request is read.
+#[derive(Debug)]
+pub struct Reading {
+    pub(super) success_when: Option<Condition>,
+    pub(super) errors: Vec<Pointer>,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    List(Box<ListReading>),
+    /// A record that is asked for.
+    Item {
+        record: Pointer,
+        required: Option<Filter>,
+        shown: Shown,
+    },
+    /// A record that was written, or a list of them.
+    Written {
+        record: Pointer,
+        many: bool,
+    },
+    /// A record that is gone.
+    Deleted,
+}
+
+#[derive(Debug)]
+pub(super) struct ListReading {
+    pub(super) items: Pointer,
+    pub(super) total: Option<ItemsTotal>,
+    pub(super) selection: Selection,
+    /// A list that is asked for without limit is all there is.
+    pub(super) whole: bool,
+    /// The part that the backend was asked for: offset and limit.
+    pub(super) asked: Option<(u64, Option<u64>)>,
+    /// What is done here is right only if all there is came.
+    pub(super) needs_all: bool,
+    /// No record is wanted.
+    pub(super) nothing: bool,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Data {
+    /// The list, or the record; `null` where a write's answer holds none, and for a deletion.
+    pub data: Json,
+    /// Records that match, as far as that is known.
+    pub total: Option<u64>,
+    /// Records in `data`, if it is a list.
+    pub count: Option<u64>,
+}
+
+impl Data {
+    fn one(data: Json) -> Self {
+        Self { data, total: None, count: None }
+    }
+}
+
+impl Reading {
+    /// Reads the answer.
+    ///
+    /// # Errors
+    /// It is no success, or does not hold what was asked for.
+    pub fn read(&self, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Result<Data, Failure> {
+        let root: Option<&RawValue> = std::str::from_utf8(body).ok().and_then(json::parse);
+        let is_refuted = self.success_when.as_ref().zip(root).is_some_and(|(condition, root)| {
+            json::find(root, &condition.pointer).is_none_or(|value| !condition.equals.is(value.get()))
+        });
+        if !status.is_success() || is_refuted {
+            let status = if status.is_success() { StatusCode::BAD_GATEWAY } else { status };
+            return Err(self.failure(status, root));
+        }
+        let unreadable = || Failure::of(StatusCode::BAD_GATEWAY, "the backend's answer is not readable JSON");
+        match &self.kind {
+            Kind::Deleted => Ok(Data::one(null())),
+            Kind::Written { record, many: true } => {
+                let list = root.and_then(|root| json::find(root, record));
+                Ok(Data::one(list.map_or_else(null, |list| Json::slice_of(body, list))))
+            }
+            Kind::Written { record, many: false } => {
+                let record = root.and_then(|root| one(root, record));
+                Ok(Data::one(record.map_or_else(null, |record| Json::slice_of(body, record))))
+            }
+            Kind::Item { record, required, shown } => {
+                let missing = || Failure::of(StatusCode::NOT_FOUND, "Not Found");
+                let found = one(root.ok_or_else(unreadable)?, record).ok_or_else(missing)?;
+                let found = Json::slice_of(body, found);
+                let may_see = required.as_ref().is_none_or(|filter| filter.matches(&Record::read(&found)));
+                if may_see { Ok(Data::one(shown.of_record(found))) } else { Err(missing()) }
+            }
+            Kind::List(list) => list.read(headers, body, root.ok_or_else(unreadable)?),
+        }
+    }
+
+    fn failure(&self, status: StatusCode, root: Option<&RawValue>) -> Failure {
+        let text = |pointer| Json::parse(json::find(root?, pointer)?.get())?.scalar_text();
+        let message = self.errors.iter().find_map(text);
+        let reason = || status.canonical_reason().unwrap_or("the backend refused it").to_owned();
+        Failure {
+            status,
+            message: message.unwrap_or_else(reason),
+            details: root.and_then(|root| Json::parse(root.get())),
+        }
+    }
+}
+
+impl ListReading {
+    fn read(&self, headers: &HeaderMap, body: &Bytes, root: &RawValue) -> Result<Data, Failure> {
+        let is_list = |value: &&RawValue| json::is_array(value);
+        let list = json::find(root, &self.items).filter(is_list).or_else(|| Some(root).filter(is_list));
+        let elements = list.and_then(json::elements);
+        let (Some(list), Some(elements)) = (list, elements) else {
+            return Err(Failure::of(
+                StatusCode::BAD_GATEWAY,
+                "the backend's answer holds no list that can be read",
+            ));
+        };
+        let (came, told) = (elements.len() as u64, self.told(headers, root));
+        let is_all = self.asked.is_none() && told.map_or(self.whole, |told| told == came);
+        if self.nothing {
+            return Ok(Data { data: Json::from_valid("[]".to_owned()), total: Some(0), count: Some(0) });
+        }
+        if self.needs_all && !is_all {
+            return Err(Failure::of(
+                StatusCode::NOT_IMPLEMENTED,
+                "not supported together with limit or offset: the backend did not send the whole list",
+            ));
+        }
+        let selected = self.selection.of(body, list, &elements);
+        let total = match self.asked {
+            _ if self.selection.filter.is_some() => is_all.then_some(selected.found),
+            _ if told.is_some() => told,
+            Some((offset, limit)) => self.reached(offset, limit, came),
+            None => is_all.then_some(came),
+        };
+        Ok(Data { data: selected.data, total, count: Some(selected.count) })
+    }
+
+    /// All there is, where the part that came is the last one.
+    fn reached(&self, offset: u64, limit: Option<u64>, came: u64) -> Option<u64> {
+        let is_last = limit.map_or(self.whole, |limit| came < limit);
+        let is_inside = came > 0 || offset == 0;
+        (is_last && is_inside).then_some(offset.saturating_add(came))
+    }
+
+    fn told(&self, headers: &HeaderMap, root: &RawValue) -> Option<u64> {
+        let header = |name: &header::HeaderName| headers.get(name)?.to_str().ok();
+        match self.total.as_ref()? {
+            ItemsTotal::Pointer(pointer) => {
+                Json::parse(json::find(root, pointer)?.get())?.scalar_text()?.parse().ok()
+            }
+            ItemsTotal::Header(name) => header(name)?.trim().parse().ok(),
+            ItemsTotal::ContentRange => {
+                header(&header::CONTENT_RANGE)?.rsplit_once('/')?.1.trim().parse().ok()
+            }
+        }
+    }
+}
+
+/// The record at a place, or the only one of a list there.
+fn one<'a>(root: &'a RawValue, record: &Pointer) -> Option<&'a RawValue> {
+    let value = json::find(root, record)?;
+    let value = if json::is_array(value) { json::elements(value)?.into_iter().next()? } else { value };
+    (value.get() != "null").then_some(value)
+}
+
+fn null() -> Json {
+    Json::from_valid("null".to_owned())
+}

@@ -1,0 +1,120 @@
+//! What clients may name, and what is known of it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Translation;
+use crate::event::Json;
+use crate::route::Address;
+
+/// The schema of a resource that names none.
+const SCHEMA: &str = "public";
+
+/// `[route.query]`.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What clients call it; `None`: the last constant of the path.
+    pub entity: Option<String>,
+    /// In which schema; `None`: `public`.
+    pub schema: Option<String>,
+    /// The fields of its records, for whoever asks; empty: not known.
+    pub fields: Vec<String>,
+    /// How the backend is asked.
+    pub translation: Translation,
+}
+
+/// What a client can read and write.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// The schema that it is in.
+    pub schema: Arc<str>,
+    /// What clients call it.
+    pub entity: Arc<str>,
+    /// The model whose events its writes give.
+    pub model: Arc<str>,
+    /// The fields of its records; empty: not known.
+    pub columns: Arc<[String]>,
+    pub(super) address: Address,
+    pub(super) translation: Arc<Translation>,
+}
+
+/// All that clients can name.
+#[derive(Debug, Default)]
+pub struct Resources {
+    named: HashMap<String, Vec<Resource>>,
+    /// Those whose path names the entity.
+    open: Vec<Resource>,
+    /// The collections of all others, which no open one leads to.
+    taken: HashSet<String>,
+}
+
+impl Resources {
+    /// Takes the routes in the order of the config, each with its `[route.query]`, if it has one. Of two that
+    /// would be called alike, the one with settings counts, then one without parameters in its path.
+    pub fn new(routes: impl IntoIterator<Item = (Address, Option<Settings>)>) -> Self {
+        let usable = |(address, settings): &(Address, Option<Settings>)| {
+            let is_plain = address.route.action.is_none() && address.route.operation.is_none();
+            settings.is_some() || (is_plain && address.is_resource())
+        };
+        let mut routes: Vec<_> = routes.into_iter().filter(usable).collect();
+        routes.sort_by_key(|(address, settings)| (settings.is_none(), !address.list_parameters().is_empty()));
+        let mut resources = Self::default();
+        for (address, settings) in routes {
+            resources.add(address, settings.unwrap_or_default());
+        }
+        resources
+    }
+
+    fn add(&mut self, address: Address, settings: Settings) {
+        let is_open = address.model_parameter().is_some();
+        let named = settings.entity.or_else(|| address.collection_name()).filter(|_| !is_open);
+        let resource = Resource {
+            schema: Arc::from(settings.schema.as_deref().unwrap_or(SCHEMA)),
+            entity: Arc::from(named.as_deref().unwrap_or_default()),
+            model: Arc::clone(&address.route.model.name),
+            columns: settings.fields.into(),
+            translation: Arc::new(settings.translation),
+            address,
+        };
+        if is_open {
+            self.open.push(resource);
+        } else if let Some(name) = named {
+            self.taken.extend(resource.address.collection(&HashMap::new()));
+            self.named.entry(name).or_default().push(resource);
+        }
+    }
+
+    /// The resource of that name; without a schema the first one of any.
+    pub fn find(&self, schema: Option<&str>, entity: &str) -> Option<Resource> {
+        let schema = schema.filter(|schema| !schema.is_empty());
+        let is_in = |resource: &&Resource| schema.is_none_or(|schema| *resource.schema == *schema);
+        let named = self.named.get(entity).into_iter().flatten().find(is_in).cloned();
+        named.or_else(|| self.open.iter().filter(is_in).find_map(|open| self.named_by_path(open, entity)))
+    }
+
+    fn named_by_path(&self, open: &Resource, entity: &str) -> Option<Resource> {
+        let parameter = open.address.model_parameter()?;
+        let model = open.address.model_named(entity)?;
+        let known = HashMap::from([(parameter.to_owned(), entity.to_owned())]);
+        // Where the path has further parameters, no other collection is meant by it.
+        let others = || open.address.list_parameters().len() > 1;
+        let is_free = open.address.collection(&known).map_or_else(others, |path| !self.taken.contains(&path));
+        is_free.then(|| Resource { entity: Arc::from(entity), model, ..open.clone() })
+    }
+}
+
+impl Resource {
+    /// What the id is called in a record: the first part of it, where it has several.
+    pub fn id_field(&self) -> &str {
+        let last = self.address.route.id.parts.first().and_then(|pointer| pointer.tokens().last());
+        last.unwrap_or("id")
+    }
+
+    /// An id as a client wrote it, with the JSON type that the model's ids have.
+    pub fn typed_id(&self, id: &Json) -> Json {
+        match id.scalar_text() {
+            Some(text) if id.as_str().starts_with('"') => self.address.typed_id(&self.model, &text),
+            _ => id.clone(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What of a list is done here: conditions, order, a part of it, and some of the fields.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::{Query, Sort};
+use crate::event::Json;
+use crate::filter::{Filter, Record};
+use crate::json;
+
+/// A part of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Slice {
+    pub(super) offset: u64,
+    pub(super) limit: Option<u64>,
+}
+
+/// What is left to do here.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    pub(super) filter: Option<Filter>,
+    pub(super) sort: Vec<Sort>,
+    pub(super) slice: Slice,
+    pub(super) shown: Shown,
+}
+
+/// Which fields are shown.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    columns: Vec<String>,
+    omitted: Vec<String>,
+}
+
+impl Shown {
+    pub(super) fn of(query: &Query) -> Self {
+        Self { columns: query.columns.clone(), omitted: query.omit_columns.clone() }
+    }
+
+    fn is_all(&self) -> bool {
+        self.columns.is_empty() && self.omitted.is_empty()
+    }
+
+    /// `a.b` shows all of `a`.
+    fn has(&self, field: &str) -> bool {
+        let leads = |name: &String| {
+            name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        (self.columns.is_empty() || self.columns.iter().any(leads))
+            && !self.omitted.iter().any(|name| name == field)
+    }
+
+    /// A record with these fields alone, each as it stood.
+    pub(super) fn of_record(&self, record: Json) -> Json {
+        if self.is_all() {
+            return record;
+        }
+        let kept = serde_json::from_str::<&RawValue>(record.as_str()).ok();
+        let kept = kept.and_then(|object| json::members_where(object, |field| self.has(field)));
+        kept.map_or(record, Json::from_valid)
+    }
+}
+
+/// What is shown of a list, and how many there were before it was cut.
+pub(super) struct Selected {
+    pub(super) data: Json,
+    pub(super) count: u64,
+    pub(super) found: u64,
+}
+
+impl Selection {
+    pub(super) fn of(&self, document: &Bytes, list: &RawValue, elements: &[&RawValue]) -> Selected {
+        let mut items: Vec<Json> = elements.iter().map(|raw| Json::slice_of(document, raw)).collect();
+        let before = items.len();
+        let moved = self.arrange(&mut items);
+        let found = items.len() as u64;
+        self.slice.cut(&mut items);
+        let count = items.len() as u64;
+        if !moved && items.len() == before && self.shown.is_all() {
+            return Selected { data: Json::slice_of(document, list), count, found };
+        }
+        let items: Vec<Json> = items.into_iter().map(|item| self.shown.of_record(item)).collect();
+        let texts: Vec<&str> = items.iter().map(Json::as_str).collect();
+        Selected { data: Json::from_valid(format!("[{}]", texts.join(","))), count, found }
+    }
+
+    /// Leaves what the filter wants, in the order that is wanted; whether that is another one.
+    fn arrange(&self, items: &mut Vec<Json>) -> bool {
+        if let Some(filter) = &self.filter {
+            items.retain(|item| filter.matches(&Record::read(item)));
+        }
+        if self.sort.is_empty() {
+            return false;
+        }
+        let taken = std::mem::take(items);
+        let mut rows: Vec<(Record<'_>, &Json)> =
+            taken.iter().map(|item| (Record::read(item), item)).collect();
+        rows.sort_by(|(one, _), (other, _)| {
+            let orders = self.sort.iter().map(|sort| {
+                let order = one.order(other, &sort.column);
+                if sort.descending { order.reverse() } else { order }
+            });
+            orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        });
+        *items = rows.into_iter().map(|(_, item)| item.clone()).collect();
+        true
+    }
+}
+
+impl Slice {
+    fn cut(self, items: &mut Vec<Json>) {
+        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX).min(items.len());
+        items.drain(..offset);
+        let limit = self.limit.and_then(|limit| usize::try_from(limit).ok());
+        items.truncate(limit.unwrap_or(usize::MAX));
+    }
+}

@@ -1,0 +1,1 @@
+//! Wishes and the requests that they become, answers and what they say.

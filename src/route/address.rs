@@ -1,0 +1,104 @@
+//! Where requests to a route go: its paths, read the other way round.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::model::{self, Models};
+use super::pattern::Segment;
+use super::{Pattern, Route, Routes, item};
+use crate::event::Json;
+
+/// A route as somebody sees it who makes requests.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// The route.
+    pub route: Arc<Route>,
+    models: Arc<Models>,
+}
+
+impl Routes {
+    /// Of each route, in the order of the config.
+    pub fn addresses(&self) -> impl Iterator<Item = Address> {
+        let models = self.models();
+        self.iter().map(move |route| Address { route: Arc::clone(route), models: Arc::clone(models) })
+    }
+}
+
+impl Address {
+    /// The route is that of a record, or of a collection, and of nothing that stands behind a record's path.
+    pub fn is_resource(&self) -> bool {
+        let pattern = &self.route.pattern;
+        pattern.key.is_empty() || item::ends_with_key(pattern)
+    }
+
+    /// It has a path for each record.
+    pub fn has_items(&self) -> bool {
+        item::ends_with_key(&self.route.pattern)
+    }
+
+    /// What its collection is called: the last constant in its path.
+    pub fn collection_name(&self) -> Option<String> {
+        let constant = |segment: &Segment| match segment {
+            Segment::Constant(text) => Some(text.clone()),
+            Segment::Parameter(_) | Segment::Parenthesised { .. } => None,
+        };
+        let collection = self.collection_pattern();
+        collection.segments.last().and_then(constant).filter(|name| !name.is_empty())
+    }
+
+    /// The parameter of the path that names the model.
+    pub fn model_parameter(&self) -> Option<&str> {
+        let (number, _) = self.route.pattern.model()?;
+        self.route.pattern.names().nth(number)
+    }
+
+    /// What the model is called that `segment` names in the path; `None`: it is too long.
+    pub fn model_named(&self, segment: &str) -> Option<Arc<str>> {
+        model::named(segment)
+    }
+
+    /// The parameters of the collection's path.
+    pub fn list_parameters(&self) -> Vec<String> {
+        self.collection_pattern().names().map(ToOwned::to_owned).collect()
+    }
+
+    /// The parameters of an item's path that are no part of the id.
+    pub fn item_parameters(&self) -> Vec<String> {
+        let pattern = &self.route.pattern;
+        let others = pattern.names().enumerate().filter(|(number, _)| !pattern.key.contains(number));
+        others.map(|(_, name)| name.to_owned()).collect()
+    }
+
+    /// The path of the collection, where `known` says what its parameters are; these are texts, not encoded.
+    pub fn collection(&self, known: &HashMap<String, String>) -> Option<String> {
+        let path = item::fill(&self.collection_pattern(), &encoded(known)?)?;
+        Some(path + self.slash())
+    }
+
+    /// The path of the record of this id.
+    pub fn item(&self, known: &HashMap<String, String>, id: &Json) -> Option<String> {
+        let known = encoded(known)?;
+        let known = known.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        Some(item::build(&self.route, &known, &[], id)? + self.slash())
+    }
+
+    /// Gives an id of `model` that was found as text its JSON type.
+    pub fn typed_id(&self, model: &str, text: &str) -> Json {
+        self.route.typed_id(text, || self.models.numbers(model))
+    }
+
+    /// Some backends redirect without it.
+    fn slash(&self) -> &'static str {
+        if self.route.path.len() > 1 && self.route.path.ends_with('/') { "/" } else { "" }
+    }
+
+    fn collection_pattern(&self) -> Pattern {
+        let pattern = &self.route.pattern;
+        pattern.collections().pop().unwrap_or_else(|| pattern.clone())
+    }
+}
+
+/// Values as they stand in a path; `None`: no path may hold one of them.
+fn encoded(known: &HashMap<String, String>) -> Option<HashMap<String, String>> {
+    known.iter().map(|(name, text)| Some((name.clone(), item::segment(text)?))).collect()
+}
