@@ -20,9 +20,14 @@ use crate::message::Publication;
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// The request's method.
-    method: Method,
+    #[arg(required_unless_present = "message")]
+    method: Option<Method>,
     /// The request's path, with or without query.
-    path: String,
+    #[arg(required_unless_present = "message")]
+    path: Option<String>,
+    /// In place of a request: a message of a client of `websocketspec`; says which request it becomes.
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["method", "path"])]
+    message: Option<String>,
     /// A file with the body of the backend's answer.
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
@@ -77,7 +82,10 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let config = super::load(&options.file.config)?;
-    let text = explain(options, &config)?;
+    let text = match &options.message {
+        Some(message) => lines(&super::wish::explain(message, &config)?),
+        None => explain(options, &config)?,
+    };
     io::stdout().write_all(text.as_bytes())?;
     Ok(())
 }
@@ -112,13 +120,11 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<String> {
 }
 
 fn scenario(options: &Options) -> anyhow::Result<Scenario> {
+    let method = options.method.clone().unwrap_or_default();
+    let path = options.path.as_deref().unwrap_or_default();
     // Without a slash it would be read as the name of a host.
-    ensure!(
-        options.path.starts_with('/'),
-        "{}: the path must begin with a slash, such as /api/authors/42",
-        options.path
-    );
-    let mut request = Request::builder().method(options.method.clone()).uri(&options.path);
+    ensure!(path.starts_with('/'), "{path}: the path must begin with a slash, such as /api/authors/42");
+    let mut request = Request::builder().method(method.clone()).uri(path);
     if let Some(headers) = request.headers_mut() {
         headers.extend(options.headers.iter().cloned());
     }
@@ -127,7 +133,7 @@ fn scenario(options: &Options) -> anyhow::Result<Scenario> {
         Some(path) => std::fs::read(path).with_context(|| path.display().to_string())?,
         None => Vec::new(),
     };
-    let status = options.status.unwrap_or(match options.method {
+    let status = options.status.unwrap_or(match method {
         Method::POST => StatusCode::CREATED,
         Method::DELETE if body.is_empty() => StatusCode::NO_CONTENT,
         _ => StatusCode::OK,

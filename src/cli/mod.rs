@@ -5,6 +5,7 @@ mod explain;
 mod reason;
 mod tail;
 mod token;
+mod wish;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

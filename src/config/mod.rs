@@ -10,6 +10,7 @@ mod endpoints;
 mod jwks;
 mod limits;
 mod manifest;
+mod query;
 mod reader;
 mod routes;
 mod setting;

@@ -187,6 +187,17 @@ impl Section<'_> {
         tables.iter().enumerate().map(open).collect()
     }
 
+    /// The table at `key`, or the place where it could be; `kind`: what it is called.
+    pub(super) fn table(&self, key: &'static str, kind: &'static str) -> Self {
+        self.known.borrow_mut().push(key);
+        let value = self.table.and_then(|table| table.get(key));
+        if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
+            let line = self.reader.line(value.span().start);
+            self.reader.report(line, &self.key(key), "", format!("expected a table: [{kind}]"));
+        }
+        self.reader.open(self.key(key), kind, value)
+    }
+
     /// The value at `key`, or `default` where there is none. A wrong one is reported and replaced by the
     /// default, so that reading goes on.
     pub(super) fn get<T: Setting>(&self, key: &'static str, default: T) -> T {

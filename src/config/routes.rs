@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Section};
 use super::setting::{Setting, word};
-use super::{answers, visibility};
+use super::{answers, query, visibility};
 use crate::event::Operation;
 use crate::query::Settings;
 use crate::route::{IdType, MAX_MODEL_BYTES, Model, Pattern, Route};
@@ -63,7 +63,7 @@ fn route(
     {
         section.report("model", format!("expected {expected}"));
     }
-    let query: Option<Settings> = None;
+    let query = query::settings(&section, pattern.as_ref());
     section.finish();
     let route = Route {
         path: path?,

@@ -1,5 +1,7 @@
 //! One condition of a query, taken apart so that it can be translated.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -129,5 +131,12 @@ impl Condition {
     /// A condition that no record meets.
     pub(super) fn is_never(&self) -> bool {
         self.operator == Operator::In && self.values().iter().all(|value| value.as_str() == "null")
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.column, self.operator.name())?;
+        self.value.as_ref().map_or(Ok(()), |value| write!(f, " {}", value.as_str()))
     }
 }

@@ -73,6 +73,10 @@ impl Query {
     /// # Errors
     /// [`QueryError::Options`] and [`QueryError::Filter`].
     pub fn read(options: &Json) -> Result<Self, QueryError> {
+        // Serde would take a list for the fields in their order.
+        if options.as_str().starts_with('[') {
+            return Err(QueryError::Options("options: expected an object".to_owned()));
+        }
         let read: Option<Options<'_>> = serde_json::from_str(options.as_str()).map_err(|error| {
             QueryError::Options(format!("options: {}", without_place(&error.to_string())))
         })?;

@@ -89,7 +89,7 @@ const JSON_SERVER: Preset = Preset {
 const POSTGREST: Preset = Preset {
     name: "postgrest",
     options: &[
-        ("or_group", "or=({conditions:csv})"),
+        ("or_group", "or=({conditions:open:csv})"),
         ("columns", "select={columns:csv}"),
         ("sort", "order={sort:csv}"),
         ("sort_item", "{column}.{direction}"),

@@ -110,6 +110,11 @@ impl Resource {
         last.unwrap_or("id")
     }
 
+    /// The path of its route, as the config has it.
+    pub fn route(&self) -> &str {
+        &self.address.route.path
+    }
+
     /// An id as a client wrote it, with the JSON type that the model's ids have.
     pub fn typed_id(&self, id: &Json) -> Json {
         match id.scalar_text() {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::{Query, Sort};
+use super::{Condition, Query, Sort};
 use crate::event::Json;
 use crate::filter::{Filter, Record};
 use crate::json;
@@ -19,6 +19,10 @@ pub(super) struct Slice {
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     pub(super) filter: Option<Filter>,
+    /// The same, to be told.
+    pub(super) filters: Vec<Vec<Condition>>,
+    /// What must hold whatever the backend was asked.
+    pub(super) guard: Option<Filter>,
     pub(super) sort: Vec<Sort>,
     pub(super) slice: Slice,
     pub(super) shown: Shown,
@@ -34,6 +38,17 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn of(query: &Query) -> Self {
         Self { columns: query.columns.clone(), omitted: query.omit_columns.clone() }
+    }
+
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.columns.is_empty() {
+            lines.push(format!("shows {} alone", self.columns.join(", ")));
+        }
+        if !self.omitted.is_empty() {
+            lines.push(format!("leaves out {}", self.omitted.join(", ")));
+        }
+        lines
     }
 
     fn is_all(&self) -> bool {
@@ -65,22 +80,49 @@ pub(super) struct Selected {
     pub(super) data: Json,
     pub(super) count: u64,
     pub(super) found: u64,
+    /// Nothing came that should not have.
+    pub(super) is_whole: bool,
 }
 
 impl Selection {
+    /// What it does, in words, one line each.
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for group in &self.filters {
+            let texts: Vec<String> = group.iter().map(ToString::to_string).collect();
+            lines.push(format!("keeps records with {}", texts.join(" or ")));
+        }
+        let sort =
+            |sort: &Sort| format!("{}{}", sort.column, if sort.descending { ", descending" } else { "" });
+        if !self.sort.is_empty() {
+            let texts: Vec<String> = self.sort.iter().map(sort).collect();
+            lines.push(format!("sorts by {}", texts.join(", then ")));
+        }
+        if self.slice.offset > 0 {
+            lines.push(format!("leaves out the first {}", self.slice.offset));
+        }
+        lines.extend(self.slice.limit.map(|limit| format!("keeps {limit} at most")));
+        lines.extend(self.shown.told());
+        lines
+    }
+
     pub(super) fn of(&self, document: &Bytes, list: &RawValue, elements: &[&RawValue]) -> Selected {
         let mut items: Vec<Json> = elements.iter().map(|raw| Json::slice_of(document, raw)).collect();
         let before = items.len();
+        if let Some(guard) = &self.guard {
+            items.retain(|item| guard.matches(&Record::read(item)));
+        }
+        let is_whole = items.len() == before;
         let moved = self.arrange(&mut items);
         let found = items.len() as u64;
         self.slice.cut(&mut items);
         let count = items.len() as u64;
         if !moved && items.len() == before && self.shown.is_all() {
-            return Selected { data: Json::slice_of(document, list), count, found };
+            return Selected { data: Json::slice_of(document, list), count, found, is_whole };
         }
         let items: Vec<Json> = items.into_iter().map(|item| self.shown.of_record(item)).collect();
         let texts: Vec<&str> = items.iter().map(Json::as_str).collect();
-        Selected { data: Json::from_valid(format!("[{}]", texts.join(","))), count, found }
+        Selected { data: Json::from_valid(format!("[{}]", texts.join(","))), count, found, is_whole }
     }
 
     /// Leaves what the filter wants, in the order that is wanted; whether that is another one.

@@ -56,7 +56,7 @@ enum Step {
     Like,
     LikeRegex,
     Without(String),
-    /// A `=` in it stays what it is.
+    /// Parts of a query themselves: their own templates see to it that none holds the separator, and a `=` stays.
     Open,
     Csv,
     Repeat,
@@ -320,7 +320,9 @@ fn filled(fill: &Fill, steps: &[Step], encoding: Encoding) -> Option<Vec<String>
     let is_quoted = before.contains(&Step::Quoted);
     let joined = |separator: &str| {
         // A value that holds the separator would be two.
-        let is_clear = is_quoted || texts.iter().all(|text| !text.contains(separator) && !text.is_empty());
+        let is_clear = is_quoted
+            || before.contains(&Step::Open)
+            || texts.iter().all(|text| !text.contains(separator) && !text.is_empty());
         let is_open = before.contains(&Step::Open) && encoding == Encoding::Query;
         let part = |text: &String| match is_open {
             true => Some(utf8_percent_encode(text, OPEN).to_string()),

@@ -57,6 +57,8 @@ pub struct Translation {
     pub total: Option<ItemsTotal>,
     /// Where the list stands; `None`: where the route says.
     pub items: Option<Pointer>,
+    /// Where a record stands in the answers to our requests; `None`: where the route says.
+    pub record: Option<Pointer>,
     /// A list that is asked for without limit is all there is; `None`: if the backend knows no limit.
     pub whole_lists: Option<bool>,
     /// With every request.

@@ -13,6 +13,7 @@ use crate::event::Operation;
 #[derive(Debug, Default)]
 struct Plan {
     parts: Vec<Part>,
+    /// Held against the answered list here.
     left: Vec<Vec<Condition>>,
     sorts_here: bool,
     /// The part that the backend is asked for.
@@ -30,12 +31,17 @@ impl Resource {
         plan.parts.extend(self.preload(query)?);
         let part = Slice { offset: query.offset.unwrap_or(0), limit: query.limit };
         // What came in answer to an offset begins there; more than was asked for is cut in any case.
+        let filters = filter(&plan.left)?;
+        // The server's own conditions are never left to the backend alone.
+        let guard = groups.iter().filter(|group| is_required(group)).cloned().collect::<Vec<_>>();
         let slice = if plan.cuts_here { part } else { Slice { offset: 0, limit: query.limit } };
         let list = ListReading {
             items: to.items.clone().unwrap_or_else(|| self.address.route.list.clone()),
             total: to.total.clone(),
             selection: Selection {
-                filter: filter(&plan.left)?,
+                filter: filters,
+                filters: plan.left,
+                guard: filter(&guard)?,
                 sort: if plan.sorts_here { query.sort.clone() } else { Vec::new() },
                 slice,
                 shown: Shown::of(query),
@@ -68,7 +74,8 @@ impl Resource {
             self.cut(query, &mut plan, nothing)?;
         }
         // What is done here may need columns that nobody wants to see.
-        let is_free = plan.left.is_empty() && !plan.sorts_here && !query.columns.is_empty();
+        let is_guarded = groups.iter().any(|group| is_required(group));
+        let is_free = plan.left.is_empty() && !plan.sorts_here && !is_guarded && !query.columns.is_empty();
         if is_free && let Some(parts) = names(to.columns.as_ref(), "columns", &query.columns) {
             plan.parts.extend(parts);
         }

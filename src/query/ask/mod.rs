@@ -74,7 +74,7 @@ impl Resource {
     }
 
     fn record(&self) -> Pointer {
-        self.address.route.record.clone()
+        self.translation.record.clone().unwrap_or_else(|| self.address.route.record.clone())
     }
 
     /// What stands for the parameters of the path, and the groups of the query that were not needed for it.

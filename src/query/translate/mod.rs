@@ -26,7 +26,7 @@ impl Translation {
     /// Says as many groups as the backend understands.
     pub(super) fn filters(&self, groups: &[Vec<Condition>]) -> Said {
         let mut said = Said::default();
-        let mut names = HashSet::new();
+        let (mut names, mut grouped) = (HashSet::new(), false);
         let mut together = Vec::new();
         for group in groups {
             if self.filters.is_some() {
@@ -36,11 +36,14 @@ impl Translation {
                 }
                 continue;
             }
-            let parts = self.group(group).filter(|parts| self.is_clear(parts, &names));
+            // Some backends make one group of all.
+            let is_second = group.len() > 1 && grouped;
+            let parts = self.group(group).filter(|parts| !is_second && self.is_clear(parts, &names));
             let Some(parts) = parts else {
                 said.left.push(group.clone());
                 continue;
             };
+            grouped |= group.len() > 1 && !self.repeated_filters;
             names.extend(parts.iter().map(|part| part.name().to_owned()));
             said.parts.extend(parts);
         }

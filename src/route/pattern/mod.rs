@@ -53,6 +53,11 @@ impl Pattern {
         self.segments.iter().filter_map(Segment::name)
     }
 
+    /// The same for whoever writes paths.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.names()
+    }
+
     fn number(&self, name: &str) -> Option<usize> {
         self.names().position(|other| other == name)
     }

@@ -1,0 +1,197 @@
+//! What is sent.
+
+use super::*;
+
+const TEMPLATES: &str = r#"
+filter = { eq = "{column}={value}", in = "{column}__in={values:csv}" }
+filter_default = "{column}__{operator}={value}"
+operators = { gte = "ge", neq = "ne" }
+columns = "fields={columns:csv}"
+sort = "sort={sort:csv}"
+limit = "limit={limit}"
+offset = "offset={offset}"
+preload = "expand={relations:csv}"
+"#;
+
+#[test]
+fn templates_make_the_request_of_the_document() {
+    let users = users(TEMPLATES);
+    for (query, expected) in [
+        ("{}", "GET /api/users"),
+        (
+            r#"{"filters":[{"column":"status","operator":"eq","value":"active"}],"limit":10}"#,
+            "GET /api/users?status=active&limit=10",
+        ),
+        (
+            r#"{"columns":["id","name"],"sort":[{"column":"name","direction":"DESC"},{"column":"id"}],"offset":20,"limit":10}"#,
+            "GET /api/users?sort=-name,id&limit=10&offset=20&fields=id,name",
+        ),
+        (&filter("age", "gte", "18"), "GET /api/users?age__ge=18"),
+        (&filter("name", "!=", r#""a&b=c d%/é""#), "GET /api/users?name__ne=a%26b%3Dc%20d%25%2F%C3%A9"),
+        (&filter("a b&c", "eq", "true"), "GET /api/users?a%20b%26c=true"),
+        (&filter("id", "in", r#"[1,"b"]"#), "GET /api/users?id__in=1,b"),
+        (&filter("big", "eq", "12345678901234567890123"), "GET /api/users?big=12345678901234567890123"),
+        (r#"{"preload":[{"relation":"posts"},"author"]}"#, "GET /api/users?expand=posts,author"),
+    ] {
+        assert_eq!(list(&users, query).unwrap(), expected, "{query}");
+    }
+}
+
+#[test]
+fn what_a_template_cannot_say_is_left_to_be_done_here() {
+    let users = users(TEMPLATES);
+    // A comma in a value, a null, a list as one value, no template, nothing at all.
+    for query in [
+        filter("id", "in", r#"["a,b"]"#),
+        filter("id", "in", "[1,null]"),
+        filter("id", "eq", "null"),
+        filter("id", "eq", "[1]"),
+        filter("id", "between", "[1,2]"),
+        filter("id", "is_null", "null"),
+        filter("id", "in", "[]"),
+    ] {
+        assert_eq!(list(&users, &query).unwrap(), "GET /api/users", "{query}");
+    }
+}
+
+#[test]
+fn lists_are_written_in_every_style() {
+    for (style, expected) in [
+        ("id={values:csv}", "id=1,b%20c"),
+        ("id={values:repeat}", "id=1&id=b%20c"),
+        ("id={values:brackets}", "id%5B%5D=1&id%5B%5D=b%20c"),
+        ("id={values:json}", "id=%5B1%2C%22b%20c%22%5D"),
+        ("id=in.({values:quoted:csv})", "id=in.(%221%22,%22b%20c%22)"),
+        ("id={values:join(&&)}", "id=1%26%26b%20c"),
+    ] {
+        let users = users(&format!("filter = {{ in = \"{style}\" }}"));
+        let found = list(&users, &filter("id", "in", r#"[1,"b c"]"#)).unwrap();
+        assert_eq!(found, format!("GET /api/users?{expected}"), "{style}");
+    }
+}
+
+#[test]
+fn groups_have_a_template_or_are_lists_of_one_column_or_are_left() {
+    let group = |second: &str| {
+        format!(
+            r#"{{"filters":[{{"column":"a","operator":"eq","value":1}},{{"column":"{second}","operator":"eq","value":2,"logic_operator":"OR"}}]}}"#
+        )
+    };
+    let grouping = users("filter = { eq = \"{column}={value}\" }\nor_group = \"any={conditions:csv}\"");
+    assert_eq!(list(&grouping, &group("b")).unwrap(), "GET /api/users?any=a%3D1,b%3D2");
+    let plain = users(TEMPLATES);
+    assert_eq!(list(&plain, &group("a")).unwrap(), "GET /api/users?a__in=1,2");
+    assert_eq!(list(&plain, &group("b")).unwrap(), "GET /api/users");
+}
+
+#[test]
+fn two_conditions_of_one_name_were_one_or_the_other_for_the_backend() {
+    let both =
+        r#"{"filters":[{"column":"a","operator":"eq","value":1},{"column":"a","operator":"eq","value":2}]}"#;
+    assert_eq!(list(&users(TEMPLATES), both).unwrap(), "GET /api/users?a=1");
+    let repeated = users(&format!("{TEMPLATES}\nrepeated_filters = true"));
+    assert_eq!(list(&repeated, both).unwrap(), "GET /api/users?a=1&a=2");
+}
+
+#[test]
+fn headers_are_set_by_the_same_templates() {
+    let users = users(
+        "filter_default = \"header:X-SearchOp-{operator}-{column}: {value}\"\nlimit = \"header:X-Limit: {limit}\"\n\
+         headers = { Prefer = \"count=exact\" }",
+    );
+    let query = r#"{"filters":[{"column":"age","operator":"gte","value":18}],"limit":5}"#;
+    let request = users.ask(Wish::List(&options(query))).unwrap().request;
+    assert_eq!(request.target, "/api/users");
+    for (name, value) in [("x-searchop-gte-age", "18"), ("x-limit", "5"), ("prefer", "count=exact")] {
+        assert_eq!(request.headers[name], value);
+    }
+}
+
+#[test]
+fn pages_are_asked_for_where_the_offset_is_at_the_begin_of_one() {
+    let users = users("page = \"page={page}&per_page={limit}\"\ntotal = \"/total\"");
+    assert_eq!(list(&users, r#"{"limit":10,"offset":20}"#).unwrap(), "GET /api/users?page=3&per_page=10");
+    assert_eq!(list(&users, r#"{"limit":10}"#).unwrap(), "GET /api/users?page=1&per_page=10");
+    assert_eq!(list(&users, r#"{"limit":10,"offset":15}"#).unwrap(), "GET /api/users");
+    assert_eq!(list(&users, r#"{"limit":0}"#).unwrap(), "GET /api/users");
+}
+
+#[test]
+fn what_is_not_supported_is_refused_ignored_or_done_here() {
+    let like = r#"{"filters":[{"column":"a","operator":"like","value":"x%"}],"limit":5}"#;
+    let templates = "filter = { eq = \"{column}={value}\" }\nlimit = \"limit={limit}\"\n";
+    let with = |rest: &str| list(&users(&format!("{templates}{rest}")), like);
+    assert_eq!(with("on_unsupported = \"error\"").unwrap_err().to_string(), "Filter not supported: a like");
+    assert_eq!(with("on_unsupported = \"ignore\"").unwrap(), "GET /api/users?limit=5");
+    // Nothing would say whether the list is whole, so nothing could be cut out of it.
+    assert!(with("").unwrap_err().to_string().starts_with("Filter not supported: not together with limit"));
+    assert_eq!(with("total = \"/total\"").unwrap(), "GET /api/users");
+    assert_eq!(with("whole_lists = true").unwrap(), "GET /api/users");
+}
+
+#[test]
+fn ids_and_parameters_cannot_leave_their_segment() {
+    let books = resource("/api/authors/{author_id}/books/{id}", "", "books");
+    let query = options(&filter("author_id", "eq", r#""a/b?c""#));
+    let none = Query::default();
+    let target = |wish: Wish<'_>| books.ask(wish).map(|asked| asked.request.target);
+    let id = json(r#""../x""#);
+    assert_eq!(target(Wish::Item { id: &id, query: &query }).unwrap(), "/api/authors/a%2Fb%3Fc/books/..%2Fx");
+    assert_eq!(target(Wish::List(&query)).unwrap(), "/api/authors/a%2Fb%3Fc/books");
+    assert_eq!(target(Wish::List(&none)), Err(QueryError::Parameter("author_id".to_owned())));
+    let data = json(r#"{"author_id":7,"title":"x"}"#);
+    assert_eq!(target(Wish::Create { data: &data, query: &none }).unwrap(), "/api/authors/7/books");
+    for step in [r#""..""#, r#"".""#, r#""""#] {
+        let id = json(step);
+        assert!(target(Wish::Delete { id: &id, query: &query }).is_err(), "{step}");
+        let query = options(&filter("author_id", "eq", step));
+        assert!(target(Wish::List(&query)).is_err(), "{step}");
+    }
+    let id = json(r#"{"a":1}"#);
+    assert_eq!(target(Wish::Delete { id: &id, query: &query }), Err(QueryError::Id));
+}
+
+#[test]
+fn writes_carry_the_data_as_it_is() {
+    let data = json(r#"{"b":1.50,  "a":12345678901234567890}"#);
+    let (query, id) = (Query::default(), json("7"));
+    let plain = users("");
+    let request = plain.ask(Wish::Create { data: &data, query: &query }).unwrap().request;
+    assert_eq!((request.method.as_str(), &*request.target), ("POST", "/api/users"));
+    assert_eq!(request.body, data.as_str());
+    assert_eq!(request.headers["content-type"], "application/json");
+    let wrapped = users("body = '{\"user\":{data}}'\nupdate = \"PUT /api/v2/users/{id}?notify=1\"");
+    let request = wrapped.ask(Wish::Update { id: &id, data: &data, query: &query }).unwrap().request;
+    assert_eq!((request.method.as_str(), &*request.target), ("PUT", "/api/v2/users/7?notify=1"));
+    assert_eq!(request.body, format!("{{\"user\":{}}}", data.as_str()));
+    let request = plain.ask(Wish::Delete { id: &id, query: &query }).unwrap().request;
+    assert_eq!((request.method.as_str(), &*request.target), ("DELETE", "/api/users/7"));
+    assert!(plain.ask(Wish::Create { data: &json("1"), query: &query }).is_err());
+}
+
+#[test]
+fn a_slash_at_the_end_of_the_path_is_kept() {
+    let notes = resource("/api/notes/{id}/", "", "notes");
+    let query = Query::default();
+    assert_eq!(list(&notes, "{}").unwrap(), "GET /api/notes/");
+    let id = json("7");
+    assert_eq!(notes.ask(Wish::Item { id: &id, query: &query }).unwrap().request.target, "/api/notes/7/");
+}
+
+#[test]
+fn options_that_are_none_and_operators_that_nobody_knows_are_errors() {
+    for (text, expected) in [
+        ("[1]", "options:"),
+        (r#"{"limit":-1}"#, "options:"),
+        (r#"{"columns":"a"}"#, "options:"),
+        (r#"{"filters":{}}"#, "the filters must be a list"),
+    ] {
+        let error = Query::read(&json(text)).unwrap_err();
+        assert!(error.to_string().starts_with(expected) && error.is_invalid(), "{text}: {error}");
+    }
+    let error = Query::read(&json(&filter("a", "near", "1"))).unwrap_err();
+    assert_eq!(error.to_string(), "unknown operator: near");
+    for none in ["null", "{}", r#"{"filters":null,"limit":null,"x":1}"#] {
+        assert_eq!(options(none), Query::default());
+    }
+}
