@@ -171,7 +171,8 @@ const FLARCHITECT: Preset = Preset {
 };
 
 /// Django REST framework with django-filter, whose filter sets have the lookups of a `fields` table, with
-/// `LimitOffsetPagination` and `OrderingFilter`. A lookup that is not in the table is no condition for it.
+/// `LimitOffsetPagination` and `OrderingFilter`. A lookup that is not in the table is no condition for it,
+/// nor is an empty text, and spaces around a value do not count.
 const DJANGO_REST_FRAMEWORK: Preset = Preset {
     name: "django-rest-framework",
     options: &[
@@ -182,17 +183,17 @@ const DJANGO_REST_FRAMEWORK: Preset = Preset {
         ("total", "/count"),
     ],
     filter: &[
-        ("eq", "{column}={value}"),
-        ("gt", "{column}__gt={value}"),
-        ("gte", "{column}__gte={value}"),
-        ("lt", "{column}__lt={value}"),
-        ("lte", "{column}__lte={value}"),
-        ("in", "{column}__in={values:csv}"),
-        ("contains", "{column}__icontains={value}"),
-        ("startswith", "{column}__istartswith={value}"),
-        ("endswith", "{column}__iendswith={value}"),
-        ("between", "{column}__gt={low}&{column}__lt={high}"),
-        ("between_inclusive", "{column}__gte={low}&{column}__lte={high}"),
+        ("eq", "{column}={value:filled}"),
+        ("gt", "{column}__gt={value:filled}"),
+        ("gte", "{column}__gte={value:filled}"),
+        ("lt", "{column}__lt={value:filled}"),
+        ("lte", "{column}__lte={value:filled}"),
+        ("in", "{column}__in={values:filled:csv}"),
+        ("contains", "{column}__icontains={value:filled}"),
+        ("startswith", "{column}__istartswith={value:filled}"),
+        ("endswith", "{column}__iendswith={value:filled}"),
+        ("between", "{column}__gt={low:filled}&{column}__lt={high:filled}"),
+        ("between_inclusive", "{column}__gte={low:filled}&{column}__lte={high:filled}"),
         ("is_null", "{column}__isnull=true"),
         ("is_not_null", "{column}__isnull=false"),
     ],

@@ -56,6 +56,8 @@ enum Step {
     Like,
     LikeRegex,
     Without(String),
+    /// Refuses what forms take for nothing, or cut.
+    Filled,
     /// Parts of a query themselves: their own templates see to it that none holds the separator, and a `=` stays.
     Open,
     Csv,
@@ -270,6 +272,7 @@ fn step(word: &str) -> Result<Step, TemplateError> {
         "regex" => Step::Regex,
         "like" => Step::Like,
         "like_regex" => Step::LikeRegex,
+        "filled" => Step::Filled,
         "open" => Step::Open,
         "csv" => Step::Csv,
         "repeat" => Step::Repeat,
@@ -279,7 +282,7 @@ fn step(word: &str) -> Result<Step, TemplateError> {
             (_, Some(marks)) => Step::Without(marks.to_owned()),
             (None, None) => {
                 return Err(TemplateError(format!(
-                    "csv, repeat, brackets, json, join(…), quoted, regex, like, like_regex, open or without(…) behind \
+                    "csv, repeat, brackets, json, join(…), quoted, regex, like, like_regex, open, filled or without(…) behind \
                      the colon; found \"{word}\""
                 )));
             }
@@ -352,6 +355,7 @@ fn each(value: Value, step: &Step) -> Option<Value> {
         Step::Like => like::escape(&value.text?),
         Step::LikeRegex => like::to_regex(&value.text?)?,
         Step::Without(marks) => value.text.filter(|text| !text.contains(|c| marks.contains(c)))?,
+        Step::Filled => value.text.filter(|text| !text.is_empty() && text.trim() == text)?,
         Step::Open | Step::Csv | Step::Repeat | Step::Brackets | Step::Join(_) => value.text?,
     };
     Some(Value::text(&text))

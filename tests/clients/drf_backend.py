@@ -2,6 +2,7 @@
 
 POST /api/token/   {"username", "password"}: {"access", "refresh"}, JWTs whose `user_id` is the user
 GET, POST /api/notes/ · GET, PUT, PATCH, DELETE /api/notes/<id>/   only with a token, and only what its user may see
+GET, POST /api/rows/ · … /api/rows/<id>/      for everybody, with the filters of django-filter
 GET /<file>        a file of --pages
 
     drf_backend.py --database FILE --secret SECRET [--pages FOLDER] [--user NAME]…
@@ -39,7 +40,7 @@ settings.configure(
         }
     },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "notes"],
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_filters", "rest_framework", "notes"],
     # Tables as the models say: replaying the migrations would take a second.
     MIGRATION_MODULES={"auth": None, "contenttypes": None},
     MIDDLEWARE=["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"],

@@ -44,6 +44,7 @@ mod outbound;
 mod pages;
 mod proxy;
 mod publish;
+mod query;
 mod readers;
 mod readme;
 mod reasons;

@@ -5,9 +5,11 @@ What it may not see is 404, not 403. With whom a note is shared, only its owner 
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
-from rest_framework import permissions, serializers, viewsets
+from django_filters import rest_framework as filters
+from rest_framework import pagination, permissions, serializers, viewsets
+from rest_framework.filters import OrderingFilter
 
-from notes.models import Note
+from notes.models import Note, Row
 
 
 class NoteSerializer(serializers.ModelSerializer):
@@ -39,3 +41,39 @@ class NoteViewSet(viewsets.ModelViewSet):
 
     def perform_create(self, serializer):
         serializer.save(owner=self.request.user)
+
+
+class Rows(serializers.ModelSerializer):
+    class Meta:
+        model = Row
+        fields = ["id", "name", "age", "score", "active"]
+
+
+ORDERS = ["exact", "gt", "gte", "lt", "lte", "in", "isnull"]
+
+
+class RowFilter(filters.FilterSet):
+    class Meta:
+        model = Row
+        fields = {
+            "id": ORDERS,
+            "name": [*ORDERS, "icontains", "istartswith", "iendswith"],
+            "age": ORDERS,
+            "score": ORDERS,
+            "active": ["exact", "isnull"],
+        }
+
+
+class RowPagination(pagination.LimitOffsetPagination):
+    default_limit = 100
+
+
+class RowViewSet(viewsets.ModelViewSet):
+    queryset = Row.objects.all()
+    serializer_class = Rows
+    authentication_classes = []
+    permission_classes = []
+    pagination_class = RowPagination
+    filter_backends = [filters.DjangoFilterBackend, OrderingFilter]
+    filterset_class = RowFilter
+    ordering_fields = "__all__"

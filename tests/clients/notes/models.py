@@ -11,3 +11,15 @@ class Note(models.Model):
 
     class Meta:
         ordering = ["id"]
+
+
+class Row(models.Model):
+    """What nobody guards: for queries."""
+
+    name = models.CharField(max_length=200, null=True, blank=True)
+    age = models.IntegerField(null=True)
+    score = models.FloatField(null=True)
+    active = models.BooleanField(null=True)
+
+    class Meta:
+        ordering = ["id"]

@@ -6,10 +6,11 @@ from django.views.static import serve
 from rest_framework.routers import DefaultRouter
 from rest_framework_simplejwt.views import token_obtain_pair, token_refresh
 
-from notes.api import NoteViewSet
+from notes.api import NoteViewSet, RowViewSet
 
 router = DefaultRouter()
 router.register("notes", NoteViewSet, basename="note")
+router.register("rows", RowViewSet)
 
 urlpatterns = [
     path("api/", include(router.urls)),
