@@ -79,7 +79,7 @@ impl Table<'_> {
             offset: template("offset"),
             page: template("page"),
             preload: template("preload"),
-            total: self.text("total", |text| ItemsTotal::parse(text)),
+            total: self.text("total", ItemsTotal::parse),
             items: self.text("items", Pointer::parse),
             record: self.text("record", Pointer::parse),
             whole_lists: self.section.read("whole_lists", whole_lists).flatten().or(self.preset.whole_lists),

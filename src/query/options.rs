@@ -111,7 +111,7 @@ impl Query {
         let operator = Json::string(operator);
         let (column, operator, value) = (column.as_str(), operator.as_str(), value.as_str());
         let list = format!(r#"[{{"column":{column},"operator":{operator},"value":{value}}}]"#);
-        let list: Box<RawValue> = RawValue::from_string(list).map_err(|_| FilterError::NotAList)?;
+        let list: Box<RawValue> = RawValue::from_string(list).ok().ok_or(FilterError::NotAList)?;
         let mut added = groups(&list)?;
         for condition in added.iter_mut().flatten() {
             condition.required = true;
@@ -126,7 +126,7 @@ fn groups(filters: &RawValue) -> Result<Vec<Vec<Condition>>, QueryError> {
     if Filter::from_list(&json, Deletes::default())?.is_none() {
         return Ok(Vec::new());
     }
-    let elements: Vec<&RawValue> = serde_json::from_str(filters.get()).map_err(|_| FilterError::NotAList)?;
+    let elements: Vec<&RawValue> = serde_json::from_str(filters.get()).ok().ok_or(FilterError::NotAList)?;
     let mut groups: Vec<Vec<Condition>> = Vec::new();
     for (place, element) in elements.into_iter().enumerate() {
         let (condition, is_or) = Condition::read(element).ok_or(FilterError::NotAFilter(place + 1))?;

@@ -83,7 +83,7 @@ const JSON_SERVER: Preset = Preset {
     ..Preset::NONE
 };
 
-/// PostgREST (<https://docs.postgrest.org/en/stable/references/api/tables_views.html>). Its records have no path
+/// `PostgREST` (<https://docs.postgrest.org/en/stable/references/api/tables_views.html>). Its records have no path
 /// of their own: `item` and its kin are to be `GET /table?id=eq.{id}`, unless something in front makes paths.
 /// A `*` in a pattern is a `%` for it.
 const POSTGREST: Preset = Preset {
@@ -200,7 +200,7 @@ const DJANGO_REST_FRAMEWORK: Preset = Preset {
     ..Preset::NONE
 };
 
-/// FastCMS (PyPI: pyfastcms): one expression for all filters, in which a value has no marks of its own.
+/// `FastCMS` (`pyfastcms` in PyPI): one expression for all filters, in which a value has no marks of its own.
 const FASTCMS: Preset = Preset {
     name: "fastcms",
     options: &[

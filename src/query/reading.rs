@@ -46,10 +46,18 @@ pub(super) struct ListReading {
     pub(super) whole: bool,
     /// The part that the backend was asked for: offset and limit.
     pub(super) asked: Option<(u64, Option<u64>)>,
-    /// What is done here is right only if all there is came.
-    pub(super) needs_all: bool,
+    pub(super) needs: Needs,
+}
+
+/// How much of the list must have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
     /// No record is wanted.
-    pub(super) nothing: bool,
+    Nothing,
+    /// Whatever came.
+    Some,
+    /// All there is, or what is done here would be wrong.
+    All,
 }
 
 /// What was asked for.
@@ -108,12 +116,12 @@ impl Reading {
     /// What is done to the answer here, in words, one line each.
     pub fn told(&self) -> Vec<String> {
         match &self.kind {
-            Kind::List(list) if list.nothing => {
+            Kind::List(list) if list.needs == Needs::Nothing => {
                 vec!["keeps nothing: no record can meet the filters".to_owned()]
             }
             Kind::List(list) => {
                 let mut lines = list.selection.told();
-                if list.needs_all {
+                if list.needs == Needs::All {
                     lines.push("is an error unless the answer holds the whole list".to_owned());
                 }
                 lines
@@ -153,10 +161,10 @@ impl ListReading {
         if is_behind && came > 0 {
             return Ok(Data { data: Json::from_valid("[]".to_owned()), total: told, count: Some(0) });
         }
-        if self.nothing {
+        if self.needs == Needs::Nothing {
             return Ok(Data { data: Json::from_valid("[]".to_owned()), total: Some(0), count: Some(0) });
         }
-        if self.needs_all && !is_all {
+        if self.needs == Needs::All && !is_all {
             return Err(Failure::of(
                 StatusCode::NOT_IMPLEMENTED,
                 "not supported together with limit or offset: the backend did not send the whole list",

@@ -215,7 +215,7 @@ impl Text {
                     before.extend(literal(one));
                     behind.extend(literal(other));
                 }
-                piece => behind.push(piece),
+                piece @ (Piece::Literal(_) | Piece::Slot { .. }) => behind.push(piece),
             }
         }
         (Self(before), Some(Self(behind)))
@@ -327,9 +327,8 @@ fn filled(fill: &Fill, steps: &[Step], encoding: Encoding) -> Option<Vec<String>
             || before.contains(&Step::Open)
             || texts.iter().all(|text| !text.contains(separator) && !text.is_empty());
         let is_open = before.contains(&Step::Open) && encoding == Encoding::Query;
-        let part = |text: &String| match is_open {
-            true => Some(utf8_percent_encode(text, OPEN).to_string()),
-            false => encoded(text, encoding),
+        let part = |text: &String| {
+            if is_open { Some(utf8_percent_encode(text, OPEN).to_string()) } else { encoded(text, encoding) }
         };
         let parts: Vec<String> = texts.iter().map(part).collect::<Option<_>>()?;
         let between = match encoding {
@@ -338,11 +337,15 @@ fn filled(fill: &Fill, steps: &[Step], encoding: Encoding) -> Option<Vec<String>
         };
         is_clear.then(|| vec![parts.join(&between)])
     };
-    match last {
-        Step::Repeat | Step::Brackets if texts.is_empty() => None,
-        Step::Repeat | Step::Brackets => texts.iter().map(|text| encoded(text, encoding)).collect(),
-        Step::Join(separator) => joined(separator),
-        _ => joined(","),
+    let is_repeated = matches!(last, Step::Repeat | Step::Brackets);
+    if let Step::Join(separator) = last {
+        joined(separator)
+    } else if !is_repeated {
+        joined(",")
+    } else if texts.is_empty() {
+        None
+    } else {
+        texts.iter().map(|text| encoded(text, encoding)).collect()
     }
 }
 

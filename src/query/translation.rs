@@ -104,9 +104,9 @@ impl ItemsTotal {
             return Ok(Self::ContentRange);
         }
         if let Some(name) = text.strip_prefix("header:") {
-            return name.trim().parse().map(Self::Header).map_err(|_| expected());
+            return name.trim().parse().map(Self::Header).ok().ok_or_else(expected);
         }
-        Pointer::parse(text).map(Self::Pointer).map_err(|_| expected())
+        Pointer::parse(text).map(Self::Pointer).ok().ok_or_else(expected)
     }
 }
 
@@ -127,7 +127,7 @@ impl Endpoint {
     pub fn parse(text: &str, slots: &[&str]) -> Result<Self, String> {
         let expected = || "a method and a path, such as \"GET /api/users/{id}\"".to_owned();
         let (method, path) = text.split_once(' ').ok_or_else(expected)?;
-        let method: Method = method.parse().map_err(|_| expected())?;
+        let method: Method = method.parse().ok().ok_or_else(expected)?;
         if !path.starts_with('/')
             || path.contains([' ', '#'])
             || !method.as_str().chars().all(char::is_uppercase)

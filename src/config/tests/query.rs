@@ -12,30 +12,27 @@ fn the_shipped_table_shows_the_defaults() {
     let below = SHIPPED.split_once("# [route.query]").unwrap().1;
     let below = below.split_once("[[endpoint]]").unwrap().0;
     let lines: Vec<&str> = below.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
-    let all = with(&lines.join("\n"));
+    let all = with(&lines.join(""));
     assert_eq!(format!("{:?}", all.resources), format!("{:?}", auth("").resources));
 }
 
 #[test]
 fn each_line_of_a_preset_can_be_read() {
     for preset in &PRESETS {
-        let mut text = String::new();
-        for (key, value) in preset.options {
-            text.push_str(&format!("{key} = {}\n", serde_json::json!(value)));
-        }
+        let line = |(key, value): &(&str, &str)| format!("{key} = {}", serde_json::json!(value));
+        let mut text: Vec<String> = preset.options.iter().map(line).collect();
         for (table, lines) in [("filter", preset.filter), ("or_filter", preset.or_filter)] {
-            let lines: Vec<String> =
-                lines.iter().map(|(key, value)| format!("{key} = {}", serde_json::json!(value))).collect();
-            text.push_str(&format!("{table} = {{ {} }}\n", lines.join(", ")));
+            let lines: Vec<String> = lines.iter().map(line).collect();
+            text.push(format!("{table} = {{ {} }}", lines.join(", ")));
         }
         for (name, value) in preset.headers {
-            text.push_str(&format!("headers = {{ {name} = \"{value}\" }}\n"));
+            text.push(format!("headers = {{ {name} = \"{value}\" }}"));
         }
         if let Some(whole) = preset.whole_lists {
-            text.push_str(&format!("whole_lists = {whole}\n"));
+            text.push(format!("whole_lists = {whole}"));
         }
-        text.push_str(&format!("repeated_filters = {}\n", preset.repeated_filters));
-        let (written, named) = (with(&text), with(&format!("preset = \"{}\"", preset.name)));
+        text.push(format!("repeated_filters = {}", preset.repeated_filters));
+        let (written, named) = (with(&text.join("\n")), with(&format!("preset = \"{}\"", preset.name)));
         assert_eq!(format!("{:?}", written.resources), format!("{:?}", named.resources), "{}", preset.name);
     }
 }
@@ -44,7 +41,7 @@ fn each_line_of_a_preset_can_be_read() {
 fn what_is_wrong_with_a_template_is_said() {
     let table = "preset = \"jsonserver\"\nlimit = \"limit={size}\"\nfilter = { equals = \"a\" }\n\
                  list = \"/api/authors\"\nitem = \"GET /a/{key}\"\ntotal = \"total\"\nbody = \"data\"\nsrot = 1\n\
-                 sort = \"s={sort:lines}\"\n";
+                 sort = \"s={sort:lines}\"";
     let found = errors(&format!("{MINIMAL}[route.query]\n{table}"));
     for expected in [
         "route[1].query.preset = \"jsonserver\": expected one of \"none\", \"json-server\", \"postgrest\"",

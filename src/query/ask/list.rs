@@ -1,7 +1,7 @@
 //! A list: what the backend is asked, and what is left to be done here.
 
 use super::super::options::filter;
-use super::super::reading::{Kind, ListReading};
+use super::super::reading::{Kind, ListReading, Needs};
 use super::super::select::{Selection, Shown, Slice};
 use super::super::template::Part;
 use super::super::translate::names;
@@ -48,8 +48,13 @@ impl Resource {
             },
             whole: self.whole_lists(),
             asked: plan.asked,
-            needs_all: plan.cuts_here,
-            nothing,
+            needs: if nothing {
+                Needs::Nothing
+            } else if plan.cuts_here {
+                Needs::All
+            } else {
+                Needs::Some
+            },
         };
         Ok(self.asked(endpoint, plan.parts, None, Kind::List(Box::new(list))))
     }

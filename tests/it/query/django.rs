@@ -1,4 +1,4 @@
-//! Django REST framework with django-filter (PyPI).
+//! Django REST framework with django-filter.
 
 use serde_json::{Value, json};
 
