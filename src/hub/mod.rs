@@ -72,6 +72,9 @@ const BATCH: usize = 32;
 pub trait Lane: Send + Sync + fmt::Debug {
     /// Writes the frame, or lets it wait in the reader's bounded queue.
     fn send(&self, frame: &Frame) -> Sent;
+    /// Keeps back what is sent from now on, until the client has been answered: its own [`Subscriber`] has just
+    /// changed who it is or what it wants, and whoever handles the subscriber answers.
+    fn hold(&self) {}
     /// Ends the connection, after what has been written so far.
     fn close(&self, reason: CloseReason);
 }

@@ -34,8 +34,8 @@ pub(super) struct Reader {
 /// Who a reader is and what it wants. Only its own [`Subscriber`](super::Subscriber) changes it, and answers
 /// the client behind that.
 ///
-/// Whoever writes a frame to the reader decides on it and writes it under this one lock: so what it gets
-/// before the answer is for whom it was and by what it wanted then, and what it gets behind it is not. The lock
+/// Whoever writes a frame to the reader decides on it and writes it under this one lock: so behind the answer it
+/// gets nothing that was for whom it was, or by what it wanted before. The lock
 /// is taken behind that of its line, and before that of the tables, and writing takes neither.
 #[derive(Debug)]
 pub(super) struct Standing {

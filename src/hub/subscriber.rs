@@ -89,6 +89,7 @@ impl Subscriber {
             standing.credentials = known.map(|known| Arc::new(known.of_bearer(&self.hub.keys, token)));
         }
         standing.identity = identity;
+        self.reader.lane.hold();
         Ok(())
     }
 
@@ -118,7 +119,9 @@ impl Subscriber {
     }
 
     fn subscribe(&self, name: Name, filter: Option<Arc<Filter>>) {
-        self.put(&mut self.reader.standing().subscriptions, name, filter);
+        let mut standing = self.reader.standing();
+        self.put(&mut standing.subscriptions, name, filter);
+        self.reader.lane.hold();
     }
 
     fn put(&self, subscriptions: &mut Vec<Subscription>, name: Name, filter: Option<Arc<Filter>>) {
@@ -150,6 +153,7 @@ impl Subscriber {
         for old in left {
             self.leave(old);
         }
+        self.reader.lane.hold();
     }
 
     /// Gives up its places, at the end of an event that may still have to find it there.

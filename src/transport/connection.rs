@@ -243,6 +243,7 @@ impl<S: Stream> Connection<S> {
     pub(super) fn begin(&mut self, mut turn: Turn) {
         self.say(&std::mem::take(&mut turn.frames));
         self.act(turn);
+        self.link.release();
     }
 
     fn say(&self, frames: &[Frame]) {
@@ -254,11 +255,16 @@ impl<S: Stream> Connection<S> {
     fn act(&mut self, turn: Turn) {
         let subscriptions = self.subscriber.topics();
         let mut identified = false;
+        // What comes of the commands waits for the words about them.
+        let is_told = !turn.commands.is_empty();
         for command in turn.commands {
             identified |= self.handle(command);
         }
         self.count(subscriptions);
         self.say(&turn.frames);
+        if is_told {
+            self.link.release();
+        }
         if identified {
             let identity = self.subscriber.identity();
             self.converse(|conversation, now, turn| conversation.identified(&identity, now, turn));
@@ -301,6 +307,10 @@ impl<S: Stream> Connection<S> {
 
     /// The backend is to see the same client as we do. `false`: as many are the same user as may be.
     fn identify(&mut self, identity: Identity) -> bool {
+        if identity != self.subscriber.identity() {
+            // What is held back is for whom it was.
+            self.link.release();
+        }
         let (until, token) = (expiry(&identity), self.token.take());
         let identified = self.subscriber.identify(identity, token.as_deref());
         if identified.is_ok() {
@@ -354,6 +364,7 @@ impl<S: Stream> Connection<S> {
         // Before it is said: behind that nothing comes that was the user's.
         self.identify(Identity::Anonymous);
         self.converse(|conversation, now, turn| conversation.expired(now, turn));
+        self.link.release();
         if self.limits.expiry == Expiry::Close {
             self.close(CloseReason::Expired);
         }

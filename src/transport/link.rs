@@ -45,7 +45,8 @@ struct Inner<S> {
     progress: bool,
     /// The number of the call that is being answered; 0: none is.
     call: u64,
-    /// What the hub sent since that call's own event: it waits for the answer.
+    /// What the hub sent since that call's own event, or since the client wants something else: it waits for the
+    /// answer.
     held: Option<Box<Outbox>>,
 }
 
@@ -97,8 +98,13 @@ impl<S: Stream> Link<S> {
 
     /// The call is answered: what was held back follows.
     pub(super) fn end_call(&self) {
+        self.lock().call = 0;
+        self.release();
+    }
+
+    /// What was held back leaves now.
+    pub(super) fn release(&self) {
         let mut inner = self.lock();
-        inner.call = 0;
         for frame in inner.held.take().into_iter().flat_map(|held| held.into_frames()) {
             if inner.state == State::Open {
                 inner.send(&frame);
@@ -213,6 +219,10 @@ impl<S: Stream> Lane for Link<S> {
         }
     }
 
+    fn hold(&self) {
+        self.lock().hold();
+    }
+
     fn close(&self, reason: CloseReason) {
         let mut inner = self.lock();
         if inner.state == State::Open {
@@ -224,14 +234,18 @@ impl<S: Stream> Lane for Link<S> {
 impl<S: Stream> Hold for Link<S> {
     fn hold(&self, call: u64) {
         let mut inner = self.lock();
-        if inner.call == call && inner.held.is_none() {
-            let limits = inner.outbox.limits();
-            inner.held = Some(Box::new(Outbox::new(limits)));
+        if inner.call == call {
+            inner.hold();
         }
     }
 }
 
 impl<S: Stream> Inner<S> {
+    fn hold(&mut self) {
+        let limits = self.outbox.limits();
+        self.held.get_or_insert_with(|| Box::new(Outbox::new(limits)));
+    }
+
     fn keep(&mut self, bytes: &Bytes) -> Sent {
         match self.held.as_mut().map(|held| held.push(bytes, 0)) {
             Some(Err(Full)) => {

@@ -2,6 +2,7 @@
 //! an end.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
 use tokio::sync::Semaphore;
@@ -221,6 +222,22 @@ async fn events_that_a_call_causes_come_behind_its_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_held_back_for_a_user_came_behind_the_end_of_its_token() {
+    let mut setup = Setup::new(Expiry::Demote).await;
+    setup.office.answers.add_permits(1);
+    setup.say("ask 5").await;
+    setup.client.expect(&["text somebody"]).await;
+    setup.say("ask 0").await;
+    setup.client.send(0x89, b"").await;
+    setup.client.expect(&["pong"]).await;
+    setup.office.aheads.lock().unwrap().pop().unwrap().hold();
+    publish(&setup.hub, "own");
+    setup.client.expect(&["text own", "text your token has expired"]).await;
+    setup.office.answers.add_permits(1);
+    setup.client.expect(&["text nobody"]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_for_whom_too_much_is_held_back_is_closed() {
     let mut setup = Setup::new(Expiry::Close).await;
     setup.say("ask 0").await;
@@ -365,4 +382,60 @@ async fn nothing_is_pushed_to_whom_nobody_lets_in() {
     client.expect(&["close 1008 Authentication required"]).await;
     assert_eq!(reached, 0);
     client.ended().await;
+}
+
+/// Subscribes, unsubscribes, and answers.
+#[derive(Debug)]
+struct Following;
+
+impl Conversation for Following {
+    fn receive(&mut self, message: Message, _: Now, turn: &mut Turn) {
+        let Message::Text(text) = message else { return };
+        let topic = Topic::all();
+        let command = if text == "on" { Command::subscribe(topic) } else { Command::unsubscribe(topic) };
+        turn.commands.push(command);
+        say(turn, &text);
+    }
+}
+
+/// Ends the other thread, also if the test fails.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Events come from another thread all the time.
+#[test]
+fn an_event_came_before_the_answer_to_its_subscription() {
+    const ROUNDS: usize = 300;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let hub = hub();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                publish(&hub, "event");
+                std::thread::yield_now();
+            }
+        });
+        let _ending = Ending(&done);
+        runtime.block_on(async {
+            let (stream, theirs) = tokio::io::duplex(1 << 20);
+            let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
+            let subscriber = hub.attach(socket.lane(), profile()).unwrap();
+            let mut connection = JoinSet::new();
+            connection.spawn(socket.run(Box::new(Following), subscriber, Arc::new(Alone), Turn::default()));
+            let mut client = Client { stream, connection };
+            client.bytes(GREETING.len()).await.unwrap();
+            for _ in 0..ROUNDS {
+                client.send(0x81, b"on").await;
+                client.expect(&["text on", "text event"]).await;
+                client.send(0x81, b"off").await;
+                while client.next().await != "text off" {}
+            }
+        });
+    });
 }
