@@ -122,6 +122,18 @@ impl Process {
     pub fn wait(&mut self) -> std::process::ExitStatus {
         eventually("the process ends", || self.child.try_wait().unwrap())
     }
+
+    /// The same of a tool that has much to do, on a machine that may be busy.
+    pub fn wait_long(&mut self) -> std::process::ExitStatus {
+        let end = Instant::now() + 9 * DEADLINE;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            thread::park_timeout(Duration::from_millis(50));
+        }
+        self.wait()
+    }
 }
 
 fn collect(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) -> thread::JoinHandle<()> {

@@ -57,7 +57,7 @@ fn requests_made_from_the_description_are_answered_as_it_says() {
         "--no-color",
     ]);
     let mut run = Process::start(&mut command);
-    let ended = run.wait();
+    let ended = run.wait_long();
     assert!(ended.success(), "{}", run.output());
     // It got to all of it, and not only to the door.
     for (result, least) in [("ok", 50.0), ("invalid_request", 50.0), ("method_not_allowed", 5.0)] {

@@ -13,8 +13,8 @@ use crate::harness::*;
 use crate::wire::*;
 
 /// A read timeout that is over soon, and a silence that is longer.
-const SHORT: &str = "read_timeout = \"300ms\"";
-const LONGER: Duration = Duration::from_millis(700);
+const SHORT: &str = "read_timeout = \"1s\"";
+const LONGER: Duration = Duration::from_millis(1500);
 
 fn impatient(upstream: std::net::SocketAddr) -> Proxy {
     Proxy::with_upstream(&format!("servers = [\"http://{upstream}\"]\n{SHORT}"), &tables())

@@ -146,7 +146,7 @@ fn a_writer_that_closes_its_half_hears_that_its_backend_stalls() {
         told.lock().unwrap().recv_timeout(DEADLINE).unwrap();
         wire.send("HTTP/1.1 201 Crea").rest();
     });
-    let upstream = format!("servers = [\"http://{origin}\"]\nread_timeout = \"300ms\"");
+    let upstream = format!("servers = [\"http://{origin}\"]\nread_timeout = \"2s\"");
     let proxy = Proxy::with_upstream(&upstream, &tables());
     let mut writer = Wire::connect(proxy.address);
     writer.send(POST).stream().shutdown(Shutdown::Write).unwrap();
