@@ -69,6 +69,12 @@ pub(crate) fn members_where(object: &RawValue, passes: impl Fn(&str) -> bool) ->
     Some(format!("{{{}}}", text.join(",")))
 }
 
+/// The names of an object's members, in their order.
+pub(crate) fn names(object: &RawValue) -> Option<Vec<String>> {
+    let members: Members<'_> = serde_json::from_str(object.get()).ok()?;
+    Some(members.0.into_iter().map(|(name, _)| name).collect())
+}
+
 /// The members of an object, in their order.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 

@@ -10,9 +10,18 @@ const LAST_MICRO: i64 = 253_402_300_799_999_999;
 /// `2026-11-21T02:10:35.535983+00:00`: always with microseconds and offset, so that browsers and Python read
 /// it alike. What lies before 1970 is 1970.
 pub fn iso(time: SystemTime) -> String {
+    text(time, false)
+}
+
+/// The same with `Z` for the offset, as clients in Go and JavaScript print it.
+pub fn utc(time: SystemTime) -> String {
+    text(time, true)
+}
+
+fn text(time: SystemTime, with_z: bool) -> String {
     let micros = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     let micros = i64::try_from(micros).map_or(LAST_MICRO, |micros| micros.min(LAST_MICRO));
-    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Micros, false)
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Micros, with_z)
 }
 
 #[cfg(test)]
@@ -36,6 +45,7 @@ mod tests {
         for (since, expected) in rows {
             let time = UNIX_EPOCH + since;
             assert_eq!(iso(time), format!("{expected}+00:00"));
+            assert_eq!(utc(time), format!("{expected}Z"));
         }
         assert_eq!(iso(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00.000000+00:00");
     }

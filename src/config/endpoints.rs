@@ -1,6 +1,7 @@
 //! `[[endpoint]]`.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -10,6 +11,7 @@ use super::reader::{Reader, Section};
 use super::setting::{Bytes, Setting, word};
 use super::{EndpointAuth, EndpointConfig, KIB, apps, auth, jwks, manifest};
 use crate::dialect::{self, Declaration, Options};
+use crate::query::Resources;
 use crate::transport::Expiry;
 
 const AUTH: [(&str, EndpointAuth); 3] = [
@@ -25,13 +27,14 @@ pub(super) fn endpoints<'a>(
     reader: &'a Reader<'a>,
     root: &'a DeTable<'a>,
     folder: &Path,
+    resources: &Arc<Resources>,
 ) -> Vec<EndpointConfig> {
     let mut endpoints: Vec<EndpointConfig> = Vec::new();
     let has_issuers = root.get("auth").and_then(|auth| auth.get_ref().as_table()?.get("jwt")).is_some();
     let sections = reader.sections(root, "endpoint");
     let mut of_apps = Vec::new();
     for section in &sections {
-        for endpoint in of_section(section, Surroundings { folder, has_issuers }) {
+        for endpoint in of_section(section, Surroundings { folder, has_issuers, resources }) {
             if endpoints.iter().any(|other| other.path == endpoint.path) {
                 report_twice(section, &endpoint.path);
             }
@@ -53,6 +56,7 @@ pub(super) fn endpoints<'a>(
 struct Surroundings<'a> {
     folder: &'a Path,
     has_issuers: bool,
+    resources: &'a Arc<Resources>,
 }
 
 /// The endpoint of a table, or those that its manifest declares.
@@ -80,14 +84,14 @@ fn report_twice(section: &Section<'_>, path: &str) {
 
 fn endpoint(
     section: &Section<'_>,
-    Surroundings { folder, has_issuers }: Surroundings<'_>,
+    Surroundings { folder, has_issuers, resources }: Surroundings<'_>,
     declared: Option<&Declaration>,
 ) -> Option<EndpointConfig> {
     let path = match declared {
         Some(declared) => Some(declared.path.clone()),
         None => section.require("path", "\"/ws\"", path),
     };
-    let own = Own { section, folder };
+    let own = Own { section, folder, resources };
     let dialect = section.require("dialect", "\"flarchitect\"", dialect_name).and_then(dialect::find);
     let dialect = dialect.map(|(name, make)| match declared {
         Some(declared) => (name, make(&declared.over(&own))),
@@ -136,6 +140,7 @@ fn crowded(new: &EndpointConfig, others: &[EndpointConfig]) -> Option<&'static s
 struct Own<'a> {
     section: &'a Section<'a>,
     folder: &'a Path,
+    resources: &'a Arc<Resources>,
 }
 
 impl Options for Own<'_> {
@@ -169,6 +174,10 @@ impl Options for Own<'_> {
             _ => jwks::authorities(value, self.folder).map(Some),
         };
         self.section.read(key, named).flatten()
+    }
+
+    fn resources(&self) -> Arc<Resources> {
+        Arc::clone(self.resources)
     }
 
     fn report(&self, key: &'static str, message: String) {

@@ -243,9 +243,9 @@ impl Config {
             limits: limits::limits(reader.section(root, "limits")),
             access: access::access(reader.section(root, "access")),
             calls: calls::calls(reader.section(root, "calls")),
+            endpoints: endpoints::endpoints(reader, root, folder, &resources),
             routes,
             resources,
-            endpoints: endpoints::endpoints(reader, root, folder),
             auth: auth::issuers(reader, root, folder),
             broker: broker
                 .read("kind", |v| word(v, &[("memory", BrokerKind::Memory)]))

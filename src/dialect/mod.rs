@@ -7,6 +7,7 @@ mod flarchitect;
 mod listener;
 mod mdb_engine;
 mod options;
+mod refused;
 mod report;
 #[cfg(test)]
 #[path = "../../tests/transcripts/script.rs"]
@@ -15,6 +16,7 @@ mod script;
 mod tests;
 #[cfg(test)]
 mod transcript_tests;
+mod websocketspec;
 
 use std::fmt;
 use std::sync::Arc;
@@ -160,6 +162,7 @@ pub const DIALECTS: &[(&str, Constructor)] = &[
     ("flarchitect", |_| Arc::new(flarchitect::Flarchitect)),
     ("fastcms", |options| Arc::new(fastcms::FastCms::new(options))),
     ("mdb_engine", |options| Arc::new(mdb_engine::MdbEngine::new(options))),
+    ("websocketspec", |options| Arc::new(websocketspec::WebSocketSpec::new(options))),
     ("canonical", |_| Arc::new(canonical::Canonical)),
     ("echo", |_| Arc::new(echo::Echo)),
 ];

@@ -1,6 +1,9 @@
 //! The options that a dialect has of its own, beside those of every endpoint.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::query::Resources;
 
 /// An `[[endpoint]]` as its dialect reads it. What is asked for becomes an option; a wrong value is reported
 /// with its line, and the default stands in for it.
@@ -19,6 +22,8 @@ pub trait Options {
     fn secret(&self, key: &'static str) -> Option<Vec<u8>>;
     /// The content of a PEM file of certificate authorities; `None` where none is named.
     fn authorities(&self, key: &'static str) -> Option<Vec<u8>>;
+    /// What clients can read and write.
+    fn resources(&self) -> Arc<Resources>;
     /// Something is wrong with the value of a key that was asked for.
     fn report(&self, key: &'static str, message: String);
 }
@@ -56,5 +61,28 @@ impl Options for Defaults {
         None
     }
 
+    fn resources(&self) -> Arc<Resources> {
+        Arc::default()
+    }
+
     fn report(&self, _: &'static str, _: String) {}
+}
+
+/// One of a closed set of words.
+pub(super) fn word<T: Clone>(
+    options: &dyn Options,
+    key: &'static str,
+    default: (&str, T),
+    others: &[(&str, T)],
+) -> T {
+    let text = options.text(key, default.0);
+    match others.iter().find(|(word, _)| *word == text) {
+        Some((_, meaning)) => return meaning.clone(),
+        None if text == default.0 => {}
+        None => {
+            let words: String = others.iter().map(|(word, _)| format!(", \"{word}\"")).collect();
+            options.report(key, format!("expected one of \"{}\"{words}", default.0));
+        }
+    }
+    default.1
 }

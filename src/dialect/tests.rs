@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::event::{Audience, Event, Item, Json, Operation, Outcome, Position};
 use crate::message::{Command, Frame, Publication};
+use crate::query::Resources;
 
 /// What an endpoint's table says, as texts, and what was reported of it.
 #[derive(Debug, Default)]
@@ -57,6 +58,10 @@ impl Options for Given {
 
     fn authorities(&self, key: &'static str) -> Option<Vec<u8>> {
         self.secret(key)
+    }
+
+    fn resources(&self) -> Arc<Resources> {
+        Arc::default()
     }
 
     fn report(&self, key: &'static str, message: String) {
@@ -125,7 +130,7 @@ fn event(method: &str, many: bool, items: Vec<Item>) -> Event {
 #[test]
 fn every_dialect_is_found_by_its_name_alone() {
     let names: Vec<&str> = DIALECTS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["flarchitect", "fastcms", "mdb_engine", "canonical", "echo"]);
+    assert_eq!(names, ["flarchitect", "fastcms", "mdb_engine", "websocketspec", "canonical", "echo"]);
     for name in names {
         assert_eq!(find(name).unwrap().0, name);
     }

@@ -15,7 +15,7 @@ use crate::capture::{Budget, Capture, Limits};
 use crate::config::{Config, EndpointConfig};
 use crate::hub::{Desk, Hub, Lane, Profile, Sent, Subscriber};
 use crate::identity::Identity;
-use crate::message::{CloseReason, Encode, Frame, Message, Now, Turn};
+use crate::message::{Answer, Call, CloseReason, Encode, Frame, Message, Now, Returned, Turn};
 
 const UPSTREAM: &str = "\n[upstream]\nservers = [\"http://127.0.0.1:1\"]\n";
 /// What the event's time is in every pure conversation.
@@ -140,6 +140,26 @@ impl Stage for Pure {
         if let Some(event) = finished.read(routes).event {
             self.hub.deliver(event, NOW.time, || {});
         }
+    }
+
+    /// The answer comes before what it causes, as over a socket.
+    fn ask(&mut self, who: &str, message: &str, exchange: &Exchange<'_>) -> String {
+        let client = self.client(who);
+        let mut turn = Turn::default();
+        client.conversation.receive(Message::Text(message.to_owned()), NOW, &mut turn);
+        let call = turn.call.take();
+        client.act(turn);
+        let Some(Call::Upstream(upstream)) = call else { return format!("{call:?}") };
+        let headers = http::HeaderMap::new();
+        let (status, body) = (exchange.status.try_into().unwrap(), exchange.answer.to_owned().into());
+        let returned = Returned::Upstream(Ok(Answer { status, headers, body }));
+        let mut turn = Turn::default();
+        client.conversation.returned(returned, NOW, &mut turn);
+        client.act(turn);
+        let body = std::str::from_utf8(&upstream.body).unwrap();
+        let (method, path) = (upstream.method.as_str(), upstream.target.as_str());
+        self.exchange(&Exchange { method, path, body, ..*exchange });
+        format!("{method} {path} {body}").trim_end().to_owned()
     }
 
     fn leave(&mut self, who: &str) {

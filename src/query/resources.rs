@@ -92,6 +92,13 @@ impl Resources {
         named.or_else(|| self.open.iter().filter(is_in).find_map(|open| self.named_by_path(open, entity)))
     }
 
+    /// What the id is called in records of that model.
+    pub fn id_field(&self, model: &str) -> &str {
+        let is_its = |resource: &&Resource| resource.model.eq_ignore_ascii_case(model);
+        let resource = self.named.values().flatten().find(is_its).or_else(|| self.open.first());
+        resource.map_or("id", Resource::id_field)
+    }
+
     fn named_by_path(&self, open: &Resource, entity: &str) -> Option<Resource> {
         let parameter = open.address.model_parameter()?;
         let model = open.address.model_named(entity)?;

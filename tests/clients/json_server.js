@@ -1,4 +1,4 @@
-// json-server 0.17 as a backend: { "authors": [], "books": [] } under --prefix, kept in memory.
+// json-server 0.17 as a backend: { "authors": [], "books": [], "users": [] } under --prefix, kept in memory.
 //
 //   node json_server.js [--port 0] [--prefix /api] [--timeout 300]
 //
@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
 
 const app = jsonServer.create();
 app.use(jsonServer.defaults({ logger: false }));
-app.use(options.prefix, jsonServer.router({ authors: [], books: [] }));
+app.use(options.prefix, jsonServer.router({ authors: [], books: [], users: [] }));
 
 const server = app.listen(Number(options.port), "127.0.0.1", () => {
   console.log(JSON.stringify({ port: server.address().port }));

@@ -21,7 +21,7 @@ const MODULES: &[(&str, &str)] = &[
     ("capture", "event recent route json"),
     ("access", "recent"),
     ("hub", "access event filter identity message"),
-    ("dialect", "time url event filter identity message"),
+    ("dialect", "time url event filter identity message json query"),
     ("metrics", ""),
     ("outbound", "url"),
     ("verify", "identity auth metrics outbound"),

@@ -63,5 +63,6 @@ mod transcripts;
 mod upstreams;
 mod users;
 mod visibility;
+mod websocketspec;
 mod wire;
 mod writers;

@@ -187,14 +187,21 @@ fn the_file_for_fastcms_clients_tells_what_it_says() {
 }
 
 #[test]
-fn the_file_for_mdb_engine_clients_loads() {
-    let folder = Folder::new();
-    let config = folder.write("proxy.toml", blocks("toml mdb_engine").concat());
-    let secrets =
-        [("RESTCAST_JWT_SECRET", "a secret of more than thirty-two bytes"), ("RESTCAST_WEBHOOK_SECRET", "s")];
-    let output = restcast().arg("check").arg("--config").arg(&config).envs(secrets).output().unwrap();
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    assert!(said.contains("ok (1 routes, 1 endpoints)") && !said.contains("warning"), "{said}");
+fn the_files_for_clients_of_other_dialects_load() {
+    for dialect in ["mdb_engine", "websocketspec"] {
+        let folder = Folder::new();
+        let config = folder.write("proxy.toml", blocks(&format!("toml {dialect}")).concat());
+        let secrets = [
+            ("RESTCAST_JWT_SECRET", "a secret of more than thirty-two bytes"),
+            ("RESTCAST_WEBHOOK_SECRET", "s"),
+        ];
+        let output = restcast().arg("check").arg("--config").arg(&config).envs(secrets).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(
+            said.contains("ok (1 routes, 1 endpoints)") && !said.contains("warning"),
+            "{dialect}: {said}"
+        );
+    }
 }
 
 #[test]

@@ -141,6 +141,13 @@ impl Node {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// A file of TypeScript without its types.
+    pub fn javascript(&self, file: &Path) -> String {
+        let output = self.command("javascript.js").arg(file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Opens pages as several users do; `arguments` as in `tests/clients/pages.js`.
     pub fn pages(&self, browser: &Browser, arguments: &[String]) -> Process {
         let mut command = self.command("pages.js");

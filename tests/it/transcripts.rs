@@ -10,6 +10,7 @@ use crate::harness::*;
 use crate::script::{self, Exchange, Said, Stage};
 
 struct Real {
+    origin: Origin,
     proxy: Proxy,
     answer: Arc<Mutex<Vec<u8>>>,
     readers: HashMap<String, Reader>,
@@ -20,7 +21,15 @@ impl Real {
         let answer = Arc::new(Mutex::new(Vec::new()));
         let next = Arc::clone(&answer);
         let origin = Origin::start(move |_, stream| stream.write_all(&next.lock().unwrap()).is_ok());
-        Self { proxy: Proxy::with(origin.address, config), answer, readers: HashMap::new() }
+        Self { proxy: Proxy::with(origin.address, config), origin, answer, readers: HashMap::new() }
+    }
+
+    /// What the backend says next.
+    fn prepare(&self, Exchange { status, answer, .. }: &Exchange<'_>) {
+        let length =
+            if *status == 204 { String::new() } else { format!("Content-Length: {}\r\n", answer.len()) };
+        let text = format!("HTTP/1.1 {status} X\r\n{length}\r\n{answer}");
+        *self.answer.lock().unwrap() = text.into_bytes();
     }
 
     fn reader(&mut self, who: &str) -> &mut Reader {
@@ -65,12 +74,18 @@ impl Stage for Real {
     }
 
     fn exchange(&mut self, exchange: &Exchange<'_>) {
-        let Exchange { method, path, body, status, answer } = exchange;
-        let length =
-            if *status == 204 { String::new() } else { format!("Content-Length: {}\r\n", answer.len()) };
-        let text = format!("HTTP/1.1 {status} X\r\n{length}\r\n{answer}");
-        *self.answer.lock().unwrap() = text.into_bytes();
+        self.prepare(exchange);
+        let Exchange { method, path, body, status, .. } = exchange;
         assert_eq!(self.proxy.send(method, path, body).status, *status);
+    }
+
+    fn ask(&mut self, who: &str, message: &str, exchange: &Exchange<'_>) -> String {
+        self.prepare(exchange);
+        let before = self.origin.requests().len();
+        self.reader(who).send(message.to_owned());
+        let got = eventually(&format!("{message} is asked"), || self.origin.requests().get(before).cloned());
+        let head = got.line.trim_end_matches(" HTTP/1.1");
+        format!("{head} {}", String::from_utf8_lossy(&got.body)).trim_end().to_owned()
     }
 
     fn leave(&mut self, who: &str) {

@@ -12,7 +12,7 @@ pub const SECRET: &str = "a secret of more than thirty-two bytes";
 pub const JWT: &str = "[auth.jwt]\nalgorithms = [\"HS256\"]\nsecret = \"a secret of more than thirty-two bytes\"\nleeway = \"1ms\"\n";
 /// Those that turn away who may not come in, and all that tell events.
 const DIALECTS: [&str; 2] = ["flarchitect", "canonical"];
-const TELLING: [&str; 4] = ["flarchitect", "canonical", "fastcms", "mdb_engine"];
+const TELLING: [&str; 5] = ["flarchitect", "canonical", "fastcms", "mdb_engine", "websocketspec"];
 
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
@@ -71,7 +71,7 @@ fn proxy(origin: &Origin, visibility: &str, more: &str) -> Proxy {
 const MARK_ROUTE: &str = "[[route]]\npath = \"/api/marks/{id}\"\nmodel = \"mark\"\nvisibility = \"public\"\n";
 
 /// Connects with these headers; else the status of the refusal.
-fn connect_with(
+pub fn connect_with(
     proxy: &Proxy,
     path: &str,
     headers: &[(&str, &str)],
@@ -103,6 +103,11 @@ fn reader(proxy: &Proxy, dialect: &str, token: Option<&str>) -> Reader {
     if dialect == "mdb_engine" {
         assert_eq!(reader.next()["type"], "connected");
     }
+    for entity in ["authors", "marks"].iter().filter(|_| dialect == "websocketspec") {
+        let message = json!({"id": "s", "type": "subscription", "operation": "subscribe", "entity": entity});
+        reader.send(message.to_string());
+        assert_eq!(reader.next()["success"], true);
+    }
     reader
 }
 
@@ -114,19 +119,19 @@ const WRITES: [(&str, &str, &str); 4] = [
     ("DELETE", "/api/authors/7", ""),
 ];
 
-/// What `fastcms` and `mdb_engine` tell. Of an update they do not say by which method.
+/// What `fastcms`, `mdb_engine` and `websocketspec` tell. Of an update they do not say by which method.
 fn method_of(kind: &str) -> &'static str {
     match kind {
-        "record.created" | "author_created" => "POST",
-        "record.updated" | "author_updated" => "UPDATE",
-        "record.deleted" | "author_deleted" => "DELETE",
+        "record.created" | "author_created" | "create" => "POST",
+        "record.updated" | "author_updated" | "update" => "UPDATE",
+        "record.deleted" | "author_deleted" | "delete" => "DELETE",
         other => panic!("{other}"),
     }
 }
 
 /// What a dialect tells of these methods.
 fn told(dialect: &str, methods: &[&str]) -> Vec<String> {
-    let is_vague = ["fastcms", "mdb_engine"].contains(&dialect);
+    let is_vague = ["fastcms", "mdb_engine", "websocketspec"].contains(&dialect);
     let is_update = |method: &str| is_vague && matches!(method, "PUT" | "PATCH");
     let told = methods.iter().map(|method| if is_update(method) { "UPDATE" } else { method });
     told.map(ToOwned::to_owned).collect()
@@ -138,11 +143,14 @@ fn seen(reader: &mut Reader) -> Vec<String> {
     loop {
         let event = reader.next();
         let data = &event["data"];
-        if event["model"] == "mark" || data["collection"] == "mark" || event["type"] == "mark_created" {
+        let names = [&event["model"], &data["collection"], &event["type"], &event["entity"]];
+        if names.iter().any(|name| ["mark", "mark_created", "marks"].iter().any(|mark| *name == mark)) {
             return methods;
         }
         if let Some(kind) = event["type"].as_str() {
-            let kind = data["type"].as_str().unwrap_or(kind);
+            let kind = if kind == "notification" { &event["operation"] } else { &data["type"] }
+                .as_str()
+                .unwrap_or(kind);
             methods.push(method_of(kind).to_owned());
             continue;
         }

@@ -11,6 +11,7 @@
 //! POST /api/authors {"name":"Ada"} -> 201 {"id":1}  a request goes through the proxy; the backend's answer
 //! ann hears {"ts":…,"id":1}                         the client gets a text message; … stands for anything
 //! ann hears-bytes 00 ff                             … a binary one
+//! ann asks {"id":…} => GET /api/authors -> 200 []   it sends a text message; what the backend gets of it, and its answer
 //! ann hears nothing                                 nothing comes
 //! ann leaves                                        it closes the connection
 //! ```
@@ -43,6 +44,8 @@ pub(crate) trait Stage {
     /// A message that came though none should.
     fn overhear(&mut self, who: &str) -> Option<Said>;
     fn exchange(&mut self, exchange: &Exchange<'_>);
+    /// A client says something, and the backend answers what it gets of it: method, path and body.
+    fn ask(&mut self, who: &str, message: &str, exchange: &Exchange<'_>) -> String;
     fn leave(&mut self, who: &str);
 }
 
@@ -76,9 +79,7 @@ pub(crate) fn play(conversation: &str, stage: &mut impl Stage) -> String {
     let mut happened = String::new();
     for line in conversation.lines() {
         let line = match act(line, stage, &mut present) {
-            Some((who, heard)) if !matches(line, &heard_line(who, heard.as_ref())) => {
-                heard_line(who, heard.as_ref())
-            }
+            Some(other) if !matches(line, &other) => other,
             _ => line.to_owned(),
         };
         happened.push_str(&line);
@@ -93,12 +94,8 @@ pub(crate) fn play(conversation: &str, stage: &mut impl Stage) -> String {
     happened
 }
 
-/// Does what a line says; gives what was heard where it says what should be.
-fn act<'a>(
-    line: &'a str,
-    stage: &mut impl Stage,
-    present: &mut Vec<&'a str>,
-) -> Option<(&'a str, Option<Said>)> {
+/// Does what a line says; gives the line that holds where it says what should be.
+fn act<'a>(line: &'a str, stage: &mut impl Stage, present: &mut Vec<&'a str>) -> Option<String> {
     if line.is_empty() || line.starts_with('#') {
         return None;
     }
@@ -115,8 +112,9 @@ fn act<'a>(
         }
         "says" => stage.say(who, Said::Text(what.to_owned())),
         "says-bytes" => stage.say(who, Said::Bytes(bytes(what))),
-        "hears" if what == "nothing" => return Some((who, stage.overhear(who))),
-        "hears" | "hears-bytes" => return Some((who, stage.hear(who))),
+        "hears" if what == "nothing" => return Some(heard_line(who, stage.overhear(who).as_ref())),
+        "hears" | "hears-bytes" => return Some(heard_line(who, stage.hear(who).as_ref())),
+        "asks" => return Some(ask(who, what, stage)),
         "leaves" => {
             stage.leave(who);
             present.retain(|other| *other != who);
@@ -124,6 +122,15 @@ fn act<'a>(
         _ => panic!("{verb:?} is not a verb of transcripts: {line}"),
     }
     None
+}
+
+fn ask(who: &str, what: &str, stage: &mut impl Stage) -> String {
+    let (message, asked) = what.rsplit_once(" => ").unwrap_or_else(|| panic!("no request in {what}"));
+    let (method, rest) = asked.split_once(' ').unwrap_or_else(|| panic!("no path in {asked}"));
+    let exchange = exchange(method, rest);
+    let got = stage.ask(who, message, &exchange);
+    let Exchange { status, answer, .. } = exchange;
+    format!("{who} asks {message} => {got} -> {status} {answer}").trim_end().to_owned()
 }
 
 fn exchange<'a>(method: &'a str, rest: &'a str) -> Exchange<'a> {

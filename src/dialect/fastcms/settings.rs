@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::collections::Collections;
 use super::presence::{Presence, Told};
 use super::stats::{Access, Stats};
-use crate::dialect::Options;
+use crate::dialect::options::{Options, word};
 use crate::event::Audience;
 use crate::filter::Deletes;
 
@@ -79,18 +79,4 @@ pub(super) fn stats(options: &dyn Options, settings: Arc<Settings>) -> Stats {
             .report("stats_path", "expected a path such as \"/api/v1/stats\", without parameters".to_owned());
     }
     Stats { path, access, settings }
-}
-
-/// One of a closed set of words.
-fn word<T: Clone>(options: &dyn Options, key: &'static str, default: (&str, T), others: &[(&str, T)]) -> T {
-    let text = options.text(key, default.0);
-    match others.iter().find(|(word, _)| *word == text) {
-        Some((_, meaning)) => return meaning.clone(),
-        None if text == default.0 => {}
-        None => {
-            let words: String = others.iter().map(|(word, _)| format!(", \"{word}\"")).collect();
-            options.report(key, format!("expected one of \"{}\"{words}", default.0));
-        }
-    }
-    default.1
 }

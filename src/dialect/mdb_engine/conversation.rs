@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::super::refused::{self, Refused};
 use super::super::{Conversation, Opening};
 use super::settings::Settings;
 use super::webhook::Caller;
@@ -32,24 +33,11 @@ pub(super) fn open(
 
 /// Who comes in (`protocols.md`, section 2.1).
 fn admit(settings: &Settings, opening: &Opening<'_>) -> Result<Identity, CloseReason> {
-    let reason = match opening.credential {
-        Credential::Valid(identity) => return Ok(identity.clone()),
-        Credential::Missing if !opening.required => return Ok(Identity::Anonymous),
-        _ if settings.allow_bad_token && !opening.required => return Ok(Identity::Anonymous),
-        Credential::Missing => CloseReason::Unauthenticated,
-        Credential::Expired => CloseReason::Expired,
-        Credential::Invalid => CloseReason::InvalidToken,
-        Credential::Unchecked => CloseReason::Unchecked,
-    };
-    Err(reason)
-}
-
-/// Nothing more is said to it, and nothing it says is heard.
-#[derive(Debug)]
-struct Refused;
-
-impl Conversation for Refused {
-    fn receive(&mut self, _: Message, _: Now, _: &mut Turn) {}
+    match (opening.credential, refused::reason(opening)) {
+        (_, Some(reason)) if opening.required || !settings.allow_bad_token => Err(reason),
+        (Credential::Valid(identity), _) => Ok(identity.clone()),
+        _ => Ok(Identity::Anonymous),
+    }
 }
 
 #[derive(Debug)]

@@ -1,12 +1,14 @@
 //! The endpoints that an application's `manifest.json` declares (`protocols.md`, section 2.1). It says much else,
 //! which is none of our business and passed over; inside of `websockets` an unknown key is an error.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::super::Options;
 use super::settings::{PING_SECONDS, is_name};
+use crate::query::Resources;
 
 /// One endpoint that a manifest declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,6 +241,10 @@ impl Options for Declared<'_> {
 
     fn authorities(&self, key: &'static str) -> Option<Vec<u8>> {
         self.options.authorities(key)
+    }
+
+    fn resources(&self) -> Arc<Resources> {
+        self.options.resources()
     }
 
     fn report(&self, key: &'static str, message: String) {

@@ -1,0 +1,77 @@
+//! Dialect `websocketspec` (`protocols.md`, section 5): clients read and write records by messages, which become
+//! requests to the backend, and subscribe to entities. Each subscription has an id of its own, and gets a message
+//! of its own for each record.
+
+mod conversation;
+mod errand;
+mod fault;
+mod settings;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+mod wanted;
+mod words;
+
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::refused::{self, Refused};
+use super::{Conversation, Dialect, Manner, Opening, Options};
+use crate::event::{Event, Item, Json, Operation, Outcome};
+use crate::message::{Encode, Publication, Rendering, Turn};
+use conversation::Client;
+use settings::Settings;
+
+#[derive(Debug)]
+pub(super) struct WebSocketSpec {
+    settings: Arc<Settings>,
+}
+
+impl WebSocketSpec {
+    pub(super) fn new(options: &dyn Options) -> Self {
+        Self { settings: Arc::new(Settings::read(options)) }
+    }
+}
+
+impl Dialect for WebSocketSpec {
+    /// Nothing is said at once.
+    fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation> {
+        turn.close = refused::reason(opening);
+        if turn.close.is_some() {
+            return Box::new(Refused);
+        }
+        Box::new(Client::new(Arc::clone(&self.settings), opening.connection))
+    }
+
+    fn manner(&self) -> Manner {
+        self.settings.manner
+    }
+
+    fn calls(&self) -> Option<&[HeaderName]> {
+        Some(&self.settings.forward_headers)
+    }
+}
+
+impl Encode for WebSocketSpec {
+    /// The dialect has no word for doubt, so what is uncertain is not told, nor what is no write of a record.
+    fn encode(&self, publication: &Publication) -> Rendering {
+        let event = &publication.event;
+        let is_write = matches!(event.operation, Operation::Create | Operation::Update | Operation::Delete);
+        if !is_write || event.outcome != Outcome::Certain {
+            return Rendering::Nothing;
+        }
+        let id_field = self.settings.resources.id_field(&event.model);
+        let halves = |item: &Item| Some(words::notification(event, &data(event, item, id_field)));
+        Rendering::Tagged(event.items.iter().map(halves).collect())
+    }
+}
+
+/// The record. Where it is gone or not known, an object all the same, since clients read fields of it.
+fn data(event: &Event, item: &Item, id_field: &str) -> String {
+    match (&item.record, &item.id) {
+        (Some(record), _) if event.operation != Operation::Delete => record.as_str().to_owned(),
+        (_, Some(id)) => format!("{{{}:{}}}", Json::string(id_field).as_str(), id.as_str()),
+        (_, None) => "{}".to_owned(),
+    }
+}

@@ -1,0 +1,121 @@
+//! Requests: what the backend is asked, and what its answer becomes.
+
+use super::*;
+
+fn request(operation: &str, inside: &str) -> String {
+    format!(r#"{{"id":"r","type":"request","operation":"{operation}","entity":"users"{inside}}}"#)
+}
+
+#[test]
+fn each_operation_becomes_one_request() {
+    let rows = [
+        ("read", "", "ask GET /api/users"),
+        ("read", r#","record_id":"7""#, "ask GET /api/users/7"),
+        ("read", r#","record_id":7"#, "ask GET /api/users/7"),
+        ("create", r#","data":{"a": 1.0}"#, r#"ask POST /api/users {"a": 1.0}"#),
+        ("update", r#","record_id":"7","data":{"a":1}"#, r#"ask PATCH /api/users/7 {"a":1}"#),
+        ("delete", r#","record_id":"a b","options":{}"#, "ask DELETE /api/users/a%20b"),
+        ("meta", "", "ask GET /api/users"),
+    ];
+    for (operation, inside, expected) in rows {
+        assert_eq!(Talk::open("").say(&request(operation, inside)), [expected], "{operation} {inside}");
+    }
+}
+
+#[test]
+fn what_the_backend_answers_comes_as_it_is() {
+    let big = r#"{"id":12345678901234567890,"one": 1.0}"#;
+    let rows = [
+        (
+            "read",
+            "",
+            200,
+            format!("[{big}, {big}]"),
+            format!(r#"[{big}, {big}],"metadata":{{"total":2,"count":2}}"#),
+        ),
+        ("read", r#","record_id":"7""#, 200, big.to_owned(), format!(r#"{big},"metadata":{{"total":1}}"#)),
+        ("create", r#","data":{}"#, 201, big.to_owned(), big.to_owned()),
+        ("create", r#","data":{}"#, 204, String::new(), "null".to_owned()),
+        ("update", r#","record_id":"7","data":{}"#, 200, big.to_owned(), big.to_owned()),
+        ("delete", r#","record_id":"7""#, 200, "{}".to_owned(), r#"{"deleted":true}"#.to_owned()),
+        ("delete", r#","record_id":"7""#, 204, String::new(), r#"{"deleted":true}"#.to_owned()),
+    ];
+    for (operation, inside, status, body, expected) in rows {
+        let told = Talk::open("").ask(&request(operation, inside), status, &body);
+        assert_eq!(told, done("r", &format!(r#""data":{expected}"#)), "{operation} {inside}");
+    }
+}
+
+#[test]
+fn each_status_has_its_code() {
+    let (create, update) = (r#","data":{}"#, r#","data":{},"record_id":"7""#);
+    let taken = r#"{"message":"Email is taken","field":"email"}"#;
+    let status = |status: u16| format!(r#"{{"status":{status}}}"#);
+    let rows = [
+        ("create", create, 422, taken, "validation_error", "Email is taken", taken.to_owned()),
+        ("create", create, 422, "no JSON", "validation_error", "Unprocessable Entity", status(422)),
+        ("update", update, 400, taken, "validation_error", "Email is taken", taken.to_owned()),
+        ("read", "", 400, taken, "read_error", "Email is taken", status(400)),
+        ("delete", r#","record_id":"7""#, 422, taken, "delete_error", "Email is taken", status(422)),
+        ("read", r#","record_id":"7""#, 404, "{}", "read_error", "Not Found", status(404)),
+        ("create", create, 401, "", "unauthorized", "Unauthorized", status(401)),
+        ("read", "", 403, r#"{"detail":"no"}"#, "unauthorized", "no", status(403)),
+        ("update", update, 409, "", "update_error", "Conflict", status(409)),
+        ("delete", r#","record_id":"7""#, 405, "", "delete_error", "Method Not Allowed", status(405)),
+        ("create", create, 500, r#"{"error":"down"}"#, "create_error", "down", status(500)),
+    ];
+    for (operation, inside, number, body, code, message, details) in rows {
+        let told = Talk::open("").ask(&request(operation, inside), number, body);
+        assert_eq!(told, failed_with(r#""r""#, code, message, &details), "{operation} {number}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_record_can_have_the_code_of_the_operation() {
+    let mut talk = Talk::open("validation_code = \"operation_error\"");
+    let told = talk.ask(&request("create", r#","data":{}"#), 422, r#"{"message":"Email is taken"}"#);
+    assert_eq!(told, failed_with(r#""r""#, "create_error", "Email is taken", r#"{"status":422}"#));
+}
+
+#[test]
+fn a_backend_that_does_not_answer_is_told() {
+    let rows = [
+        (UpstreamError::Busy, "Too many requests are under way", 503),
+        (UpstreamError::TimedOut, "The backend did not answer in time", 504),
+        (UpstreamError::TooLarge, "The backend's answer is too large", 502),
+        (UpstreamError::Broken, "The backend cannot be reached", 502),
+    ];
+    let mut talk = Talk::open("");
+    for (error, message, status) in rows {
+        talk.say(&request("create", r#","data":{}"#));
+        let details = format!(r#"{{"status":{status}}}"#);
+        assert_eq!(talk.returned(Err(error)), failed_with(r#""r""#, "create_error", message, &details));
+    }
+}
+
+#[test]
+fn options_that_are_none_are_told_before_anybody_is_asked() {
+    for (inside, expected) in [
+        (r#","options":{"filters":[{"column":"a","operator":"near"}]}"#, "Unknown operator: near"),
+        (r#","options":{"filters":7}"#, "The filters must be a list"),
+    ] {
+        let told = Talk::open("").say(&request("read", inside));
+        assert_eq!(told, [failed(r#""r""#, "invalid_message", expected)]);
+    }
+    let told = Talk::open("").say(&request("read", r#","options":{"limit":"ten"}"#));
+    assert!(told[0].contains(r#""code":"invalid_message""#), "{told:?}");
+}
+
+/// A record tells them that the client may read.
+#[test]
+fn columns_that_nobody_has_written_down_are_those_of_a_record() {
+    let mut talk = Talk::open("");
+    let meta = request("meta", "");
+    let told = talk.ask(&meta, 200, r#"[{"id":1,"b":2,"a":3},{"c":4}]"#);
+    let data = r#"{"schema":"public","entity":"users","table_name":"users","columns":["id","b","a"],"primary_key":"id"}"#;
+    assert_eq!(told, done("r", &format!(r#""data":{data}"#)));
+    let unknown = failed(r#""r""#, "invalid_operation", "The columns are not known");
+    assert_eq!(talk.ask(&meta, 200, "[]"), unknown);
+    let refused = failed_with(r#""r""#, "unauthorized", "Forbidden", r#"{"status":403}"#);
+    assert_eq!(talk.ask(&meta, 403, ""), refused);
+}

@@ -1,0 +1,197 @@
+//! What clients say: one envelope for everything.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::fault::Fault;
+use crate::event::Json;
+use crate::message::Message;
+
+/// Of a word that is not known, so many characters are repeated to the client.
+const SHOWN_CHARS: usize = 100;
+
+/// A message that was read.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// As the client wrote it; an empty text where it wrote none.
+    pub(super) id: Json,
+    /// What it says, or why it cannot be done.
+    pub(super) wanted: Result<Wanted, Fault>,
+}
+
+/// What a client wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A sign of life.
+    Ping,
+    /// Something done with records.
+    Request(Request),
+    /// Events of an entity, those for which the filters hold.
+    Subscribe { of: Name, filters: Json },
+    /// No more of them.
+    Unsubscribe(String),
+}
+
+/// An entity as a client names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) schema: Option<String>,
+    pub(super) entity: String,
+}
+
+/// Something to be done with records.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) operation: Operation,
+    pub(super) of: Name,
+    /// A JSON string or number.
+    pub(super) record_id: Option<Json>,
+    pub(super) data: Option<Json>,
+    /// `null` where there are none.
+    pub(super) options: Json,
+}
+
+/// What can be done with records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    Read,
+    Create,
+    Update,
+    Delete,
+    Meta,
+}
+
+impl Operation {
+    const ALL: [(&'static str, Self); 5] = [
+        ("read", Self::Read),
+        ("create", Self::Create),
+        ("update", Self::Update),
+        ("delete", Self::Delete),
+        ("meta", Self::Meta),
+    ];
+
+    /// The code of its failures.
+    pub(super) fn error(self) -> &'static str {
+        match self {
+            Self::Read | Self::Meta => "read_error",
+            Self::Create => "create_error",
+            Self::Update => "update_error",
+            Self::Delete => "delete_error",
+        }
+    }
+
+    /// The backend may find something wrong with what the client sent.
+    pub(super) fn sends_record(self) -> bool {
+        matches!(self, Self::Create | Self::Update)
+    }
+}
+
+impl Said {
+    /// Reads a message, binary ones too. Of one that says nothing else the id is kept, so that its sender hears
+    /// what became of it.
+    pub(super) fn read(message: &Message) -> Self {
+        let text = match message {
+            Message::Text(text) => Some(text.as_str()),
+            Message::Binary(bytes) => std::str::from_utf8(bytes).ok(),
+        };
+        match text.and_then(|text| serde_json::from_str(text).ok()) {
+            Some(fields) => Self::of(&Fields(fields)),
+            None => Self { id: Json::string(""), wanted: Err(Fault::Unparsable) },
+        }
+    }
+
+    fn of(fields: &Fields<'_>) -> Self {
+        let scalar = |id: &Json| id.scalar_text().is_some();
+        let id = fields.json("id").filter(scalar).unwrap_or_else(|| Json::string(""));
+        Self { id, wanted: fields.wanted() }
+    }
+}
+
+struct Fields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+impl Fields<'_> {
+    fn wanted(&self) -> Result<Wanted, Fault> {
+        self.needed("id")?;
+        match self.needed("type")?.as_str() {
+            "ping" => Ok(Wanted::Ping),
+            "request" => self.request().map(Wanted::Request),
+            "subscription" => self.subscription(),
+            unknown => Err(Fault::UnknownType(shown(unknown))),
+        }
+    }
+
+    fn request(&self) -> Result<Request, Fault> {
+        let operation = self.needed("operation")?;
+        let of = self.name()?;
+        let known = Operation::ALL.iter().find(|(name, _)| *name == operation);
+        let operation = known.ok_or_else(|| Fault::UnknownOperation(shown(&operation)))?.1;
+        let needs = |is_needed: bool, value: Option<Json>, field| match value {
+            None if is_needed => Err(Fault::Missing(field)),
+            value => Ok(value),
+        };
+        let is_of_one = matches!(operation, Operation::Update | Operation::Delete);
+        Ok(Request {
+            operation,
+            of,
+            record_id: needs(is_of_one, self.record_id()?, "record_id")?,
+            data: needs(operation.sends_record(), self.json("data"), "data")?,
+            options: self.json("options").unwrap_or_else(null),
+        })
+    }
+
+    fn subscription(&self) -> Result<Wanted, Fault> {
+        match self.needed("operation")?.as_str() {
+            "subscribe" => Ok(Wanted::Subscribe { of: self.name()?, filters: self.filters()? }),
+            "unsubscribe" => {
+                self.text("subscription_id")?.map(Wanted::Unsubscribe).ok_or(Fault::NoSubscriptionId)
+            }
+            unknown => Err(Fault::UnknownSubscriptionOperation(shown(unknown))),
+        }
+    }
+
+    fn name(&self) -> Result<Name, Fault> {
+        Ok(Name { schema: self.text("schema")?, entity: self.needed("entity")? })
+    }
+
+    /// Clients send texts; a number that they read from a record will do.
+    fn record_id(&self) -> Result<Option<Json>, Fault> {
+        let id = self.json("record_id");
+        let text = id.as_ref().map(|id| id.scalar_text().ok_or(Fault::Unparsable)).transpose()?;
+        Ok(id.filter(|_| text.is_some_and(|text| !text.is_empty())))
+    }
+
+    /// Those of the options.
+    fn filters(&self) -> Result<Json, Fault> {
+        let Some(options) = self.json("options") else { return Ok(null()) };
+        let options = serde_json::from_str(options.as_str()).ok().ok_or(Fault::Unparsable)?;
+        Ok(Fields(options).json("filters").unwrap_or_else(null))
+    }
+
+    /// A text that is not empty.
+    fn needed(&self, field: &'static str) -> Result<String, Fault> {
+        self.text(field)?.ok_or(Fault::Missing(field))
+    }
+
+    /// `None` where it is missing or empty.
+    fn text(&self, field: &str) -> Result<Option<String>, Fault> {
+        let Some(json) = self.json(field) else { return Ok(None) };
+        let text: String = serde_json::from_str(json.as_str()).ok().ok_or(Fault::Unparsable)?;
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    /// A field that is null is missing.
+    fn json(&self, field: &str) -> Option<Json> {
+        let raw = self.0.get(field)?.get();
+        Json::parse(raw).filter(|json| json.as_str() != "null")
+    }
+}
+
+fn null() -> Json {
+    Json::from_valid("null".to_owned())
+}
+
+fn shown(word: &str) -> String {
+    word.chars().take(SHOWN_CHARS).collect()
+}

@@ -1,0 +1,99 @@
+//! What goes wrong.
+
+use super::*;
+
+#[test]
+fn websocketspec_check_11_what_is_no_message_is_told_and_the_connection_lives_on() {
+    let origin = Origin::json(200, "[]");
+    let proxy = scripted(&origin, "", &endpoint(""));
+    let mut client = Client::open(proxy.address);
+    let rows = [
+        ("{oops", "", "invalid_message"),
+        (r#"{"id":"a","type":"request","operation":"read"}"#, "a", "invalid_message"),
+        (r#"{"id":"a","type":"foo"}"#, "a", "invalid_message_type"),
+        (r#"{"id":"a","type":"request","operation":"foo","entity":"users"}"#, "a", "invalid_operation"),
+        (r#"{"id":"a","type":"request","operation":"read","entity":"ghosts"}"#, "a", "model_not_found"),
+    ];
+    for (said, id, code) in rows {
+        client.0.send(said.to_owned());
+        let answer = client.0.next();
+        assert_eq!(json!([answer["id"], answer["error"]["code"]]), json!([id, code]), "{said}");
+        assert_eq!(answer["success"], false);
+    }
+    assert_eq!(client.data("read", &json!({})), json!([]));
+}
+
+#[test]
+fn websocketspec_check_12_what_the_backend_refuses_is_told_in_its_words() {
+    let origin = Origin::start(|request, stream| {
+        let record: Value = serde_json::from_slice(&request.body).unwrap();
+        let Some(status) = record["status"].as_u64() else { return false };
+        let body = json!({"id": 1, "message": "Email is required"}).to_string();
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n", body.len());
+        std::io::Write::write_all(stream, format!("{head}{body}").as_bytes()).is_ok()
+    });
+    let proxy = scripted(&origin, "", &endpoint(""));
+    let mut client = Client::open(proxy.address);
+    let subscription = client.subscribe(&Value::Null);
+    for (status, code) in [
+        (422, "validation_error"),
+        (400, "validation_error"),
+        (401, "unauthorized"),
+        (403, "unauthorized"),
+        (404, "create_error"),
+        (409, "create_error"),
+        (500, "create_error"),
+        (503, "create_error"),
+    ] {
+        let answer = client.request("create", &json!({"data": {"status": status}}));
+        let error = &answer["error"];
+        assert_eq!(json!([error["code"], error["message"]]), json!([code, "Email is required"]), "{answer}");
+        let details = if code == "validation_error" {
+            json!({"id": 1, "message": "Email is required"})
+        } else {
+            json!({"status": status})
+        };
+        assert_eq!(error["details"], details, "{answer}");
+    }
+    let broken = client.fails("create", &json!({"data": {"status": null}}));
+    assert_eq!(broken, (json!("create_error"), json!({"status": 502})));
+    let created = client.data("create", &json!({"data": {"status": 201}}));
+    assert_eq!(client.told(&subscription), told("create", created));
+}
+
+#[test]
+fn websocketspec_check_12_a_backend_that_takes_too_long_is_told() {
+    // It never answers.
+    let origin = Origin::start(|_, _| true);
+    let proxy = scripted(&origin, "", &format!("{}[calls]\ntimeout = \"300ms\"\n", endpoint("")));
+    let mut client = Client::open(proxy.address);
+    let created = client.fails("create", &json!({"data": {}}));
+    assert_eq!(created, (json!("create_error"), json!({"status": 504})));
+    assert_eq!(client.fails("read", &json!({})), (json!("read_error"), json!({"status": 504})));
+    client.is_quiet();
+}
+
+#[test]
+fn one_subscription_more_than_may_be_is_a_hook_error() {
+    let origin = Origin::json(200, "[]");
+    let proxy = scripted(&origin, "", &endpoint("max_subscriptions = 2"));
+    let mut client = Client::open(proxy.address);
+    let first = client.subscribe(&Value::Null);
+    client.subscribe(&Value::Null);
+    let third = json!({"id": "t", "type": "subscription", "operation": "subscribe", "entity": "users"});
+    let error = json!({"code": "hook_error", "message": "maximum subscriptions reached"});
+    assert_eq!(client.ask(&third)["error"], error);
+    client.unsubscribe(&first);
+    client.subscribe(&Value::Null);
+}
+
+/// A request larger than a message may be ends the connection, since what else it says is not known.
+#[test]
+fn a_message_that_is_too_large_ends_the_connection() {
+    let origin = Origin::json(200, "[]");
+    let proxy = scripted(&origin, "", &endpoint("max_message = \"1KiB\""));
+    let mut client = Client::open(proxy.address);
+    client.say(&request("r", "create", &json!({"data": {"text": "x".repeat(2000)}})));
+    assert_eq!(client.0.close_code(), 1009);
+    assert_eq!(origin.requests().len(), 0);
+}
