@@ -1,5 +1,7 @@
 //! Writing, and who hears of it.
 
+use std::sync::mpsc::TryRecvError;
+
 use super::*;
 
 /// A backend that answers a write with the body that it was sent, and a DELETE with 204.
@@ -125,4 +127,38 @@ fn websocketspec_check_14_each_frame_is_one_document() {
         assert_eq!(client.told(&subscription), told("update", json!({"a": "\n"})));
     }
     client.is_quiet();
+}
+
+/// A client knows its subscription by the answer: what came before would be nobody's to it, and what comes behind
+/// the end of a subscription too.
+#[test]
+fn a_subscription_is_answered_before_its_first_notification_and_after_its_last() {
+    let origin = backend();
+    let proxy = scripted(&origin, "", &endpoint(""));
+    let mut client = Client::open(proxy.address);
+    let (going_on, is_over) = std::sync::mpsc::channel::<()>();
+    let is_over = std::sync::Mutex::new(is_over);
+    std::thread::scope(|scope| {
+        for writer in 0..3 {
+            let (proxy, is_over) = (&proxy, &is_over);
+            scope.spawn(move || {
+                let goes_on = || is_over.lock().unwrap().try_recv() == Err(TryRecvError::Empty);
+                while goes_on() {
+                    proxy.send("PUT", &format!("/api/users/{writer}"), "{}");
+                }
+            });
+        }
+        // Gone too if this fails.
+        let _going_on = going_on;
+        for _ in 0..300 {
+            let subscription = client.subscribe(&Value::Null);
+            client.told(&subscription);
+            client.say(&json!({
+                "id": "u", "type": "subscription", "operation": "unsubscribe",
+                "subscription_id": subscription,
+            }));
+            while client.0.next()["id"] != "u" {}
+            client.is_quiet();
+        }
+    });
 }
