@@ -1,4 +1,5 @@
-//! Requests in a closed loop: how many a second the server answers, and what each costs it.
+//! Requests in a closed loop, over HTTP or as messages over WebSockets: how many a second the server answers, and what
+//! each costs it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::histogram::Histogram;
 use crate::http_client::{Connection, Target};
 use crate::process::cpu_seconds;
+use crate::websocket::Reader;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -21,6 +23,9 @@ pub(crate) struct Arguments {
     /// POST a JSON record of this many bytes instead of a GET.
     #[arg(long)]
     post_bytes: Option<usize>,
+    /// Say this over open WebSockets instead, and wait for the answer to it: one that holds this text.
+    #[arg(long, num_args = 2, value_names = ["MESSAGE", "ANSWER"])]
+    message: Option<Vec<String>>,
     /// Keep-alive connections, each with one request at a time.
     #[arg(long, default_value_t = 32)]
     connections: usize,
@@ -48,8 +53,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Value> {
     let request = arguments.url.request(body.as_deref());
     let answers = Arc::new(Answers::default());
     let mut connections = Vec::new();
-    for _ in 0..arguments.connections {
-        connections.push(Connection::open(arguments.url.address).await?);
+    for index in 0..arguments.connections {
+        connections.push(match arguments.message.as_deref() {
+            Some([message, answer]) => {
+                let reader = Reader::open(&arguments.url, index, None).await?;
+                Asking::Messages(reader, message.clone(), answer.clone())
+            }
+            _ => Asking::Requests(Connection::open(arguments.url.address).await?),
+        });
     }
     let traffic = connections.into_iter().map(|connection| repeat(connection, &request, &answers));
     tokio::select! {
@@ -61,8 +72,26 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Value> {
     }
 }
 
+/// A connection and how it asks.
+enum Asking {
+    /// Over HTTP.
+    Requests(Connection),
+    /// Over a WebSocket: a message, and what its answer holds.
+    Messages(Reader, String, String),
+}
+
+impl Asking {
+    /// One question and its answer, whose length it gives.
+    async fn exchange(&mut self, request: &[u8]) -> Result<usize> {
+        match self {
+            Self::Requests(connection) => connection.exchange(request).await,
+            Self::Messages(reader, message, answer) => reader.exchange(message, answer).await,
+        }
+    }
+}
+
 /// Sends `request` for ever.
-async fn repeat(mut connection: Connection, request: &[u8], answers: &Answers) -> Result<()> {
+async fn repeat(mut connection: Asking, request: &[u8], answers: &Answers) -> Result<()> {
     loop {
         let start = Instant::now();
         let body_bytes = connection.exchange(request).await?;

@@ -46,18 +46,31 @@ impl Reader {
     }
 
     async fn subscribe(&mut self, message: &str) -> Result<()> {
+        self.ask(message, SUBSCRIBED).await.map(drop)
+    }
+
+    /// Says `message` and waits for a message that holds `answer`; gives the length of that.
+    ///
+    /// # Errors
+    /// Another message came, or none in time, or the connection broke.
+    pub(crate) async fn exchange(&mut self, message: &str, answer: &str) -> Result<usize> {
+        timeout(HANDSHAKE_TIMEOUT, self.ask(message, answer.as_bytes())).await.context("no answer in time")?
+    }
+
+    async fn ask(&mut self, message: &str, answer: &[u8]) -> Result<usize> {
         self.stream.write_all(&masked(OPCODE_TEXT, message.as_bytes())?).await?;
         loop {
             while let Some(frame) = Frame::first(&self.input)? {
                 let payload = self.input.get(frame.payload_start..frame.total_bytes).unwrap_or_default();
-                let said = payload.windows(SUBSCRIBED.len()).any(|window| window == SUBSCRIBED);
+                let (length, said) = (payload.len(), memchr::memmem::find(payload, answer).is_some());
                 self.input.advance(frame.total_bytes);
                 if said {
-                    return Ok(());
+                    return Ok(length);
                 }
             }
+            self.input.reserve(BUFFER_BYTES);
             if self.stream.read_buf(&mut self.input).await? == 0 {
-                bail!("the server closed the connection instead of subscribing");
+                bail!("the server closed the connection instead of answering");
             }
         }
     }

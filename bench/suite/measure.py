@@ -86,6 +86,19 @@ class Measurements:
                 ]
                 self.record(turn, "filters", phase, self.measured(system, arguments))
 
+    def reads(self, turn):
+        """One record by a message over an open WebSocket, and the same by a GET."""
+        if "restcast" in self.plan.without:
+            return
+        message = '{"id":"m","type":"request","operation":"read","entity":"books","record_id":"7"}'
+        phases = [("socket", ["--message", message, '"success":true']), ("get", [])]
+        for phase, options in phases if turn % 2 == 0 else phases[::-1]:
+            with self.laboratory.system("websocketspec") as system:
+                url = system.http + ("/ws" if phase == "socket" else GET_PATH)
+                options += ["--connections", str(HTTP_CONNECTIONS), "--seconds", str(self.plan.seconds)]
+                arguments = ["http", "--url", url, *options, *system.pid_options()]
+                self.record(turn, "reads", phase, self.measured(system, arguments))
+
     def latency(self, turn):
         """Like the other rows, with one thread on one core; then as restcast runs by default."""
         if "restcast" in self.plan.without:

@@ -73,6 +73,8 @@ BARS = [
     Bar("GET, ten routes", "get", RATE, "/s", "bare", 0.95, at_most=False),
     Bar("tapped POST, no reader", "post", RATE, "/s", "bare", 0.85, at_most=False),
     Bar("CPU per event, 9,000 filters of which 10 match", "filters", EVENT, "µs", "plain", 2.0, system="filtered"),
+    Bar("read over a WebSocket", "reads", RATE, "/s", "get", 0.8, at_most=False, system="socket"),
+    Bar("CPU per read over a WebSocket", "reads", REQUEST, "µs", "get", 1.25, system="socket"),
     Bar("p99 of GET during 100,000 deliveries/s", "latency", "p99_us", "µs", "idle", 2.0, system="busy"),
 ]
 COMPARISONS = [
@@ -132,6 +134,7 @@ DETAILS = [
     ("get", "GET as a proxy, 32 connections", HTTP_COLUMNS),
     ("post", "POST as a proxy (tapped in restcast), 32 connections", HTTP_COLUMNS),
     ("filters", "10 readers of each event: among 9,000 with filters, and alone without", FILTERS_COLUMNS),
+    ("reads", "One record: by messages over 32 WebSockets, and by GETs over 32 connections", HTTP_COLUMNS),
     ("latency", "200 GET/s beside a fan-out, one thread on one core", LATENCY_COLUMNS),
     ("latency_default", "The same with restcast's default threads, not pinned", LATENCY_COLUMNS),
 ]

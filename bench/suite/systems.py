@@ -125,6 +125,7 @@ def haproxy(laboratory, folder, listen, _threads):
 COMMANDS = {
     "restcast": restcast("restcast.toml"),
     "fastcms": restcast("fastcms.toml"),
+    "websocketspec": restcast("websocketspec.toml"),
     "bare": bare,
     "broadcast": broadcast,
     "nchan": nginx("nchan.conf"),
