@@ -46,12 +46,12 @@ impl Subscriptions {
     ) -> Done {
         self.last = Uuid::from_u128(self.last.as_u128().wrapping_add(1));
         let schema = of.schema.as_deref().unwrap_or(&resource.schema);
-        let tag: Arc<str> = words::tag(self.last, schema, &of.entity).into();
+        let subscription = words::subscription(self.last, schema, &of.entity);
+        let tag: Arc<str> = words::tag(&subscription).into();
         let topic = Topic::model(&resource.model);
-        let done = Done::new(format!("{{{tag}}}"));
         self.held.push(Held { id: self.last.to_string(), topic: topic.clone(), tag: Arc::clone(&tag) });
         commands.push(Command::Subscribe { topic, filter: filter.map(Arc::new), tag: Some(tag) });
-        done
+        Done::new(format!("{{{subscription}}}"))
     }
 
     /// Takes one away.

@@ -51,10 +51,15 @@ pub(super) fn pong(id: &Json, time: SystemTime) -> Frame {
     Frame::text(&format!(r#"{{"id":{},"type":"pong","timestamp":"{}"}}"#, id.as_str(), utc(time)))
 }
 
-/// Which subscription it is, for its answer and its notifications.
-pub(super) fn tag(id: Uuid, schema: &str, entity: &str) -> String {
+/// Which subscription it is: the inside of its answer's data.
+pub(super) fn subscription(id: Uuid, schema: &str, entity: &str) -> String {
     let (schema, entity) = (Value::from(schema), Value::from(entity));
     format!(r#""subscription_id":"{id}","schema":{schema},"entity":{entity}"#)
+}
+
+/// The same in its notifications. A notification is JSON without it too, for whoever has no subscription.
+pub(super) fn tag(subscription: &str) -> String {
+    format!("{subscription},")
 }
 
 pub(super) fn unsubscribed(id: &str) -> Done {
@@ -75,6 +80,6 @@ pub(super) fn notification(event: &Event, data: &str) -> Halves {
     let (operation, time) = (event.operation.name(), utc(event.time));
     Halves {
         before: format!(r#"{{"type":"notification","operation":"{operation}","#).into(),
-        behind: format!(r#","data":{data},"timestamp":"{time}"}}"#).into(),
+        behind: format!(r#""data":{data},"timestamp":"{time}"}}"#).into(),
     }
 }

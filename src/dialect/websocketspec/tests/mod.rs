@@ -92,11 +92,16 @@ fn command(command: &Command) -> String {
     match command {
         Command::Subscribe { topic, filter, tag } => {
             let filtered = if filter.is_some() { " filtered" } else { "" };
-            format!("+{topic}{filtered} {}", tag.as_deref().unwrap())
+            format!("+{topic}{filtered} {}", inside(tag.as_deref()))
         }
-        Command::Unsubscribe { topic, tag } => format!("-{topic} {}", tag.as_deref().unwrap()),
+        Command::Unsubscribe { topic, tag } => format!("-{topic} {}", inside(tag.as_deref())),
         command @ (Command::Swap { .. } | Command::Identify(_)) => panic!("{command:?}"),
     }
+}
+
+/// A tag as the answer has it.
+fn inside(tag: Option<&str>) -> &str {
+    tag.unwrap().strip_suffix(',').unwrap()
 }
 
 /// The answer to the message of that id.

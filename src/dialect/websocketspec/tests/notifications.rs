@@ -12,7 +12,7 @@ fn told_of(event: Event) -> Vec<String> {
         Rendering::Nothing => Vec::new(),
         Rendering::Tagged(items) => {
             let text = |halves: crate::message::Halves| {
-                String::from_utf8(halves.frame("TAG").payload().to_vec()).unwrap()
+                String::from_utf8(halves.frame("TAG,").payload().to_vec()).unwrap()
             };
             items.into_iter().flatten().map(text).collect()
         }
@@ -48,6 +48,16 @@ fn each_record_has_a_notification_as_the_backend_wrote_it() {
         let event = Event { operation, items, ..Event::sample(model, "1") };
         assert_eq!(told_of(event), expected);
     }
+}
+
+/// Such as `restcast explain` shows it.
+#[test]
+fn a_notification_of_no_subscription_is_json() {
+    let publication =
+        Publication { position: Position(1), time: UNIX_EPOCH, event: Event::sample("user", "1") };
+    let frames = dialect("").encode(&publication).into_frames();
+    let told = format!(r#"{{"type":"notification","operation":"update","data":{{"id":1}}{TIME}"#);
+    assert_eq!(frames, [crate::message::Frame::text(&told)]);
 }
 
 #[test]
