@@ -9,7 +9,7 @@ fn readme() -> String {
 }
 
 /// Code blocks of a language, without their indentation.
-fn blocks(language: &str) -> Vec<String> {
+pub fn blocks(language: &str) -> Vec<String> {
     let text = readme();
     let mut blocks: Vec<String> = Vec::new();
     let mut inside = false;
@@ -48,6 +48,8 @@ fn every_command_of_the_readme_is_run_by_a_test() {
         // The demo, as cli.rs and live_page.rs start it; this test itself runs under the second.
         "cargo run --release -- demo",
         "tests/run",
+        // websocketspec/readme.rs starts it as a module, at a port of its own.
+        "npx json-server@0.17.4 --port 5000 db.json",
     ];
     let here =
         ["restcast check", "restcast explain", "restcast serve", "restcast tail", "restcast token", "curl "];
@@ -235,20 +237,23 @@ fn words(command: &str) -> Vec<String> {
     words.collect()
 }
 
+/// Runs the README's calls of `curl` to `shown`, to an address of ours; gives what they print.
+pub fn curl(shown: &str, ours: std::net::SocketAddr) -> Vec<String> {
+    let commands = commands().into_iter().filter(|line| line.starts_with("curl") && line.contains(shown));
+    commands
+        .map(|command| {
+            let words = words(&command.replace(shown, &ours.to_string()));
+            crate::tools::curl(&words.iter().skip(1).map(String::as_str).collect::<Vec<_>>())
+        })
+        .collect()
+}
+
 #[test]
 fn the_commands_of_the_publish_api_are_answered() {
     let origin = Origin::json(200, "{}");
     let proxy = Proxy::start(origin.address);
     let mut reader = proxy.reader("/ws");
-    let commands: Vec<String> =
-        commands().into_iter().filter(|command| command.starts_with("curl")).collect();
-    let answers: Vec<String> = commands
-        .iter()
-        .map(|command| {
-            let words = words(&command.replace("127.0.0.1:9090", &proxy.admin.to_string()));
-            crate::tools::curl(&words.iter().skip(1).map(String::as_str).collect::<Vec<_>>())
-        })
-        .collect();
+    let answers = curl("127.0.0.1:9090", proxy.admin);
     assert!(answers[0].starts_with("{\"event\":") && answers[0].ends_with("\"sent\":1}"), "{answers:?}");
     let nothing = [r#"{"sent":0}"#, r#"{"connections":[],"count":0,"next":null}"#, r#"{"closed":0}"#];
     assert_eq!(answers[1..], nothing);

@@ -126,6 +126,11 @@ impl Node {
         Backend::start(self.command("json_server.js").args(["--prefix", "/api"]))
     }
 
+    /// The same with the records of a file, at the paths of json-server's own command.
+    pub fn json_server_of(&self, records: &Path) -> Backend {
+        Backend::start(self.command("json_server.js").arg("--db").arg(records))
+    }
+
     /// Opens a page in a headless browser; `arguments` as in `tests/clients/page.js`.
     pub fn page(&self, browser: &Browser, arguments: &[&str]) -> Process {
         let mut command = self.command("page.js");

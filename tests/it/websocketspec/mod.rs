@@ -5,6 +5,7 @@ mod clients;
 mod connections;
 mod faults;
 mod filters;
+mod readme;
 mod reads;
 mod writes;
 
