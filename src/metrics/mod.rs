@@ -2,6 +2,7 @@
 //! logs; labels come from closed sets that are made at start, so counting is an addition and no look-up.
 
 mod access;
+mod calls;
 mod drops;
 mod exchanges;
 mod journal;
@@ -15,6 +16,8 @@ mod webhooks;
 use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
 
 use access::Access;
+pub use calls::Called;
+use calls::Calls;
 use drops::Drops;
 use exchanges::Exchanges;
 pub use journal::Note;
@@ -61,6 +64,7 @@ pub struct Metrics {
     usage: Usage,
     limits: Limits,
     webhooks: Webhooks,
+    calls: Calls,
 }
 
 impl Metrics {
@@ -83,6 +87,7 @@ impl Metrics {
             usage: Usage::new(&made, &labels.api_codes)?,
             limits: Limits::new(&made)?,
             webhooks: Webhooks::new(&made)?,
+            calls: Calls::new(&made)?,
             registry,
         })
     }

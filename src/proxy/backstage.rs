@@ -11,7 +11,7 @@ use crate::broker::{Parcel, Publisher};
 use crate::event::{Event, Operation, Origin, Outcome};
 use crate::identity::Credential;
 use crate::message::{Announcement, Answer, Call, Push, Returned, Upstream, UpstreamError, WebhookError};
-use crate::metrics::Metrics;
+use crate::metrics::{Called, Metrics};
 use crate::transport::{self, Caller, Exceeded, Returning};
 use crate::verify::Verifier;
 use crate::webhook::Webhooks;
@@ -69,6 +69,15 @@ fn failure(error: CallError) -> UpstreamError {
     }
 }
 
+fn outcome(error: UpstreamError) -> Called {
+    match error {
+        UpstreamError::Busy => Called::Busy,
+        UpstreamError::TimedOut => Called::TimedOut,
+        UpstreamError::TooLarge => Called::TooLarge,
+        UpstreamError::Broken => Called::Broken,
+    }
+}
+
 impl transport::Backstage for Backstage {
     fn call(&self, call: Call, caller: Caller) -> Returning {
         match call {
@@ -86,8 +95,13 @@ impl transport::Backstage for Backstage {
                 })
             }
             Call::Upstream(upstream) => {
-                let calls = self.calls.clone();
-                Box::pin(async move { Returned::Upstream(ask(calls, upstream, caller).await) })
+                let (calls, metrics) = (self.calls.clone(), Arc::clone(&self.metrics));
+                Box::pin(async move {
+                    let answer = ask(calls, upstream, caller).await;
+                    metrics
+                        .called(answer.as_ref().map_or_else(|error| outcome(*error), |_| Called::Answered));
+                    Returned::Upstream(answer)
+                })
             }
         }
     }

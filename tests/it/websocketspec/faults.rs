@@ -71,6 +71,8 @@ fn websocketspec_check_12_a_backend_that_takes_too_long_is_told() {
     assert_eq!(created, (json!("create_error"), json!({"status": 504})));
     assert_eq!(client.fails("read", &json!({})), (json!("read_error"), json!({"status": 504})));
     client.is_quiet();
+    let calls = |outcome: &str| proxy.metric(&format!("restcast_calls_total{{outcome=\"{outcome}\"}}"));
+    assert_eq!((calls("timed_out"), calls("busy")), (2.0, 0.0));
 }
 
 #[test]
