@@ -16,6 +16,7 @@ mod script;
 mod tests;
 #[cfg(test)]
 mod transcript_tests;
+mod webhook;
 mod websocketspec;
 
 use std::fmt;
@@ -150,7 +151,8 @@ pub trait Conversation: Send + fmt::Debug {
     /// The token has expired: a word to the client before it is closed, or nobody in particular from now on.
     fn expired(&mut self, _now: Now, _turn: &mut Turn) {}
 
-    /// The connection has ended. Frames reach nobody any more; announcements do.
+    /// The connection has ended. Frames reach nobody any more; announcements do, and calls
+    /// [return](Self::returned).
     fn ended(&mut self, _now: Now, _turn: &mut Turn) {}
 }
 

@@ -27,7 +27,7 @@ pub trait Backstage: Send + Sync + fmt::Debug {
 }
 
 /// Who calls.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// Lets the client hear the answer before the events that the call causes.
     pub ahead: Ahead,

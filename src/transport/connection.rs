@@ -6,7 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
@@ -16,7 +16,9 @@ use super::ahead::{Ahead, Hold};
 use super::asking::Asking;
 use super::backstage::{Backstage, Caller, Exceeded};
 use super::bucket::{Bucket, Verdict};
+use super::clock::{expiry, now};
 use super::codec::{Socket, fault};
+use super::farewell::{Farewell, Silent, tell_others};
 use super::link::{Link, State, Stream};
 use super::websocket::{Expiry, Limits};
 use crate::dialect::Conversation;
@@ -228,14 +230,9 @@ impl<S: Stream> Connection<S> {
     }
 
     fn converse(&mut self, talk: impl FnOnce(&mut dyn Conversation, Now, &mut Turn)) {
-        let (now, mut turn) = (self.now(), Turn::default());
+        let (now, mut turn) = (now(self.opened), Turn::default());
         talk(&mut *self.conversation, now, &mut turn);
         self.act(turn);
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the shell tells conversations what time it is")]
-    fn now(&self) -> Now {
-        Now { time: SystemTime::now(), age: self.opened.elapsed() }
     }
 
     /// What is said first comes before every event. Nothing has left yet, the greeting neither, so the
@@ -252,12 +249,12 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    fn act(&mut self, turn: Turn) {
+    fn act(&mut self, mut turn: Turn) {
         let subscriptions = self.subscriber.topics();
         let mut identified = false;
         // What comes of the commands waits for the words about them.
         let is_told = !turn.commands.is_empty();
-        for command in turn.commands {
+        for command in std::mem::take(&mut turn.commands) {
             identified |= self.handle(command);
         }
         self.count(subscriptions);
@@ -269,12 +266,11 @@ impl<S: Stream> Connection<S> {
             let identity = self.subscriber.identity();
             self.converse(|conversation, now, turn| conversation.identified(&identity, now, turn));
         }
-        turn.announcements.into_iter().for_each(|announcement| self.backstage.announce(announcement));
-        turn.pushes.into_iter().for_each(|push| self.backstage.push(push));
-        if let Some(call) = turn.call {
+        let close = turn.close;
+        if let Some(call) = tell_others(turn, &*self.backstage) {
             self.ask(call);
         }
-        if let Some(reason) = turn.close {
+        if let Some(reason) = close {
             self.close(reason);
         }
         self.set_timer();
@@ -329,13 +325,13 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// The connection has ended.
-    pub(super) fn end(&mut self) {
+    /// The connection has ended, and its reader leaves the hub.
+    pub(super) fn end(mut self) -> Farewell {
         self.link.end();
-        let (now, mut turn) = (self.now(), Turn::default());
-        self.conversation.ended(now, &mut turn);
-        turn.announcements.into_iter().for_each(|announcement| self.backstage.announce(announcement));
-        turn.pushes.into_iter().for_each(|push| self.backstage.push(push));
+        let conversation = std::mem::replace(&mut self.conversation, Box::new(Silent));
+        let ahead = Ahead::new(Arc::clone(&self.link) as Arc<dyn Hold>, self.asking.number().0);
+        let caller = Caller { ahead, credentials: self.subscriber.credentials() };
+        Farewell::new(conversation, caller, Arc::clone(&self.backstage), self.opened)
     }
 
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -401,11 +397,4 @@ impl<S> Drop for Connection<S> {
     fn drop(&mut self) {
         self.backstage.subscriptions(-(self.subscriber.topics().cast_signed() as i64));
     }
-}
-
-/// When a reader's token expires, on the clock of tasks; `None`: never, as far as that clock goes.
-#[expect(clippy::disallowed_methods, reason = "tokens expire")]
-fn expiry(identity: &Identity) -> Option<Instant> {
-    let left = identity.expires()?.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now().checked_add(left)
 }

@@ -4,8 +4,10 @@ mod ahead;
 mod asking;
 mod backstage;
 mod bucket;
+mod clock;
 mod codec;
 mod connection;
+mod farewell;
 mod link;
 #[cfg(test)]
 mod tests;

@@ -113,6 +113,6 @@ impl<S: Stream> WebSocket<S> {
         let mut connection = Connection::new(parts, codec, conversation, subscriber, backstage);
         connection.begin(turn);
         poll_fn(|context| connection.poll(context)).await;
-        connection.end();
+        connection.end().say().await;
     }
 }

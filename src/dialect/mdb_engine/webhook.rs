@@ -1,7 +1,7 @@
 //! What clients say is handed to the application, and what it answers is done (`protocols.md`, section 2.7).
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -10,18 +10,21 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::super::Options;
+use super::super::webhook::{self, Keys};
 use super::dress::{dress, members};
 use super::settings::is_name;
 use crate::event::Json;
 use crate::identity::Identity;
 use crate::message::{CloseReason, Delivery, Frame, Push, Target, Turn, Webhook, WebhookError};
 use crate::time::iso;
-use crate::url;
 
-const TIMEOUT: Duration = Duration::from_secs(5);
-const MAX_TIMEOUT: Duration = Duration::from_mins(1);
-const RETRIES: usize = 2;
-const MAX_RETRIES: usize = 5;
+const KEYS: Keys = Keys {
+    url: "webhook",
+    secret: "webhook_secret",
+    authorities: "webhook_ca_file",
+    timeout: "webhook_timeout",
+    retries: "webhook_retries",
+};
 /// Actions of one answer; with more none of them is done.
 const MAX_ACTIONS: usize = 64;
 
@@ -46,33 +49,13 @@ pub(super) struct Caller {
 impl Hook {
     /// `None`: what clients say is handled by nobody. What is wrong is reported.
     pub(super) fn read(options: &dyn Options) -> Option<Self> {
-        let url = options.text("webhook", "");
-        let secret = options.secret("webhook_secret").filter(|secret| !secret.is_empty());
-        let authorities = options.authorities("webhook_ca_file");
-        let timeout = options.duration("webhook_timeout", TIMEOUT);
-        let retries = options.number("webhook_retries", RETRIES);
+        let webhook = webhook::read(options, KEYS);
         let name = options.text("name", "realtime");
         let replies_errors = options.flag("handler_error_reply", true);
-        let check = |is_wrong: bool, key, message: &str| {
-            if is_wrong {
-                options.report(key, message.to_owned());
-            }
-        };
-        check(timeout > MAX_TIMEOUT, "webhook_timeout", "expected a duration up to \"60s\"");
-        check(retries > MAX_RETRIES, "webhook_retries", "expected a number up to 5");
-        check(!is_name(&name), "name", "expected letters, digits, _ and -");
-        if url.is_empty() {
-            return None;
+        if !is_name(&name) {
+            options.report("name", "expected letters, digits, _ and -".to_owned());
         }
-        let parsed = url::read(&url);
-        check(parsed.is_none(), "webhook", &format!("expected {}", url::EXPECTED));
-        let missing = "is missing; for example webhook_secret = \"env:RESTCAST_WEBHOOK_SECRET\"";
-        check(secret.is_none(), "webhook_secret", missing);
-        let is_open = parsed.as_ref().is_some_and(|url| url.scheme_str() == Some("http"));
-        let needed = "needs a webhook of https: over http nobody shows a certificate";
-        check(authorities.is_some() && is_open, "webhook_ca_file", needed);
-        let webhook = Webhook { url: parsed?, secret: secret?, authorities, timeout, retries };
-        Some(Self { webhook: Arc::new(webhook), name, replies_errors })
+        Some(Self { webhook: Arc::new(webhook?), name, replies_errors })
     }
 
     pub(super) fn webhook(&self) -> &Webhook {
