@@ -62,17 +62,21 @@ pub(crate) fn only_fields(value: &RawValue, fields: &[String]) -> Option<String>
 
 /// The object with only those of its members whose names pass, in their order, each as it stood.
 pub(crate) fn members_where(object: &RawValue, passes: impl Fn(&str) -> bool) -> Option<String> {
-    let members: Members<'_> = serde_json::from_str(object.get()).ok()?;
-    let members = members.0.into_iter().filter(|(name, _)| passes(name));
+    let members = members(object)?.into_iter().filter(|(name, _)| passes(name));
     let text: Vec<String> =
         members.map(|(name, part)| format!("{}:{}", serde_json::Value::from(name), part.get())).collect();
     Some(format!("{{{}}}", text.join(",")))
 }
 
+/// The members of an object, in their order, also where a name stands twice.
+pub(crate) fn members(object: &RawValue) -> Option<Vec<(String, &RawValue)>> {
+    let members: Members<'_> = serde_json::from_str(object.get()).ok()?;
+    Some(members.0)
+}
+
 /// The names of an object's members, in their order.
 pub(crate) fn names(object: &RawValue) -> Option<Vec<String>> {
-    let members: Members<'_> = serde_json::from_str(object.get()).ok()?;
-    Some(members.0.into_iter().map(|(name, _)| name).collect())
+    Some(members(object)?.into_iter().map(|(name, _)| name).collect())
 }
 
 /// The members of an object, in their order.

@@ -44,7 +44,8 @@
 //! | [`url`] | URLs that can be called | nothing |
 //! | [`filter`] | which events of a topic a reader wants; [`message`] carries them | event |
 //! | `json` | places in JSON text | route |
-//! | [`query`] | what clients ask of a resource, as requests of the backend | event, filter, json, message, route |
+//! | [`rules`] | what clients may do and see | event, filter, identity, json |
+//! | [`query`] | what clients ask of a resource, as requests of the backend | event, filter, json, message, route, rules |
 //! | [`auth`] | from a token to an identity | identity |
 //! | [`capture`] | from an exchange to an event | event, json, recent, route |
 //! | [`access`] | whom the backend lets see what | recent |
@@ -109,6 +110,7 @@ pub mod proxy;
 pub mod query;
 pub mod recent;
 pub mod route;
+pub mod rules;
 pub mod time;
 pub mod transport;
 pub mod url;

@@ -13,6 +13,7 @@ mod manifest;
 mod query;
 mod reader;
 mod routes;
+mod rules;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -230,9 +231,11 @@ impl Config {
         reader.refuse_unknown(root, &TABLES);
         let admin = reader.section(root, "admin");
         let broker = reader.section(root, "broker");
-        let (all, queries): (Vec<_>, Vec<_>) = routes::routes(reader, root).into_iter().unzip();
+        let (all, tables): (Vec<_>, Vec<_>) = routes::routes(reader, root).into_iter().unzip();
+        let (queries, rules): (Vec<_>, Vec<_>) = tables.into_iter().unzip();
         let routes = Routes::new(all).map_err(|message| reader.report(0, "route", "", message)).ok()?;
-        let resources = Arc::new(Resources::new(routes.addresses().zip(queries)));
+        let rulebook = rules::rulebook(reader, &routes, &rules);
+        let resources = Arc::new(Resources::new(routes.addresses().zip(queries)).ruled(rulebook));
         let mut config = Self {
             server: server(reader.section(root, "server")),
             admin: admin.get("listen", SocketAddr::from(([127, 0, 0, 1], 9090))),

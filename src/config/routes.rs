@@ -8,24 +8,25 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Section};
 use super::setting::{Setting, word};
-use super::{answers, query, visibility};
+use super::{answers, query, rules, visibility};
 use crate::event::Operation;
 use crate::query::Settings;
 use crate::route::{IdType, MAX_MODEL_BYTES, Model, Pattern, Route};
+use crate::rules::Rules;
 
 const WRITES: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
+/// What a route's tables say.
+pub(super) type Read = (Route, (Option<Settings>, Rules));
+
 /// Reads every route; routes of one model share it.
-pub(super) fn routes<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Vec<(Route, Option<Settings>)> {
+pub(super) fn routes<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>) -> Vec<Read> {
     let mut models: HashMap<String, Arc<Model>> = HashMap::new();
     let sections = reader.sections(root, "route");
     sections.into_iter().filter_map(|section| route(section, &mut models)).collect()
 }
 
-fn route(
-    section: Section<'_>,
-    models: &mut HashMap<String, Arc<Model>>,
-) -> Option<(Route, Option<Settings>)> {
+fn route(section: Section<'_>, models: &mut HashMap<String, Arc<Model>>) -> Option<Read> {
     let path = section.require("path", "\"/api/authors/{id}\"", |value| {
         let text = String::read(value)?;
         Ok((Pattern::parse(&text)?, text))
@@ -64,6 +65,7 @@ fn route(
         section.report("model", format!("expected {expected}"));
     }
     let query = query::settings(&section, pattern.as_ref());
+    let rules = rules::rules(&section);
     section.finish();
     let route = Route {
         path: path?,
@@ -84,7 +86,7 @@ fn route(
         success_when: answers.success_when,
         method_override,
     };
-    Some((route, query))
+    Some((route, (query, rules)))
 }
 
 /// The model of that name; names that differ only by case would be one topic.

@@ -1,7 +1,10 @@
 //! What is allowed and probably not meant.
 
-use super::{Config, EndpointAuth, access, admin, apps, jwks};
+use std::sync::Arc;
+
+use super::{Config, EndpointAuth, EndpointConfig, access, admin, apps, jwks};
 use crate::auth::Issuers;
+use crate::route::Route;
 
 impl Config {
     /// What is allowed and probably not meant, one sentence each.
@@ -19,6 +22,7 @@ impl Config {
         warnings.extend(self.hidden_by_reports());
         warnings.extend(self.unproven());
         warnings.extend(self.unwritten());
+        warnings.extend(self.unruled());
         if self.endpoints.iter().all(|endpoint| endpoint.dialect_name == "echo") {
             let warning =
                 "there is no [[endpoint]] but of dialect echo, which tells no events: nobody gets any";
@@ -50,6 +54,26 @@ impl Config {
             let (path, method) = (report.path(), http::Method::GET);
             let route = &self.routes.classify(&method, path)?.route.path;
             Some(format!("the report at {path} hides a path of the upstream: route {route} matches it too"))
+        })
+    }
+
+    /// Endpoints whose readers see what rules hide from others.
+    fn unruled(&self) -> impl Iterator<Item = String> {
+        let tells = |endpoint: &&EndpointConfig| !["websocketspec", "echo"].contains(&endpoint.dialect_name);
+        let hides = |route: &&Arc<Route>| {
+            let rules = self.resources.rules(&route.model.name);
+            !rules.forced.is_empty() || !rules.masks.is_empty()
+        };
+        let others: Vec<&EndpointConfig> = self.endpoints.iter().filter(tells).collect();
+        self.routes.iter().filter(hides).flat_map(move |route| {
+            let path = route.path.clone();
+            others.clone().into_iter().map(move |other| {
+                format!(
+                    "route {path} has rules, and endpoint {} ({}) knows nothing of them: what its readers see is said \
+                     by fields and visibility",
+                    other.path, other.dialect_name
+                )
+            })
         })
     }
 

@@ -64,6 +64,11 @@ impl Condition {
         self.test.holds(value)
     }
 
+    /// The record has what is looked at.
+    pub(super) fn is_told_by(&self, record: &Record<'_>) -> bool {
+        self.column.of(record).is_some()
+    }
+
     pub(super) fn is_about_id(&self) -> bool {
         self.column.name() == ID
     }

@@ -47,6 +47,9 @@ pub enum Deletes {
     Deliver,
     /// It is not wanted.
     Drop,
+    /// It is not wanted, and neither is a record that was changed and is not shown: the filter says what its
+    /// reader may hear of, so that a record must be known to match. A field that is missing is not known.
+    Prove,
 }
 
 /// Says of each record whether a reader wants it.
@@ -83,7 +86,15 @@ impl Filter {
         let known = record.known();
         self.takes_each(known)
             || (!self.drops_each(known)
-                && self.groups.iter().all(|group| group.iter().any(|condition| condition.holds(record))))
+                && self
+                    .groups
+                    .iter()
+                    .all(|group| group.iter().any(|condition| self.holds(condition, record))))
+    }
+
+    fn holds(&self, condition: &condition::Condition, record: &Record<'_>) -> bool {
+        let is_known = self.deletes != Deletes::Prove || condition.is_told_by(record);
+        is_known && condition.holds(record)
     }
 
     /// Every record of which that much is known matches, whatever its [keys](Record::keys). One that is still
@@ -91,14 +102,19 @@ impl Filter {
     pub fn takes_each(&self, known: Known) -> bool {
         let takes = match known {
             Known::Fields => false,
-            Known::Changed => true,
+            Known::Changed => self.deletes != Deletes::Prove,
             Known::Deleted => self.deletes == Deletes::Deliver,
         };
         takes && !self.is_about_id()
     }
 
     fn drops_each(&self, known: Known) -> bool {
-        known == Known::Deleted && self.deletes == Deletes::Drop && !self.is_about_id()
+        let drops = match known {
+            Known::Fields => false,
+            Known::Changed => self.deletes == Deletes::Prove,
+            Known::Deleted => matches!(self.deletes, Deletes::Drop | Deletes::Prove),
+        };
+        drops && !self.is_about_id()
     }
 
     /// The ways to look it up. If a record matches, then of *each* of these lists it [has](Record::keys) at

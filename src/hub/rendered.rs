@@ -1,7 +1,7 @@
 //! One event on its way to many readers: encoded at most once for each endpoint, and shown to each reader as
 //! far as its identity may see it and its filters want it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::reader::{Reader, Standing};
 use super::readers::Found;
@@ -10,7 +10,7 @@ use super::wishes::{Wanted, Wishes};
 use super::{Delivery, Desk};
 use crate::event::{Audience, Event, Topic};
 use crate::identity::Identity;
-use crate::message::{Publication, Rendering};
+use crate::message::{Frame, Halves, Publication, Rendering, Tag};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Rendered {
     publication: Publication,
     desks: Arc<[Desk]>,
     renderings: Vec<OnceLock<Rendering>>,
+    /// The same for the variants of subscriptions that are met, each with its endpoint.
+    variants: Mutex<Vec<(usize, u32, Arc<Rendering>)>>,
     /// The end of each item, for whom it belonged to; empty where none was moved.
     gone: Vec<OnceLock<Arc<Self>>>,
 }
@@ -28,7 +30,7 @@ impl Rendered {
         let items = &publication.event.items;
         let is_moved = items.iter().any(|item| item.was.is_some());
         let gone = vec![OnceLock::new(); if is_moved { items.len() } else { 0 }];
-        Self { publication, desks, renderings, gone }
+        Self { publication, desks, renderings, variants: Mutex::default(), gone }
     }
 
     /// Sends a reader what it may see of what it wants, and the end of what it may see no more.
@@ -110,11 +112,23 @@ impl Rendered {
                 let items = items.iter().enumerate().filter(|(place, _)| wanted.has(*place));
                 let frames = visible(identity, event, items).flat_map(|(place, halves)| {
                     let met = wishes.met(standing).filter(move |held| wishes.passes(held, place));
-                    met.filter_map(|held| held.tag.as_deref()).map(|tag| halves.frame(tag))
+                    let tags = met.filter_map(|held| held.tag.as_ref());
+                    tags.filter_map(move |tag| self.tagged(reader.endpoint, tag, (place, halves)))
                 });
                 delivery.write(reader, frames);
             }
             Some(Rendering::Nothing) | None => {}
+        }
+    }
+
+    /// What a subscription is told of an item.
+    fn tagged(&self, endpoint: usize, tag: &Tag, (place, halves): (usize, &Halves)) -> Option<Frame> {
+        if tag.variant == 0 {
+            return Some(halves.frame(&tag.text));
+        }
+        match &*self.variant(endpoint, tag.variant)? {
+            Rendering::Tagged(items) => Some(items.get(place)?.as_ref()?.frame(&tag.text)),
+            Rendering::Nothing | Rendering::Whole(_) | Rendering::Each(_) => None,
         }
     }
 
@@ -126,6 +140,19 @@ impl Rendered {
     fn rendering(&self, endpoint: usize) -> Option<&Rendering> {
         let (cell, desk) = (self.renderings.get(endpoint)?, self.desks.get(endpoint)?);
         Some(cell.get_or_init(|| desk.encode.encode(&self.publication)))
+    }
+
+    /// There are few of them, so they are looked through; under the lock, so that each is rendered once.
+    fn variant(&self, endpoint: usize, variant: u32) -> Option<Arc<Rendering>> {
+        let desk = self.desks.get(endpoint)?;
+        let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = variants.iter().find(|(at, number, _)| (*at, *number) == (endpoint, variant));
+        if let Some((_, _, rendering)) = known {
+            return Some(Arc::clone(rendering));
+        }
+        let rendering = Arc::new(desk.encode.encode_variant(&self.publication, variant));
+        variants.push((endpoint, variant, Arc::clone(&rendering)));
+        Some(rendering)
     }
 }
 

@@ -12,14 +12,14 @@ use crate::access::Credentials;
 use crate::event::Topic;
 use crate::filter::Filter;
 use crate::identity::Identity;
-use crate::message::{CloseReason, Command};
+use crate::message::{CloseReason, Command, Tag};
 
 /// What a reader wants of one topic.
 #[derive(Debug)]
 pub(super) struct Subscription {
     pub(super) topic: Topic,
     /// What its frames say of it.
-    pub(super) tag: Option<Arc<str>>,
+    pub(super) tag: Option<Tag>,
     /// Without one, everything.
     pub(super) filter: Option<Arc<Filter>>,
     /// As of which position it counts: earlier events are not its business. Where it took the place of
@@ -33,7 +33,7 @@ pub(super) struct Subscription {
 }
 
 /// What tells the subscriptions of one reader apart.
-type Name = (Topic, Option<Arc<str>>);
+type Name = (Topic, Option<Tag>);
 
 impl Subscription {
     fn is(&self, (topic, tag): &Name) -> bool {

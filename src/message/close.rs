@@ -23,6 +23,8 @@ pub enum CloseReason {
     Unauthenticated,
     /// The token proves nothing.
     InvalidToken,
+    /// The application does not want it.
+    Refused,
     /// What could check the token cannot be asked.
     Unchecked,
     /// The dialect's own sign of life stayed away.
@@ -47,6 +49,7 @@ impl CloseReason {
             Self::Expired
             | Self::Unauthenticated
             | Self::InvalidToken
+            | Self::Refused
             | Self::Heartbeat
             | Self::RateLimit
             | Self::TooMany
@@ -71,6 +74,7 @@ impl CloseReason {
             Self::Expired => "Token expired",
             Self::Unauthenticated => "Authentication required",
             Self::InvalidToken => "Invalid token",
+            Self::Refused => "Connection refused",
             Self::Unchecked => "Internal server error during authentication",
             Self::Heartbeat => "Heartbeat timeout",
             Self::RateLimit => "Rate limit exceeded",

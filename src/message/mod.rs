@@ -49,14 +49,14 @@ pub enum Command {
         filter: Option<Arc<Filter>>,
         /// What its frames say of it ([`Rendering::Tagged`]), where the dialect has several subscriptions of
         /// one topic.
-        tag: Option<Arc<str>>,
+        tag: Option<Tag>,
     },
     /// No more events of this topic under this tag. Nothing happens where it was not subscribed to.
     Unsubscribe {
         /// Of what.
         topic: Topic,
         /// As it was subscribed to.
-        tag: Option<Arc<str>>,
+        tag: Option<Tag>,
     },
     /// Some topics take the place of others in one step: of what the client was subscribed to before and is
     /// subscribed to afterwards, it misses nothing and gets nothing twice.
@@ -80,6 +80,16 @@ impl Command {
     pub fn unsubscribe(topic: Topic) -> Self {
         Self::Unsubscribe { topic, tag: None }
     }
+}
+
+/// What tells several subscriptions of one topic apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    /// What its frames say of it.
+    pub text: Arc<str>,
+    /// Which form of the records its reader may see; 0: all that the event holds. A number of the dialect's own:
+    /// see [`Encode::encode_variant`].
+    pub variant: u32,
 }
 
 /// What a conversation needs to know from elsewhere before it can go on. Until the answer is there, further
@@ -233,7 +243,7 @@ pub enum Rendering {
     Whole(Frame),
     /// One frame for each item, in their order; `None` for one that the dialect has no words for.
     Each(Vec<Option<Frame>>),
-    /// The same for each subscription that wants the item: its tag stands between the halves.
+    /// The same for each subscription that wants the item: the text of its tag stands between the halves.
     Tagged(Vec<Option<Halves>>),
 }
 
@@ -247,9 +257,9 @@ pub struct Halves {
 }
 
 impl Halves {
-    /// The message of the subscription with this tag.
-    pub fn frame(&self, tag: &str) -> Frame {
-        Frame::text(&[&*self.before, tag, &*self.behind].concat())
+    /// The message of the subscription whose tag has this text.
+    pub fn frame(&self, text: &str) -> Frame {
+        Frame::text(&[&*self.before, text, &*self.behind].concat())
     }
 }
 
@@ -269,6 +279,12 @@ impl Rendering {
 pub trait Encode: Send + Sync + fmt::Debug {
     /// An event.
     fn encode(&self, publication: &Publication) -> Rendering;
+
+    /// The same for subscriptions of a variant other than 0 ([`Tag`]), item by item: [`Rendering::Tagged`], or
+    /// they get nothing. At most once for each event and variant.
+    fn encode_variant(&self, _publication: &Publication, _variant: u32) -> Rendering {
+        Rendering::Nothing
+    }
 
     /// A message that was pushed at `time`; as it is, unless the dialect dresses its messages.
     fn push(&self, push: &Push, _time: SystemTime) -> Option<Frame> {

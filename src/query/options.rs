@@ -149,7 +149,10 @@ pub(super) fn filter(groups: &[Vec<Condition>]) -> Result<Option<Filter>, Filter
         return Ok(None);
     }
     list.push(']');
-    Filter::from_list(&Json::from_valid(list), Deletes::default())
+    // What is missing in a record says nothing of whose it is.
+    let is_required = groups.iter().flatten().any(|condition| condition.required);
+    let deletes = if is_required { Deletes::Prove } else { Deletes::default() };
+    Filter::from_list(&Json::from_valid(list), deletes)
 }
 
 /// Line and column say nothing of a part of a message.

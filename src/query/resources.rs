@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Translation;
 use crate::event::Json;
 use crate::route::Address;
+use crate::rules::{Rulebook, Rules};
 
 /// The schema of a resource that names none.
 const SCHEMA: &str = "public";
@@ -46,6 +47,7 @@ pub struct Resources {
     open: Vec<Resource>,
     /// The collections of all others, which no open one leads to.
     taken: HashSet<String>,
+    rules: Rulebook,
 }
 
 impl Resources {
@@ -63,6 +65,18 @@ impl Resources {
             resources.add(address, settings.unwrap_or_default());
         }
         resources
+    }
+
+    /// The same, with rules about them.
+    #[must_use]
+    pub fn ruled(mut self, rules: Rulebook) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// What clients may do with records of this model, and see of them.
+    pub fn rules(&self, model: &str) -> &Arc<Rules> {
+        self.rules.find(model)
     }
 
     fn add(&mut self, address: Address, settings: Settings) {

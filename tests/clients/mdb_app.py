@@ -18,21 +18,17 @@ import argparse
 import ast
 import asyncio
 import contextvars
-import hashlib
-import hmac
 import json
 import logging
 import signal
 import sys
 import threading
-import time
 import types
 import urllib.request
 
 from flask import Flask, Response, jsonify, request
+from signature import is_signed
 from werkzeug.serving import make_server
-
-TOLERANCE_SECONDS = 300
 
 app = Flask(__name__)
 handlers = {}
@@ -75,14 +71,6 @@ def run(path):
         asyncio.run(pending)
 
 
-def is_signed(headers, body):
-    parts = dict(part.split("=", 1) for part in headers.get("X-Restcast-Signature", "").split(",") if "=" in part)
-    made = parts.get("t", "")
-    expected = hmac.new(options.secret.encode(), f"{made}.".encode() + body, hashlib.sha256).hexdigest()
-    is_fresh = made.isdigit() and abs(time.time() - int(made)) < TOLERANCE_SECONDS
-    return is_fresh and hmac.compare_digest(expected, parts.get("v1", ""))
-
-
 def say(message):
     return [{"send": {"message": {"type": "said", "text": message.get("text")}}}]
 
@@ -121,7 +109,7 @@ def handle(call, attempt):
 def hook():
     global inside
     body = request.get_data()
-    if not is_signed(request.headers, body):
+    if not is_signed(options.secret, request.headers, body):
         return Response(status=403)
     call = json.loads(body)
     delivery = request.headers["X-Restcast-Delivery"]

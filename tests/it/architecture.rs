@@ -16,12 +16,13 @@ const MODULES: &[(&str, &str)] = &[
     ("message", "event identity filter"),
     ("route", "event"),
     ("json", "route"),
-    ("query", "event filter message route json"),
+    ("rules", "event identity filter json"),
+    ("query", "event filter message route json rules"),
     ("auth", "identity"),
     ("capture", "event recent route json"),
     ("access", "recent"),
     ("hub", "access event filter identity message"),
-    ("dialect", "time url event filter identity message json query"),
+    ("dialect", "time url event filter identity message json query rules"),
     ("metrics", ""),
     ("outbound", "url"),
     ("verify", "identity auth metrics outbound"),
@@ -34,7 +35,7 @@ const MODULES: &[(&str, &str)] = &[
         "proxy",
         "event identity message route auth capture access hub dialect metrics verify webhook broker transport api",
     ),
-    ("config", "url event route query auth access capture hub dialect outbound transport proxy api"),
+    ("config", "url event route query rules auth access capture hub dialect outbound transport proxy api"),
     ("explain", "capture proxy config"),
     (
         "app",
@@ -49,9 +50,9 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 /// Synchronous code without I/O, clock and task: time and ids come in as arguments.
-const LOGIC: [&str; 18] = [
+const LOGIC: [&str; 19] = [
     "json", "query", "recent", "time", "url", "event", "identity", "message", "route", "auth", "capture",
-    "filter", "access", "hub", "dialect", "metrics", "api", "demo",
+    "filter", "rules", "access", "hub", "dialect", "metrics", "api", "demo",
 ];
 const NOT_IN_LOGIC: [&str; 7] =
     ["tokio::net", "tokio::spawn", "tokio::time", "std::thread", ".await", "Instant::now", "SystemTime::now"];

@@ -68,6 +68,11 @@ impl Python {
         Backend::start(self.command().arg(client("mdb_app.py")).args(arguments))
     }
 
+    /// An application that is asked by hooks, as in `tests/clients/hook_app.py`.
+    pub fn hook_app(&self, arguments: &[&str]) -> Backend {
+        Backend::start(self.command().arg(client("hook_app.py")).args(arguments))
+    }
+
     /// A snippet of a document of `RESTCAST_TEST_SEEDS`, as it stands there.
     pub fn verbatim(&self, seed: &Seed, language: &str, index: usize) -> String {
         let mut command = self.command();

@@ -10,7 +10,7 @@ fn with(table: &str) -> Config {
 #[test]
 fn the_shipped_table_shows_the_defaults() {
     let below = SHIPPED.split_once("# [route.query]").unwrap().1;
-    let below = below.split_once("[[endpoint]]").unwrap().0;
+    let below = below.split_once("# [route.rules]").unwrap().0;
     let lines: Vec<&str> = below.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
     let all = with(&lines.join(""));
     assert_eq!(format!("{:?}", all.resources), format!("{:?}", auth("").resources));

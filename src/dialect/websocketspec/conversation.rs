@@ -1,67 +1,132 @@
-//! One connection: what it is subscribed to, and the request that it waits for.
+//! One connection: who it is, what it is subscribed to, and the request that is under way.
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
-use super::errand::{Errand, Start};
-use super::fault::{Fault, capitalized};
+use super::super::Opening;
+use super::course::{Course, Desk, Outcome, Task};
+use super::fault::Fault;
+use super::hooks::{About, Caller, Kind, Point, Veto, When};
 use super::settings::Settings;
 use super::subscriptions::Subscriptions;
-use super::wanted::{Name, Request, Said, Wanted};
-use super::words::{self, Done};
+use super::wanted::{Name, Said, Wanted};
+use super::words;
 use crate::dialect::Conversation;
 use crate::event::Json;
-use crate::filter::Filter;
-use crate::message::{Call, Message, Now, Returned, Turn};
+use crate::identity::Identity;
+use crate::message::{CloseReason, Message, Now, Returned, Turn};
 use crate::query::Resource;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Client {
     settings: Arc<Settings>,
+    caller: Caller,
     subscriptions: Subscriptions,
-    /// The request that the backend is being asked, with its id.
-    errand: Option<(Json, Box<Errand>)>,
+    life: Life,
+    /// The request that is under way, with its id.
+    course: Option<(Json, Box<Course>)>,
+}
+
+/// How far the connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// The application is being asked whether it may be, or told that it is.
+    Joining(When),
+    Open,
+    /// The application is being told that it ends, or has ended.
+    Leaving(When),
+    Over,
 }
 
 impl Client {
-    pub(super) fn new(settings: Arc<Settings>, connection: Uuid) -> Self {
-        Self { settings, subscriptions: Subscriptions::new(connection), errand: None }
+    pub(super) fn new(settings: Arc<Settings>, opening: &Opening<'_>, turn: &mut Turn) -> Self {
+        let caller =
+            Caller { id: opening.connection, identity: opening.credential.identity(), metadata: None };
+        let subscriptions = Subscriptions::new(opening.connection);
+        let mut client = Self { settings, caller, subscriptions, life: Life::Open, course: None };
+        let about = About { request: Some(opening.request), ..About::default() };
+        if client.tell(Point::before(Kind::Connect), &about, turn) {
+            client.life = Life::Joining(When::Before);
+        } else {
+            client.joined(turn);
+        }
+        client
+    }
+
+    /// Asks the application, if it wants to be asked there.
+    fn tell(&self, point: Point, about: &About<'_>, turn: &mut Turn) -> bool {
+        let hooks = self.settings.hooks.as_ref();
+        turn.call = hooks.and_then(|hooks| hooks.call(point, &self.caller, about));
+        turn.call.is_some()
+    }
+
+    fn joined(&mut self, turn: &mut Turn) {
+        let is_told = self.tell(Point::after(Kind::Connect), &About::default(), turn);
+        self.life = if is_told { Life::Joining(When::After) } else { Life::Open };
+    }
+
+    fn left(&mut self, turn: &mut Turn) {
+        let is_told = self.tell(Point::after(Kind::Disconnect), &About::default(), turn);
+        self.life = if is_told { Life::Leaving(When::After) } else { Life::Over };
+    }
+
+    /// What the application said about the connection itself.
+    fn answered(&mut self, when: When, returned: Returned, turn: &mut Turn) {
+        let (Returned::Webhook(answer), Some(hooks)) = (returned, self.settings.hooks.as_ref()) else {
+            return;
+        };
+        match hooks.decide(Point { when, kind: Kind::Connect }, answer) {
+            Ok(changes) => {
+                self.caller.metadata = changes.metadata.or_else(|| self.caller.metadata.take());
+            }
+            // It is there already.
+            Err(_) if when == When::After => {}
+            Err(veto) => {
+                self.life = Life::Over;
+                turn.close = Some(match veto {
+                    Veto::Said(_) => CloseReason::Refused,
+                    Veto::Unanswered(_) => CloseReason::Unchecked,
+                });
+                return;
+            }
+        }
+        match when {
+            When::Before => self.joined(turn),
+            When::After => self.life = Life::Open,
+        }
     }
 
     /// `None`: there is no answer yet.
-    fn act(&mut self, id: &Json, wanted: Wanted, turn: &mut Turn) -> Option<Result<Done, Fault>> {
-        match wanted {
-            Wanted::Ping => None,
-            Wanted::Request(request) => self.request(id, request, turn).transpose(),
-            Wanted::Subscribe { of, filters } => Some(self.subscribe(&of, &filters, turn)),
-            Wanted::Unsubscribe(subscription) => {
-                Some(self.subscriptions.remove(&subscription, &mut turn.commands))
-            }
+    fn act(&mut self, id: Json, wanted: Wanted, turn: &mut Turn) -> Option<Outcome> {
+        let task = match self.task(wanted)? {
+            Ok(task) => task,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let mut course = Box::new(Course::new(task));
+        let outcome = course.start(&mut self.desk(turn));
+        if outcome.is_none() {
+            self.course = Some((id, course));
         }
+        outcome
     }
 
-    fn request(&mut self, id: &Json, request: Request, turn: &mut Turn) -> Result<Option<Done>, Fault> {
-        let resource = self.find(&request.of)?;
-        match Errand::start(request, resource)? {
-            Start::Done(done) => Ok(Some(done)),
-            Start::Ask(upstream, errand) => {
-                turn.call = Some(Call::Upstream(upstream));
-                self.errand = Some((id.clone(), errand));
-                Ok(None)
+    /// `None`: there is nothing to be done.
+    fn task(&self, wanted: Wanted) -> Option<Result<Task, Fault>> {
+        Some(match wanted {
+            Wanted::Ping => return None,
+            Wanted::Request(request) => {
+                self.find(&request.of).map(|resource| Task::Request { request, resource })
             }
-        }
+            Wanted::Subscribe { of, filters } => {
+                self.find(&of).map(|resource| Task::Subscribe { of, filters, resource })
+            }
+            Wanted::Unsubscribe(id) => Ok(Task::Unsubscribe { id }),
+        })
     }
 
-    fn subscribe(&mut self, of: &Name, filters: &Json, turn: &mut Turn) -> Result<Done, Fault> {
-        let resource = self.find(of)?;
-        let filter = Filter::from_list(filters, self.settings.deletes)
-            .map_err(|error| Fault::Invalid(capitalized(&error.to_string())))?;
-        if self.subscriptions.count() >= self.settings.max_subscriptions {
-            return Err(Fault::TooManySubscriptions);
-        }
-        Ok(self.subscriptions.add(of, &resource, filter, &mut turn.commands))
+    fn desk<'a>(&'a mut self, turn: &'a mut Turn) -> Desk<'a> {
+        let Self { settings, caller, subscriptions, .. } = self;
+        Desk { settings, caller, subscriptions, turn }
     }
 
     fn find(&self, of: &Name) -> Result<Resource, Fault> {
@@ -80,7 +145,7 @@ impl Conversation for Client {
                 turn.frames.push(words::pong(&id, now.time));
                 None
             }
-            Ok(wanted) => self.act(&id, wanted, turn),
+            Ok(wanted) => self.act(id.clone(), wanted, turn),
             Err(fault) => Some(Err(fault)),
         };
         turn.frames.extend(outcome.map(|outcome| words::response(&id, &outcome, now.time)));
@@ -92,13 +157,37 @@ impl Conversation for Client {
     }
 
     fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {
-        if let (Returned::Upstream(answer), Some((id, errand))) = (returned, self.errand.take()) {
-            let outcome = errand.finish(answer, &self.settings);
-            turn.frames.push(words::response(&id, &outcome, now.time));
+        match self.life {
+            Life::Joining(when) => self.answered(when, returned, turn),
+            Life::Leaving(When::Before) => self.left(turn),
+            Life::Leaving(When::After) | Life::Over => {}
+            Life::Open => {
+                let Some((id, mut course)) = self.course.take() else { return };
+                match course.returned(returned, &mut self.desk(turn)) {
+                    Some(outcome) => turn.frames.push(words::response(&id, &outcome, now.time)),
+                    None => self.course = Some((id, course)),
+                }
+            }
         }
     }
 
+    /// What it may hear of follows from who it was.
     fn expired(&mut self, now: Now, turn: &mut Turn) {
+        self.caller.identity = Identity::Anonymous;
+        self.subscriptions.remove_ruled(&mut turn.commands);
         turn.frames.push(words::response(&Json::string(""), &Err(Fault::Expired), now.time));
+    }
+
+    /// Whom the application refused was never there.
+    fn ended(&mut self, _: Now, turn: &mut Turn) {
+        if matches!(self.life, Life::Over | Life::Joining(When::Before)) {
+            return;
+        }
+        self.course = None;
+        if self.tell(Point::before(Kind::Disconnect), &About::default(), turn) {
+            self.life = Life::Leaving(When::Before);
+        } else {
+            self.left(turn);
+        }
     }
 }

@@ -5,11 +5,12 @@ use serde_json::value::RawValue;
 use super::fault::Fault;
 use super::settings::Settings;
 use super::wanted::{Name, Operation, Request};
-use super::words::{self, Done};
+use super::words::{self, Done, Numbers};
 use crate::event::Json;
 use crate::json;
 use crate::message::{Answer, Upstream, UpstreamError};
 use crate::query::{Asked, Data, Query, Reading, Resource, Wish};
+use crate::rules::Ruled;
 
 /// Waits for the backend's answer.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Errand {
     /// What is asked for is not the records but what they look like.
     meta: Option<(Name, Resource)>,
     is_list: bool,
+    /// The write itself, where it is looked first whether the record is the client's business.
+    behind: Option<Asked>,
 }
 
 /// Where a request leads.
@@ -35,59 +38,84 @@ impl Errand {
     ///
     /// # Errors
     /// There is nothing that the backend could be asked.
-    pub(super) fn start(request: Request, resource: Resource) -> Result<Start, Fault> {
+    pub(super) fn start(request: &Request, resource: &Resource, ruled: &Ruled<'_>) -> Result<Start, Fault> {
         let operation = request.operation;
         if operation == Operation::Meta {
-            return Self::meta(request.of, resource);
+            return Self::meta(&request.of, resource, ruled);
         }
         let fault = |error| Fault::of_query(operation, &error);
-        let query = Query::read(&request.options).map_err(fault)?;
-        let wish = wish(&request, &query)?;
+        let mut query = Query::read(&request.options).map_err(fault)?;
+        require(&mut query, ruled)?;
+        let wish = wish(request, &query)?;
         let is_list = matches!(wish, Wish::List(_));
-        let Asked { request, reading } = resource.ask(wish).map_err(fault)?;
-        Ok(Start::Ask(request, Box::new(Self { operation, reading, meta: None, is_list })))
+        let mut asked = resource.ask(wish).map_err(fault)?;
+        let mut behind = None;
+        if let (Operation::Update | Operation::Delete, Some(id)) = (operation, &request.record_id)
+            && ruled.checks_records()
+        {
+            let look = resource.ask(Wish::Item { id, query: &query }).map_err(fault)?;
+            behind = Some(std::mem::replace(&mut asked, look));
+        }
+        let Asked { request, reading } = asked;
+        Ok(Start::Ask(request, Box::new(Self { operation, reading, meta: None, is_list, behind })))
     }
 
     /// Where the config does not say which columns there are, a record does that this client may read.
-    fn meta(of: Name, resource: Resource) -> Result<Start, Fault> {
+    fn meta(of: &Name, resource: &Resource, ruled: &Ruled<'_>) -> Result<Start, Fault> {
         if !resource.columns.is_empty() {
             return Ok(Start::Done(words::meta(
-                &of,
+                of,
                 &resource.schema,
-                &resource.columns,
+                &ruled.known(&resource.columns),
                 resource.id_field(),
             )));
         }
-        let query = Query { limit: Some(1), ..Query::default() };
-        let asked = resource.ask(Wish::List(&query)).or_else(|_| resource.ask(Wish::List(&Query::default())));
+        let mut query = Query::default();
+        require(&mut query, ruled)?;
+        let one = Query { limit: Some(1), ..query.clone() };
+        let asked = resource.ask(Wish::List(&one)).or_else(|_| resource.ask(Wish::List(&query)));
         let Asked { request, reading } = asked.ok().ok_or_else(unknown_columns)?;
-        let meta = Some((of, resource));
-        let errand = Self { operation: Operation::Meta, reading, meta, is_list: true };
+        let meta = Some((of.clone(), resource.clone()));
+        let errand = Self { operation: Operation::Meta, reading, meta, is_list: true, behind: None };
         Ok(Start::Ask(request, Box::new(errand)))
     }
 
-    /// Ends it.
+    /// Goes on with an answer.
     ///
     /// # Errors
     /// The backend did not do it.
-    pub(super) fn finish(
+    pub(super) fn go_on(
         self,
         answer: Result<Answer, UpstreamError>,
         settings: &Settings,
-    ) -> Result<Done, Fault> {
-        let Self { operation, reading, meta, is_list } = self;
+        ruled: &Ruled<'_>,
+    ) -> Result<Start, Fault> {
+        let Self { operation, reading, meta, is_list, behind } = self;
         let answer = answer.map_err(|error| Fault::of_silence(operation, error))?;
         let read = reading.read(answer.status, &answer.headers, &answer.body);
         let fault = |failure| Fault::of_answer(operation, failure, settings.has_validation_error);
         let data = read.map_err(fault)?;
-        match meta {
+        if let Some(Asked { request, reading }) = behind {
+            let errand = Self { operation, reading, meta, is_list, behind: None };
+            return Ok(Start::Ask(request, Box::new(errand)));
+        }
+        Ok(Start::Done(match meta {
             Some((of, resource)) => {
                 let columns = columns(&data.data).ok_or_else(unknown_columns)?;
-                Ok(words::meta(&of, &resource.schema, &columns, resource.id_field()))
+                words::meta(&of, &resource.schema, &ruled.known(&columns), resource.id_field())
             }
-            None => Ok(done(operation, is_list, &data)),
-        }
+            None => done(operation, is_list, &data),
+        }))
     }
+}
+
+/// What the rules ask of records, whatever the client does.
+fn require(query: &mut Query, ruled: &Ruled<'_>) -> Result<(), Fault> {
+    for added in ruled.forced().map_err(|refusal| Fault::of_refusal(&refusal))? {
+        let required = query.require(added.column, added.operator, &added.value);
+        required.map_err(|error| Fault::of_query(Operation::Read, &error))?;
+    }
+    Ok(())
 }
 
 fn unknown_columns() -> Fault {
@@ -108,12 +136,8 @@ fn wish<'a>(request: &'a Request, query: &'a Query) -> Result<Wish<'a>, Fault> {
 
 fn done(operation: Operation, is_list: bool, data: &Data) -> Done {
     let metadata = match operation {
-        Operation::Read if is_list => {
-            let number = |name: &str, value: Option<u64>| value.map(|value| format!(r#""{name}":{value}"#));
-            let numbers = [number("total", data.total), number("count", data.count)];
-            Some(numbers.into_iter().flatten().collect::<Vec<_>>().join(","))
-        }
-        Operation::Read => Some(r#""total":1"#.to_owned()),
+        Operation::Read if is_list => Some(Numbers { total: data.total, count: data.count }),
+        Operation::Read => Some(Numbers { total: Some(1), count: None }),
         Operation::Delete => return Done::new(r#"{"deleted":true}"#.to_owned()),
         Operation::Create | Operation::Update | Operation::Meta => None,
     };

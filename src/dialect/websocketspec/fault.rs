@@ -7,6 +7,7 @@ use super::wanted::Operation;
 use crate::event::Json;
 use crate::message::UpstreamError;
 use crate::query::{Failure, QueryError};
+use crate::rules::Refusal;
 
 /// Its text is the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,9 @@ pub(super) enum Fault {
     NotPossible(String),
     #[error("maximum subscriptions reached")]
     TooManySubscriptions,
+    /// What the application said.
+    #[error("{0}")]
+    Hook(String),
     #[error("Rate limit exceeded")]
     TooFast,
     #[error("Token expired")]
@@ -56,7 +60,7 @@ impl Fault {
             Self::SubscriptionNotFound(_) => "subscription_not_found",
             Self::ModelNotFound(_) => "model_not_found",
             // Limits are hooks' work in the original.
-            Self::TooManySubscriptions | Self::TooFast => "hook_error",
+            Self::TooManySubscriptions | Self::TooFast | Self::Hook(_) => "hook_error",
             Self::Expired => "unauthorized",
             Self::Failed { code, .. } => code,
         }
@@ -68,6 +72,19 @@ impl Fault {
             return Some(Json::from_valid(format!(r#"{{"field":"{field}"}}"#)));
         }
         if let Self::Failed { details, .. } = self { details.clone() } else { None }
+    }
+
+    /// What the rules do not allow.
+    pub(super) fn of_refusal(refusal: &Refusal) -> Self {
+        let message = capitalized(&refusal.to_string());
+        let code = match refusal {
+            Refusal::Operation(_) => return Self::NotPossible(message),
+            Refusal::Filter(_) => return Self::Invalid(message),
+            Refusal::Claim(_) | Refusal::Column(_) => "unauthorized",
+            Refusal::Forbidden(_) | Refusal::Required(_) | Refusal::Data => "validation_error",
+        };
+        let field = refusal.field().map(|field| format!(r#"{{"field":{}}}"#, Json::string(field).as_str()));
+        Self::Failed { code, message, details: field.map(Json::from_valid) }
     }
 
     /// A wish that becomes no request.

@@ -3,8 +3,10 @@
 //! of its own for each record.
 
 mod conversation;
+mod course;
 mod errand;
 mod fault;
+mod hooks;
 mod settings;
 mod subscriptions;
 #[cfg(test)]
@@ -19,8 +21,9 @@ use http::HeaderName;
 use super::refused::{self, Refused};
 use super::{Conversation, Dialect, Manner, Opening, Options};
 use crate::event::{Event, Item, Json, Operation, Outcome};
-use crate::message::{Encode, Publication, Rendering, Turn};
+use crate::message::{Encode, Publication, Rendering, Turn, Webhook};
 use conversation::Client;
+use hooks::Hooks;
 use settings::Settings;
 
 #[derive(Debug)]
@@ -41,7 +44,11 @@ impl Dialect for WebSocketSpec {
         if turn.close.is_some() {
             return Box::new(Refused);
         }
-        Box::new(Client::new(Arc::clone(&self.settings), opening.connection))
+        Box::new(Client::new(Arc::clone(&self.settings), opening, turn))
+    }
+
+    fn webhook(&self) -> Option<&Webhook> {
+        self.settings.hooks.as_ref().map(Hooks::webhook)
     }
 
     fn manner(&self) -> Manner {
@@ -56,22 +63,31 @@ impl Dialect for WebSocketSpec {
 impl Encode for WebSocketSpec {
     /// The dialect has no word for doubt, so what is uncertain is not told, nor what is no write of a record.
     fn encode(&self, publication: &Publication) -> Rendering {
+        self.encode_variant(publication, 0)
+    }
+
+    /// Without what the rules hide from whoever subscribed with this number.
+    fn encode_variant(&self, publication: &Publication, variant: u32) -> Rendering {
         let event = &publication.event;
         let is_write = matches!(event.operation, Operation::Create | Operation::Update | Operation::Delete);
         if !is_write || event.outcome != Outcome::Certain {
             return Rendering::Nothing;
         }
         let id_field = self.settings.resources.id_field(&event.model);
-        let halves = |item: &Item| Some(words::notification(event, &data(event, item, id_field)));
+        let rules = self.settings.resources.rules(&event.model);
+        let halves = |item: &Item| {
+            let data = rules.show(variant, &data(event, item, id_field));
+            Some(words::notification(event, data.as_str()))
+        };
         Rendering::Tagged(event.items.iter().map(halves).collect())
     }
 }
 
 /// The record. Where it is gone or not known, an object all the same, since clients read fields of it.
-fn data(event: &Event, item: &Item, id_field: &str) -> String {
+fn data(event: &Event, item: &Item, id_field: &str) -> Json {
     match (&item.record, &item.id) {
-        (Some(record), _) if event.operation != Operation::Delete => record.as_str().to_owned(),
-        (_, Some(id)) => format!("{{{}:{}}}", Json::string(id_field).as_str(), id.as_str()),
-        (_, None) => "{}".to_owned(),
+        (Some(record), _) if event.operation != Operation::Delete => record.clone(),
+        (_, Some(id)) => Json::from_valid(format!("{{{}:{}}}", Json::string(id_field).as_str(), id.as_str())),
+        (_, None) => Json::from_valid("{}".to_owned()),
     }
 }

@@ -6,6 +6,7 @@ use http::{HeaderName, header};
 
 use super::super::Manner;
 use super::super::options::{Options, word};
+use super::hooks::Hooks;
 use crate::filter::Deletes;
 use crate::query::Resources;
 
@@ -26,6 +27,8 @@ pub(super) struct Settings {
     pub(super) forward_headers: Vec<HeaderName>,
     /// How a bad token is told.
     pub(super) manner: Manner,
+    /// An application that has a say in what clients do.
+    pub(super) hooks: Option<Hooks>,
 }
 
 /// More would make each subscription slow: they are looked through one by one.
@@ -60,6 +63,7 @@ impl Settings {
             has_validation_error: word(options, "validation_code", ("validation_error", true), &codes),
             forward_headers: forward_headers(options),
             manner: word(options, "reject", ("http", Manner::Answer), &[("close", Manner::Accept)]),
+            hooks: Hooks::read(options),
         }
     }
 }

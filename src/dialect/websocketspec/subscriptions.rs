@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::fault::Fault;
 use super::wanted::Name;
 use super::words::{self, Done};
-use crate::event::Topic;
+use crate::event::{Json, Topic};
 use crate::filter::Filter;
-use crate::message::Command;
+use crate::message::{Command, Tag};
 use crate::query::Resource;
 
 /// See the module's documentation.
@@ -24,7 +24,18 @@ pub(super) struct Subscriptions {
 struct Held {
     id: String,
     topic: Topic,
-    tag: Arc<str>,
+    tag: Tag,
+    is_ruled: bool,
+}
+
+/// What a subscription tells its client, and of what.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) filter: Option<Filter>,
+    /// Which columns are hidden.
+    pub(super) variant: u32,
+    /// Any of this follows from who the client is.
+    pub(super) is_ruled: bool,
 }
 
 impl Subscriptions {
@@ -41,17 +52,41 @@ impl Subscriptions {
         &mut self,
         of: &Name,
         resource: &Resource,
-        filter: Option<Filter>,
+        terms: Terms,
         commands: &mut Vec<Command>,
     ) -> Done {
         self.last = Uuid::from_u128(self.last.as_u128().wrapping_add(1));
         let schema = of.schema.as_deref().unwrap_or(&resource.schema);
         let subscription = words::subscription(self.last, schema, &of.entity);
-        let tag: Arc<str> = words::tag(&subscription).into();
         let topic = Topic::model(&resource.model);
-        self.held.push(Held { id: self.last.to_string(), topic: topic.clone(), tag: Arc::clone(&tag) });
+        let Terms { filter, variant, is_ruled } = terms;
+        let tag = Tag { text: words::tag(&subscription).into(), variant };
+        let (id, topic_held) = (self.last.to_string(), topic.clone());
+        self.held.push(Held { id, topic: topic_held, tag: tag.clone(), is_ruled });
         commands.push(Command::Subscribe { topic, filter: filter.map(Arc::new), tag: Some(tag) });
         Done::new(format!("{{{subscription}}}"))
+    }
+
+    /// What its client was told of one, as a JSON object.
+    ///
+    /// # Errors
+    /// It is not there, or not there any more.
+    pub(super) fn find(&self, id: &str) -> Result<Json, Fault> {
+        let held = self.held.iter().find(|held| held.id == id);
+        let held = held.ok_or_else(|| Fault::SubscriptionNotFound(id.to_owned()))?;
+        Ok(Json::from_valid(format!("{{{}}}", held.tag.text.trim_end_matches(','))))
+    }
+
+    /// Forgets the last one, which nobody was told of.
+    pub(super) fn undo(&mut self) {
+        self.held.pop();
+    }
+
+    /// Takes those away that follow from who the client is.
+    pub(super) fn remove_ruled(&mut self, commands: &mut Vec<Command>) {
+        for Held { topic, tag, .. } in self.held.extract_if(.., |held| held.is_ruled) {
+            commands.push(Command::Unsubscribe { topic, tag: Some(tag) });
+        }
     }
 
     /// Takes one away.

@@ -165,8 +165,7 @@ impl Fields<'_> {
     /// Those of the options.
     fn filters(&self) -> Result<Json, Fault> {
         let Some(options) = self.json("options") else { return Ok(null()) };
-        let options = serde_json::from_str(options.as_str()).ok().ok_or(Fault::Unparsable)?;
-        Ok(Fields(options).json("filters").unwrap_or_else(null))
+        of_options(&options).ok_or(Fault::Unparsable)
     }
 
     /// A text that is not empty.
@@ -186,6 +185,16 @@ impl Fields<'_> {
         let raw = self.0.get(field)?.get();
         Json::parse(raw).filter(|json| json.as_str() != "null")
     }
+}
+
+/// The filters of options.
+pub(super) fn filters(options: &Json) -> Json {
+    of_options(options).unwrap_or_else(null)
+}
+
+fn of_options(options: &Json) -> Option<Json> {
+    let options = serde_json::from_str(options.as_str()).ok()?;
+    Some(Fields(options).json("filters").unwrap_or_else(null))
 }
 
 fn null() -> Json {

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::fault::Fault;
@@ -16,13 +17,43 @@ use crate::time::utc;
 pub(super) struct Done {
     /// JSON.
     pub(super) data: String,
+    pub(super) metadata: Option<Numbers>,
+}
+
+/// How many records there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Numbers {
+    /// In all, as far as that is known.
+    pub(super) total: Option<u64>,
+    /// In the answer, if it is a list.
+    pub(super) count: Option<u64>,
+}
+
+impl Numbers {
     /// The inside of a JSON object.
-    pub(super) metadata: Option<String>,
+    fn text(self) -> String {
+        let number = |name: &str, value: Option<u64>| value.map(|value| format!(r#""{name}":{value}"#));
+        let numbers = [number("total", self.total), number("count", self.count)];
+        numbers.into_iter().flatten().collect::<Vec<_>>().join(",")
+    }
 }
 
 impl Done {
     pub(super) fn new(data: String) -> Self {
         Self { data, metadata: None }
+    }
+
+    /// Says something else. How many records there were is not told of a list that has become another one.
+    pub(super) fn replace(&mut self, result: &Json) {
+        result.as_str().clone_into(&mut self.data);
+        if let Some(numbers) = &mut self.metadata
+            && numbers.count.is_some()
+        {
+            let list: Option<Vec<&RawValue>> = serde_json::from_str(result.as_str()).ok();
+            let count = list.map(|list| list.len() as u64);
+            numbers.total = numbers.total.filter(|_| count == numbers.count);
+            numbers.count = count;
+        }
     }
 }
 
@@ -31,7 +62,7 @@ pub(super) fn response(id: &Json, outcome: &Result<Done, Fault>, time: SystemTim
     let (success, outcome) = match outcome {
         Ok(Done { data, metadata: None }) => (true, format!(r#""data":{data}"#)),
         Ok(Done { data, metadata: Some(metadata) }) => {
-            (true, format!(r#""data":{data},"metadata":{{{metadata}}}"#))
+            (true, format!(r#""data":{data},"metadata":{{{}}}"#, metadata.text()))
         }
         Err(fault) => (false, format!(r#""error":{}"#, error(fault))),
     };
@@ -67,9 +98,10 @@ pub(super) fn unsubscribed(id: &str) -> Done {
 }
 
 /// What an entity's records look like.
-pub(super) fn meta(of: &Name, schema: &str, columns: &[String], key: &str) -> Done {
+pub(super) fn meta(of: &Name, schema: &str, columns: &[&str], key: &str) -> Done {
     let schema = Value::from(of.schema.as_deref().unwrap_or(schema));
-    let (entity, columns, key) = (Value::from(of.entity.as_str()), Value::from(columns), Value::from(key));
+    let (entity, columns, key) =
+        (Value::from(of.entity.as_str()), Value::from(columns.to_vec()), Value::from(key));
     Done::new(format!(
         r#"{{"schema":{schema},"entity":{entity},"table_name":{entity},"columns":{columns},"primary_key":{key}}}"#
     ))

@@ -219,3 +219,22 @@ fn what_a_client_may_leave_out() {
     let filter = Filter::from_list(&json(list), Deletes::Drop).unwrap().unwrap();
     assert!(matches(&filter, "{}") && !matches(&filter, r#"{"a": 1}"#), "a value that is missing is null");
 }
+
+#[test]
+fn what_must_be_proven_is_not_taken_from_what_is_missing() {
+    let filter = |list: &str| Filter::from_list(&json(list), Deletes::Prove).unwrap().unwrap();
+    let [owned, kept, own] = [
+        r#"[{"column":"owner","operator":"eq","value":"ann"}]"#,
+        r#"[{"column":"deleted_at","operator":"is_null"}]"#,
+        r#"[{"column":"id","operator":"eq","value":1}]"#,
+    ]
+    .map(filter);
+    let item = Item { id: Some(json("1")), ..Item::default() };
+    for operation in [Operation::Update, Operation::Delete] {
+        let record = Record::of(&item, operation);
+        assert_eq!([&owned, &kept, &own].map(|filter| filter.matches(&record)), [false, false, true]);
+        assert_eq!([&owned, &kept].map(|filter| filter.takes_each(record.known())), [false; 2]);
+    }
+    assert!(matches(&owned, r#"{"owner":"ann"}"#) && !matches(&owned, r#"{"owner":"bob"}"#));
+    assert!(matches(&kept, r#"{"deleted_at":null}"#) && !matches(&kept, r#"{"owner":"ann"}"#));
+}

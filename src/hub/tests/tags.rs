@@ -3,11 +3,11 @@
 use super::filters::{filter, written};
 use super::*;
 use crate::event::Operation;
-use crate::message::Halves;
+use crate::message::{Halves, Tag};
 
-/// Says each item's id in halves; nothing about id 0.
-#[derive(Debug)]
-struct Tagging;
+/// Says each item's id in halves; nothing about id 0. Notes which variants were asked for.
+#[derive(Debug, Default)]
+struct Tagging(Mutex<Vec<u32>>);
 
 impl Encode for Tagging {
     fn encode(&self, publication: &Publication) -> Rendering {
@@ -17,21 +17,37 @@ impl Encode for Tagging {
         };
         Rendering::Tagged(publication.event.items.iter().map(halves).collect())
     }
+
+    /// Says nothing of ids but that they are there; nothing at all in variant 9.
+    fn encode_variant(&self, publication: &Publication, variant: u32) -> Rendering {
+        self.0.lock().unwrap().push(variant);
+        let halves = Halves { before: Box::from("<"), behind: format!("> of variant {variant}").into() };
+        let items = publication.event.items.iter().map(|_| Some(halves.clone()));
+        if variant == 9 { Rendering::Nothing } else { Rendering::Tagged(items.collect()) }
+    }
 }
 
 fn scene() -> (Arc<Hub>, Arc<Inbox>, Subscriber) {
-    let hub = Arc::new(Hub::new(vec![desk("/tags", None, Arc::new(Tagging))], 10));
+    with(Arc::new(Tagging::default()))
+}
+
+fn with(tagging: Arc<Tagging>) -> (Arc<Hub>, Arc<Inbox>, Subscriber) {
+    let hub = Arc::new(Hub::new(vec![desk("/tags", None, tagging)], 10));
     let inbox = Inbox::new();
     let reader = attach(&hub, &inbox);
     (hub, inbox, reader)
 }
 
 fn subscribe(topic: &str, text: &str, tag: &str) -> Command {
-    Command::Subscribe { topic: Topic::parse(topic), filter: filter(text), tag: Some(Arc::from(tag)) }
+    Command::Subscribe { topic: Topic::parse(topic), filter: filter(text), tag: Some(named(tag, 0)) }
+}
+
+fn named(text: &str, variant: u32) -> Tag {
+    Tag { text: Arc::from(text), variant }
 }
 
 fn unsubscribe(topic: &str, tag: &str) -> Command {
-    Command::Unsubscribe { topic: Topic::parse(topic), tag: Some(Arc::from(tag)) }
+    Command::Unsubscribe { topic: Topic::parse(topic), tag: Some(named(tag, 0)) }
 }
 
 #[test]
@@ -80,4 +96,27 @@ fn of_what_was_moved_away_each_subscription_hears_the_end() {
     (moved.items[0].was, moved.items[0].owner) = (Some(Arc::from("ann")), Some(Arc::from("bob")));
     deliver(&hub, moved);
     assert_eq!(inbox.take(), ["<a> 1", "<b> 1"]);
+}
+
+#[test]
+fn a_variant_is_rendered_once_and_each_subscription_hears_its_own() {
+    let tagging = Arc::new(Tagging::default());
+    let (hub, inbox, mut reader) = with(Arc::clone(&tagging));
+    let other = Inbox::new();
+    let mut others = attach(&hub, &other);
+    let subscribe = |reader: &mut Subscriber, tag: Tag| {
+        reader.handle(Command::Subscribe { topic: Topic::parse("post"), filter: None, tag: Some(tag) });
+    };
+    for tag in [named("a", 0), named("b", 2), named("c", 2), named("d", 9)] {
+        subscribe(&mut reader, tag);
+    }
+    subscribe(&mut others, named("e", 2));
+    deliver(&hub, written(Operation::Update, "post", &[r#"{"id":1}"#, r#"{"id":2}"#]));
+    let twice = |texts: [&str; 2]| texts.map(ToOwned::to_owned);
+    assert_eq!(
+        inbox.take(),
+        ["<a> 1", "<b> of variant 2", "<c> of variant 2", "<a> 2", "<b> of variant 2", "<c> of variant 2"]
+    );
+    assert_eq!(other.take(), twice(["<e> of variant 2"; 2]));
+    assert_eq!(*tagging.0.lock().unwrap(), [2, 9]);
 }

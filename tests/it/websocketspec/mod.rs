@@ -5,8 +5,10 @@ mod clients;
 mod connections;
 mod faults;
 mod filters;
+mod hooks;
 mod readme;
 mod reads;
+mod rules;
 mod writes;
 
 use std::net::SocketAddr;

@@ -1,8 +1,10 @@
 //! What is said to clients and asked of the backend, without either.
 
+mod hooks;
 mod messages;
 mod notifications;
 mod requests;
+mod rules;
 mod subscriptions;
 
 use std::sync::Arc;
@@ -23,8 +25,12 @@ const ROUTES: &str = "[[route]]\npath = \"/api/users/{id}\"\nmodel = \"user\"\n\
 
 /// The dialect of an endpoint with these options.
 fn dialect(options: &str) -> Arc<dyn Dialect> {
+    with_routes(ROUTES, options)
+}
+
+fn with_routes(routes: &str, options: &str) -> Arc<dyn Dialect> {
     let text = format!(
-        "[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{ROUTES}\
+        "[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{routes}\
          [[endpoint]]\npath = \"/ws\"\ndialect = \"websocketspec\"\n{options}"
     );
     let config = Config::parse("test", &text).unwrap();
@@ -55,21 +61,25 @@ impl Talk {
     fn ask(&mut self, text: &str, status: u16, body: &str) -> String {
         let told = self.say(text);
         assert!(matches!(&told[..], [call] if call.starts_with("ask ")), "{told:?}");
-        let answer = Answer {
-            status: status.try_into().unwrap(),
-            headers: HeaderMap::new(),
-            body: body.to_owned().into(),
-        };
-        self.returned(Ok(answer))
+        self.returned(Ok(answer(status, body)))
+    }
+
+    fn come_back(&mut self, returned: Returned) -> Vec<String> {
+        let mut turn = Turn::default();
+        self.0.returned(returned, NOW, &mut turn);
+        told(turn)
     }
 
     fn returned(&mut self, answer: Result<Answer, UpstreamError>) -> String {
-        let mut turn = Turn::default();
-        self.0.returned(Returned::Upstream(answer), NOW, &mut turn);
-        let mut told = told(turn);
+        let mut told = self.come_back(Returned::Upstream(answer));
         assert_eq!(told.len(), 1, "{told:?}");
         told.remove(0)
     }
+}
+
+fn answer(status: u16, body: &str) -> Answer {
+    let (status, headers) = (status.try_into().unwrap(), HeaderMap::new());
+    Answer { status, headers, body: body.to_owned().into() }
 }
 
 /// Each command, frame, call and end.
@@ -82,7 +92,8 @@ fn told(turn: Turn) -> Vec<String> {
             let body = String::from_utf8(upstream.body.to_vec()).unwrap();
             format!("ask {} {} {body}", upstream.method, upstream.target).trim_end().to_owned()
         }
-        call @ (Call::Identify(_) | Call::Webhook(_)) => panic!("{call:?}"),
+        Call::Webhook(delivery) => format!("hook {}", String::from_utf8(delivery.body.to_vec()).unwrap()),
+        call @ Call::Identify(_) => panic!("{call:?}"),
     }));
     lines.extend(turn.close.map(|reason| format!("close {} {}", reason.code(), reason.text())));
     lines
@@ -92,16 +103,16 @@ fn command(command: &Command) -> String {
     match command {
         Command::Subscribe { topic, filter, tag } => {
             let filtered = if filter.is_some() { " filtered" } else { "" };
-            format!("+{topic}{filtered} {}", inside(tag.as_deref()))
+            format!("+{topic}{filtered} {}", inside(tag.as_ref()))
         }
-        Command::Unsubscribe { topic, tag } => format!("-{topic} {}", inside(tag.as_deref())),
+        Command::Unsubscribe { topic, tag } => format!("-{topic} {}", inside(tag.as_ref())),
         command @ (Command::Swap { .. } | Command::Identify(_)) => panic!("{command:?}"),
     }
 }
 
 /// A tag as the answer has it.
-fn inside(tag: Option<&str>) -> &str {
-    tag.unwrap().strip_suffix(',').unwrap()
+fn inside(tag: Option<&crate::message::Tag>) -> &str {
+    tag.unwrap().text.strip_suffix(',').unwrap()
 }
 
 /// The answer to the message of that id.

@@ -1,0 +1,60 @@
+//! `[route.rules]`.
+
+use super::*;
+use crate::rules::Rules;
+
+const RULES: &str = "[route.rules]\nforced = [{ column = \"owner\", value = \"{claims.sub}\" }]\n";
+
+/// The minimal file with this table of its route.
+fn file(table: &str) -> String {
+    MINIMAL.replace("[[endpoint]]", &format!("[route.rules]\n{table}\n[[endpoint]]"))
+}
+
+#[test]
+fn what_is_wrong_with_a_rule_is_said() {
+    let table = "forced = [{ column = \"a b\" }]\nrequired = [\"a&b\"]\nforbidden = 1\noperations = [\"reed\"]\n\
+                 masks = [{ columns = [\"a\"], roles = [\"b\"] }]\nmask = 1";
+    let found = errors(&file(table));
+    for expected in [
+        "route[1].rules.forced = [{ column = \"a b\" }]: expected the name of a column",
+        "route[1].rules.required = [\"a&b\"]: expected a list, each the name of a column",
+        "route[1].rules.forbidden = 1: expected a string in quotes",
+        "route[1].rules.operations = [\"reed\"]: expected one of \"read\", \"create\"",
+        "route[1].rules.masks = [{ columns = [\"a\"], roles = [\"b\"] }]: expected { columns = ",
+        "route[1].rules.mask: unknown key; did you mean masks?",
+    ] {
+        assert!(found.contains(expected), "{expected}\n{found}");
+    }
+    for forced in [
+        "{ column = \"a\", operator = \"is\" }",
+        "{ column = \"a\", operator = \"like\", value = \"{claims.sub}\" }",
+        "{ column = \"a\", value = \"{sub}\" }",
+        "{ column = \"a\", value = 2020-01-01 }",
+        "{ column = \"a\", valeu = 1 }",
+        "{ operator = \"eq\" }",
+    ] {
+        let found = errors(&file(&format!("forced = [{forced}]")));
+        assert!(found.contains("route[1].rules.forced"), "{forced}\n{found}");
+    }
+}
+
+#[test]
+fn rules_are_those_of_the_model() {
+    let config =
+        Config::parse("proxy.toml", &MINIMAL.replace("[[endpoint]]", &format!("{RULES}[[endpoint]]")));
+    let resources = config.unwrap().resources;
+    assert_eq!(resources.rules("Author").forced.len(), 1);
+    assert_eq!(**resources.rules("other"), Rules::default());
+    let values = "forced = [{ column = \"a\", operator = \"in\", value = [1, 2.5, true, \"x\"] }]";
+    assert!(Config::parse("proxy.toml", &file(values)).is_ok());
+}
+
+/// Another endpoint tells the same events without any rule.
+#[test]
+fn an_endpoint_that_knows_no_rules_is_warned_of() {
+    let text = MINIMAL.replace("[[endpoint]]", &format!("{RULES}[[endpoint]]"));
+    let warnings = |text: &str| Config::parse("proxy.toml", text).unwrap().warnings().join("\n");
+    let expected = "route /api/authors/{id} has rules, and endpoint /ws (flarchitect) knows nothing of them";
+    assert!(warnings(&text).contains(expected), "{}", warnings(&text));
+    assert!(!warnings(&text.replace("flarchitect", "websocketspec")).contains("rules"));
+}

@@ -1,0 +1,42 @@
+//! The rules of all models.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Rules;
+
+/// See the module's documentation. What several routes say of one model holds together.
+#[derive(Debug, Clone, Default)]
+pub struct Rulebook {
+    /// By their names in lower case, as topics have them; also of models without rules.
+    models: HashMap<String, Arc<Rules>>,
+    /// Of models whose name stands in a path.
+    named_by_path: Arc<Rules>,
+}
+
+impl Rulebook {
+    /// Takes what each route says, with its model; `None`: its path names the model.
+    pub fn new<'a>(routes: impl IntoIterator<Item = (Option<&'a str>, &'a Rules)>) -> Self {
+        let mut models: HashMap<String, Rules> = HashMap::new();
+        let mut named_by_path = Rules::default();
+        for (model, rules) in routes {
+            let held = match model {
+                Some(model) => models.entry(model.to_lowercase()).or_default(),
+                None => &mut named_by_path,
+            };
+            *held = std::mem::take(held).and(rules);
+        }
+        let models = models.into_iter().map(|(model, rules)| (model, Arc::new(rules))).collect();
+        Self { models, named_by_path: Arc::new(named_by_path) }
+    }
+
+    /// The rules of a model.
+    pub fn find(&self, model: &str) -> &Arc<Rules> {
+        self.models.get(&model.to_lowercase()).unwrap_or(&self.named_by_path)
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Rules> {
+        self.models.values().chain([&self.named_by_path]).map(|rules| &**rules)
+    }
+}

@@ -1,0 +1,96 @@
+//! What clients send: which fields must be there, which must not, and what they must not say otherwise.
+
+use serde_json::value::RawValue;
+
+use super::{Added, Column, Refusal, Rules};
+use crate::event::Json;
+use crate::filter::{Deletes, Filter, Record};
+use crate::json;
+
+/// Objects inside each other that are looked through; what is deeper is refused.
+const MAX_DEPTH: usize = 64;
+
+/// What the data is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A record, or several.
+    New,
+    /// A change of one.
+    Change,
+}
+
+/// See [`Ruled::check_new`](super::Ruled::check_new).
+pub(super) fn check(data: &Json, kind: Kind, rules: &Rules, forced: &[Added<'_>]) -> Result<(), Refusal> {
+    if rules.required.is_empty() && rules.forbidden.is_empty() && forced.is_empty() {
+        return Ok(());
+    }
+    let raw: &RawValue = serde_json::from_str(data.as_str()).ok().ok_or(Refusal::Data)?;
+    if kind == Kind::New && raw.get().starts_with('[') {
+        let elements: Vec<&RawValue> = serde_json::from_str(raw.get()).ok().ok_or(Refusal::Data)?;
+        return elements.into_iter().try_for_each(|element| check_one(element, kind, rules, forced));
+    }
+    check_one(raw, kind, rules, forced)
+}
+
+fn check_one(raw: &RawValue, kind: Kind, rules: &Rules, forced: &[Added<'_>]) -> Result<(), Refusal> {
+    let mut fields = Vec::new();
+    collect(raw, &mut String::new(), 0, &mut fields).ok_or(Refusal::Data)?;
+    let is_sent = |column: &&Column| fields.iter().any(|(path, _)| column.is_at(path));
+    if let Some(column) = rules.forbidden.iter().find(is_sent) {
+        return Err(Refusal::Forbidden(column.name().to_owned()));
+    }
+    if kind == Kind::New {
+        let has = |name: &String| {
+            let path = format!(".{}", name.to_lowercase());
+            fields.iter().any(|(sent, value)| *sent == path && value.get() != "null")
+        };
+        if let Some(name) = rules.required.iter().find(|name| !has(name)) {
+            return Err(Refusal::Required(name.clone()));
+        }
+    }
+    forced.iter().try_for_each(|added| agrees(raw, &fields, added))
+}
+
+/// What is always true of records is not for clients to say otherwise: each time that they name it.
+fn agrees(raw: &RawValue, fields: &[(String, &RawValue)], added: &Added<'_>) -> Result<(), Refusal> {
+    let path = format!(".{}", added.column.to_lowercase());
+    let named = fields.iter().filter(|(sent, _)| *sent == path).count();
+    let refusal = || Refusal::Forbidden(added.column.to_owned());
+    if named == 0 {
+        // Something that it would be inside of, and is not.
+        let is_above = |(sent, value): &(String, &RawValue)| {
+            path.starts_with(&format!("{sent}.")) && !value.get().starts_with('{')
+        };
+        return if fields.iter().any(is_above) { Err(refusal()) } else { Ok(()) };
+    }
+    let list = Json::from_valid(format!("[{}]", added.condition()));
+    let filter = Filter::from_list(&list, Deletes::Prove)?;
+    let record = Json::from_valid(raw.get().to_owned());
+    let holds = filter.is_some_and(|filter| filter.matches(&Record::read(&record)));
+    // Of several the backend may take another one than we do.
+    if named == 1 && holds { Ok(()) } else { Err(refusal()) }
+}
+
+/// All fields, those of objects inside it too, with the way there: names in lower case, each behind a full stop.
+/// `None`: it is no object, or cannot be looked through.
+fn collect<'a>(
+    raw: &'a RawValue,
+    path: &mut String,
+    depth: usize,
+    fields: &mut Vec<(String, &'a RawValue)>,
+) -> Option<()> {
+    if depth == MAX_DEPTH {
+        return None;
+    }
+    for (name, value) in json::members(raw)? {
+        let here = path.len();
+        path.push('.');
+        path.push_str(&name.to_lowercase());
+        fields.push((path.clone(), value));
+        if value.get().starts_with('{') {
+            collect(value, path, depth + 1, fields)?;
+        }
+        path.truncate(here);
+    }
+    Some(())
+}

@@ -1,0 +1,79 @@
+//! What clients send.
+
+use super::*;
+
+fn rules() -> Rules {
+    Rules {
+        required: vec!["title".to_owned()],
+        forbidden: columns(&["role", "profile.admin"]),
+        ..Rules::default()
+    }
+}
+
+/// New data, and whether a change to it would be refused too.
+fn check(rules: &Rules, data: &str) -> (Result<(), Refusal>, Result<(), Refusal>) {
+    let (ann, data) = (ann(), Json::parse(data).unwrap());
+    let ruled = rules.of(&ann, &[]);
+    (ruled.check_new(&data), ruled.check_change(&data))
+}
+
+#[test]
+fn fields_are_required_of_new_records_and_forbidden_in_all() {
+    let forbidden = |name: &str| Err(Refusal::Forbidden(name.to_owned()));
+    let required = || Err(Refusal::Required("title".to_owned()));
+    let rows = [
+        (r#"{"title":"a"}"#, Ok(()), Ok(())),
+        (r#"{"title":""}"#, Ok(()), Ok(())),
+        (r#"{"title":null}"#, required(), Ok(())),
+        ("{}", required(), Ok(())),
+        (r#"{"title":"a","role":"x"}"#, forbidden("role"), forbidden("role")),
+        (r#"{"title":"a","role":null}"#, forbidden("role"), forbidden("role")),
+        (r#"{"title":"a","r\u006fle":"x"}"#, forbidden("role"), forbidden("role")),
+        (r#"{"title":"a","Role":"x"}"#, forbidden("role"), forbidden("role")),
+        (r#"{"title":"a","profile":{"role":1}}"#, Ok(()), Ok(())),
+        (r#"{"title":"a","profile":{"admin":1}}"#, forbidden("profile.admin"), forbidden("profile.admin")),
+        (r#"{"title":"a","profile.admin":1}"#, forbidden("profile.admin"), forbidden("profile.admin")),
+        (r#"[{"title":"a"},{"title":"b"}]"#, Ok(()), Err(Refusal::Data)),
+        (r#"[{"title":"a"},{}]"#, required(), Err(Refusal::Data)),
+        (r#"[{"title":"a"},{"title":"b","role":1}]"#, forbidden("role"), Err(Refusal::Data)),
+        (r#"[{"op":"replace","path":"/role"}]"#, required(), Err(Refusal::Data)),
+        (r#"[[{"role":1}]]"#, Err(Refusal::Data), Err(Refusal::Data)),
+        (r#"{"title":"a","\ud800":1,"role":1}"#, Err(Refusal::Data), Err(Refusal::Data)),
+        (r#""role""#, Err(Refusal::Data), Err(Refusal::Data)),
+    ];
+    for (data, new, change) in rows {
+        assert_eq!(check(&rules(), data), (new, change), "{data}");
+    }
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(500), "}".repeat(500));
+    assert_eq!(check(&rules(), &deep).1, Err(Refusal::Data));
+    assert_eq!(Refusal::Forbidden("role".to_owned()).field(), Some("role"));
+}
+
+#[test]
+fn nobody_makes_a_record_somebody_elses() {
+    let refused = || Err(Refusal::Forbidden("owner".to_owned()));
+    for (data, expected) in [
+        (r#"{"owner":"ann"}"#, Ok(())),
+        (r#"{"n":1}"#, Ok(())),
+        (r#"{"owner":"bob"}"#, refused()),
+        (r#"{"owner":null}"#, refused()),
+        (r#"{"owner":"ann","owner":"bob"}"#, refused()),
+        (r#"{"owner":"bob","owner":"ann"}"#, refused()),
+        (r#"{"Owner":"ann"}"#, refused()),
+        (r#"{"owner":"ann","OWNER":"bob"}"#, refused()),
+    ] {
+        assert_eq!(check(&owned(), data), (expected.clone(), expected), "{data}");
+    }
+    let inside = Rules { forced: vec![forced("owner.id", "eq", &json!("{claims.sub}"))], ..Rules::default() };
+    for (data, is_right) in [
+        (r#"{"owner":{"id":"ann"}}"#, true),
+        (r#"{"owner":{"id":"bob"}}"#, false),
+        (r#"{"owner":null}"#, false),
+        (r#"{"owner":5}"#, false),
+        (r#"{"owner.id":"bob"}"#, false),
+    ] {
+        assert_eq!(check(&inside, data).0.is_ok(), is_right, "{data}");
+    }
+    let rules = owned();
+    assert!(rules.of(&Identity::Anonymous, &[]).check_new(&Json::parse("{}").unwrap()).is_err());
+}
