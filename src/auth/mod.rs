@@ -209,6 +209,18 @@ impl Issuer {
         if is_refresh(&claims) {
             return Err(TokenError::Refresh);
         }
+        self.user(claims, expires)
+    }
+
+    /// Who somebody is of whom these claims are true.
+    ///
+    /// # Errors
+    /// They name no user.
+    pub fn user(
+        &self,
+        claims: Map<String, Value>,
+        expires: Option<SystemTime>,
+    ) -> Result<Identity, TokenError> {
         let mut ids = self.user_claims.iter().filter_map(|claim| find(&claims, claim).and_then(name));
         let id = ids.next().ok_or(TokenError::NoUser)?;
         let email = find(&claims, &self.email_claim).and_then(Value::as_str).map(ToOwned::to_owned);

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::ConfigFile;
@@ -28,6 +29,10 @@ pub(super) struct Options {
     /// In place of a request: a message of a client of `websocketspec`; says which request it becomes.
     #[arg(long, value_name = "JSON", conflicts_with_all = ["method", "path"])]
     message: Option<String>,
+    /// With --message: what the client's token says, such as 'sub=ann' or 'org=5'; a value that is JSON is taken as
+    /// such; may be repeated.
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = super::token::parse_claim, requires = "message")]
+    claims: Vec<(String, Value)>,
     /// A file with the body of the backend's answer.
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
@@ -83,7 +88,7 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let config = super::load(&options.file.config)?;
     let text = match &options.message {
-        Some(message) => lines(&super::wish::explain(message, &config)?),
+        Some(message) => lines(&super::wish::explain(message, &options.claims, &config)?),
         None => explain(options, &config)?,
     };
     io::stdout().write_all(text.as_bytes())?;

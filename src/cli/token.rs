@@ -38,7 +38,7 @@ pub(super) struct Options {
     file: ConfigFile,
 }
 
-fn parse_claim(text: &str) -> Result<(String, Value), String> {
+pub(super) fn parse_claim(text: &str) -> Result<(String, Value), String> {
     let (name, value) =
         text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_plain| Value::from(value))))

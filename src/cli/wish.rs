@@ -1,12 +1,17 @@
 //! `restcast explain --message`: a client's message, and the request of the backend that it becomes.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::config::Config;
 use crate::event::Json;
+use crate::identity::Identity;
 use crate::query::{Asked, Query, Wish};
+use crate::rules::Act;
 
 /// What of a message matters here (`protocols.md`, section 5.2).
 #[derive(Deserialize)]
@@ -23,7 +28,12 @@ struct Message<'a> {
     options: Option<&'a RawValue>,
 }
 
-pub(super) fn explain(message: &str, config: &Config) -> anyhow::Result<Vec<String>> {
+/// `claims`: what the client's token says; without any it has none.
+pub(super) fn explain(
+    message: &str,
+    claims: &[(String, Value)],
+    config: &Config,
+) -> anyhow::Result<Vec<String>> {
     ensure!(message.trim_start().starts_with('{'), "--message: not a request");
     let message: Message<'_> = serde_json::from_str(message).context("--message: not a request")?;
     let mut page = vec![format!("{} {}", message.operation, message.entity)];
@@ -35,7 +45,21 @@ pub(super) fn explain(message: &str, config: &Config) -> anyhow::Result<Vec<Stri
     page.push(format!("  resource  {}.{}", resource.schema, resource.entity));
     let json = |value: Option<&RawValue>| value.and_then(|value| Json::parse(value.get()));
     let (id, data) = (json(message.record_id), json(message.data));
+    let identity = identity(claims, config)?;
+    let rules = Arc::clone(config.resources.rules(&resource.model));
+    let ruled = rules.of(&identity, &resource.columns);
+    let act = Act::ALL.iter().find(|(name, _)| *name == message.operation).map(|(_, act)| *act);
+    if let Some(Err(refusal)) = act.map(|act| ruled.check(act)) {
+        page.push(format!("  refused   {refusal}"));
+        return Ok(page);
+    }
     let query = json(message.options).map_or_else(|| Ok(Query::default()), |options| Query::read(&options));
+    let query = query.and_then(|mut query| {
+        for added in ruled.forced().unwrap_or_default() {
+            query.require(added.column, added.operator, &added.value)?;
+        }
+        Ok(query)
+    });
     let asked = query.and_then(|query| {
         let data = data.as_ref();
         let wish = match (message.operation.as_str(), &id, data) {
@@ -57,6 +81,15 @@ pub(super) fn explain(message: &str, config: &Config) -> anyhow::Result<Vec<Stri
         Err(error) => page.push(format!("  refused   {error}")),
     }
     Ok(page)
+}
+
+fn identity(claims: &[(String, Value)], config: &Config) -> anyhow::Result<Identity> {
+    if claims.is_empty() {
+        return Ok(Identity::Anonymous);
+    }
+    let issuer = config.auth.as_ref().and_then(|issuers| issuers.iter().next());
+    let issuer = issuer.context("--claim: there is no [auth.jwt]")?;
+    issuer.user(claims.iter().cloned().collect(), None).context("--claim")
 }
 
 fn describe(asked: &Asked, page: &mut Vec<String>) {
