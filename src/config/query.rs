@@ -19,7 +19,7 @@ const PART: &[&str] = &["limit", "offset", "end"];
 const PAGE: &[&str] = &["page", "page0", "limit"];
 
 /// A template, by its key, and what may stand in it.
-const SLOTS: [(&str, &[&str]); 10] = [
+const SLOTS: [(&str, &[&str]); 11] = [
     ("filters", &["filters"]),
     ("or_group", &["conditions"]),
     ("columns", &["columns"]),
@@ -29,6 +29,7 @@ const SLOTS: [(&str, &[&str]); 10] = [
     ("offset", PART),
     ("page", PAGE),
     ("preload", &["relations"]),
+    ("preload_one", &["relations"]),
     ("filter_default", CONDITION),
 ];
 
@@ -63,7 +64,7 @@ impl Table<'_> {
             create: endpoint("create"),
             update: endpoint("update"),
             delete: endpoint("delete"),
-            body: self.section.read("body", body).flatten(),
+            body: self.body(),
             filter: self.templates("filter", self.preset.filter),
             filter_default: template("filter_default"),
             or_filter: self.templates("or_filter", self.preset.or_filter),
@@ -79,9 +80,11 @@ impl Table<'_> {
             offset: template("offset"),
             page: template("page"),
             preload: template("preload"),
+            preload_one: template("preload_one"),
             total: self.text("total", ItemsTotal::parse),
             items: self.text("items", Pointer::parse),
             record: self.text("record", Pointer::parse),
+            inner: self.text("inner", Pointer::parse),
             whole_lists: self.section.read("whole_lists", whole_lists).flatten().or(self.preset.whole_lists),
             headers: self.headers(),
             error: self.errors(),
@@ -98,6 +101,11 @@ impl Table<'_> {
         }
         // What the presets say can be read; a test sees to it.
         line(self.preset.options, key).and_then(|text| nothing_or(text).ok()).flatten()
+    }
+
+    /// A body is a template of its own kind: what stands around the data.
+    fn body(&self) -> Option<(String, String)> {
+        self.text("body", body).flatten()
     }
 
     fn template(&self, key: &'static str) -> Option<Template> {
@@ -202,8 +210,7 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> 
 }
 
 /// JSON in which `{data}` stands once; an empty text is the data alone.
-fn body(value: &DeValue<'_>) -> Result<Option<(String, String)>, String> {
-    let text = String::read(value)?;
+fn body(text: &str) -> Result<Option<(String, String)>, String> {
     if text.is_empty() || text == "{data}" {
         return Ok(None);
     }

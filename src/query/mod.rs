@@ -12,6 +12,7 @@ mod preset;
 mod reading;
 mod resources;
 mod select;
+mod step;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -48,8 +48,8 @@ impl Preset {
 }
 
 /// All of them.
-pub static PRESETS: [Preset; 6] =
-    [Preset::NONE, JSON_SERVER, POSTGREST, FLARCHITECT, DJANGO_REST_FRAMEWORK, FASTCMS];
+pub static PRESETS: [Preset; 7] =
+    [Preset::NONE, JSON_SERVER, JSON_SERVER_1, POSTGREST, FLARCHITECT, DJANGO_REST_FRAMEWORK, FASTCMS];
 
 /// json-server 0.17 (`npm install json-server`). A column that no record has is no condition for it.
 /// Values of one name are alternatives, those of `_ne` exclusions; `_like` is a regular expression without case.
@@ -60,6 +60,7 @@ const JSON_SERVER: Preset = Preset {
         ("limit", "_limit={limit}"),
         ("offset", "_start={offset}&_end={end}"),
         ("preload", "_embed={relations:repeat}"),
+        ("preload_one", "_expand={relations:repeat}"),
         ("total", "header:X-Total-Count"),
     ],
     filter: &[
@@ -83,6 +84,39 @@ const JSON_SERVER: Preset = Preset {
     ..Preset::NONE
 };
 
+/// json-server 1.0, up to its beta 15. It reads every value as a number, a truth value or null if it can, and finds
+/// those alone: `id=1` is not the id `"1"` that it gives. Null is less than 1 for it, and unlike everything; a dot
+/// in a name is a step, and its conditions on text find no number.
+const JSON_SERVER_1: Preset = Preset {
+    name: "json-server-1",
+    options: &[
+        ("sort", "_sort={sort:csv}"),
+        ("page", "_page={page}&_per_page={limit}"),
+        ("preload", "_embed={relations:repeat}"),
+        ("items", "/data"),
+        ("total", "/items"),
+    ],
+    filter: &[
+        ("eq", "{column:name}:eq={value:worded}"),
+        ("gt", "{column:name}:gt={value:typed}&{column:name}:ne=null"),
+        ("gte", "{column:name}:gte={value:typed}&{column:name}:ne=null"),
+        ("lt", "{column:name}:lt={value:typed}&{column:name}:ne=null"),
+        ("lte", "{column:name}:lte={value:typed}&{column:name}:ne=null"),
+        ("in", "{column:name}:in={values:worded:csv}"),
+        ("contains", "{column:name}:contains={value:worded}"),
+        ("startswith", "{column:name}:startsWith={value:worded}"),
+        ("endswith", "{column:name}:endsWith={value:worded}"),
+        ("between", "{column:name}:gt={low:typed}&{column:name}:lt={high:typed}&{column:name}:ne=null"),
+        (
+            "between_inclusive",
+            "{column:name}:gte={low:typed}&{column:name}:lte={high:typed}&{column:name}:ne=null",
+        ),
+        ("is_not_null", "{column:name}:ne=null"),
+    ],
+    whole_lists: Some(true),
+    ..Preset::NONE
+};
+
 /// `PostgREST` (<https://docs.postgrest.org/en/stable/references/api/tables_views.html>). Its records have no path
 /// of their own: `item` and its kin are to be `GET /table?id=eq.{id}`, unless something in front makes paths.
 /// A `*` in a pattern is a `%` for it.
@@ -95,7 +129,7 @@ const POSTGREST: Preset = Preset {
         ("sort_item", "{column}.{direction}"),
         ("limit", "limit={limit}"),
         ("offset", "offset={offset}"),
-        ("preload", "select=*,{relations:csv}(*)"),
+        ("preload", "select=*,{relations:join((*),)}(*)"),
         ("total", "content-range"),
     ],
     filter: &[
@@ -134,11 +168,20 @@ const POSTGREST: Preset = Preset {
     ..Preset::NONE
 };
 
-/// flarchitect 1.6. Its patterns have wildcards on both sides whatever is asked, and of all groups it makes one.
+/// A column whose conditions flarchitect reads.
+macro_rules! flarchitect {
+    () => {
+        "{column:unlike(page|limit|groupby|fields|join|orderby|include_deleted|__)}"
+    };
+}
+
+/// flarchitect 1.6. Its patterns have wildcards on both sides whatever is asked, and of all groups it makes one. A
+/// parameter with the name of one of its own inside (`homepage__eq`, for `page`) is no condition for it.
 const FLARCHITECT: Preset = Preset {
     name: "flarchitect",
     options: &[
         ("or_group", "or[{conditions:open:csv}]"),
+        ("columns", "fields={columns:csv}"),
         ("sort", "order_by={sort:csv}"),
         ("page", "limit={limit}&page={page}"),
         ("items", "/value"),
@@ -147,25 +190,25 @@ const FLARCHITECT: Preset = Preset {
         ("error", "/errors/error"),
     ],
     filter: &[
-        ("eq", "{column}__eq={value}"),
-        ("neq", "{column}__ne={value}"),
-        ("gt", "{column}__gt={value}"),
-        ("gte", "{column}__ge={value}"),
-        ("lt", "{column}__lt={value}"),
-        ("lte", "{column}__le={value}"),
-        ("in", "{column}__in={values:csv}"),
-        ("contains", "{column}__ilike={value:without(%_\\)}"),
-        ("between", "{column}__gt={low}&{column}__lt={high}"),
-        ("between_inclusive", "{column}__ge={low}&{column}__le={high}"),
+        ("eq", concat!(flarchitect!(), "__eq={value}")),
+        ("neq", concat!(flarchitect!(), "__ne={value}")),
+        ("gt", concat!(flarchitect!(), "__gt={value}")),
+        ("gte", concat!(flarchitect!(), "__ge={value}")),
+        ("lt", concat!(flarchitect!(), "__lt={value}")),
+        ("lte", concat!(flarchitect!(), "__le={value}")),
+        ("in", concat!(flarchitect!(), "__in={values:without(()):csv}")),
+        ("contains", concat!(flarchitect!(), "__ilike={value:without(%_\\)}")),
+        ("between", concat!(flarchitect!(), "__gt={low}&", flarchitect!(), "__lt={high}")),
+        ("between_inclusive", concat!(flarchitect!(), "__ge={low}&", flarchitect!(), "__le={high}")),
     ],
     or_filter: &[
-        ("eq", "{column}__eq={value:without(,=])}"),
-        ("neq", "{column}__ne={value:without(,=])}"),
-        ("gt", "{column}__gt={value:without(,=])}"),
-        ("gte", "{column}__ge={value:without(,=])}"),
-        ("lt", "{column}__lt={value:without(,=])}"),
-        ("lte", "{column}__le={value:without(,=])}"),
-        ("contains", "{column}__ilike={value:without(%_\\,=])}"),
+        ("eq", concat!(flarchitect!(), "__eq={value:filled:without(,=])}")),
+        ("neq", concat!(flarchitect!(), "__ne={value:filled:without(,=])}")),
+        ("gt", concat!(flarchitect!(), "__gt={value:filled:without(,=])}")),
+        ("gte", concat!(flarchitect!(), "__ge={value:filled:without(,=])}")),
+        ("lt", concat!(flarchitect!(), "__lt={value:filled:without(,=])}")),
+        ("lte", concat!(flarchitect!(), "__le={value:filled:without(,=])}")),
+        ("contains", concat!(flarchitect!(), "__ilike={value:filled:without(%_\\,=])}")),
     ],
     ..Preset::NONE
 };
@@ -200,31 +243,42 @@ const DJANGO_REST_FRAMEWORK: Preset = Preset {
     ..Preset::NONE
 };
 
-/// `FastCMS` (`pyfastcms` in PyPI): one expression for all filters, in which a value has no marks of its own.
+/// `FastCMS` 0.1 (`pyfastcms` in PyPI): one expression for all filters, in which nothing can be escaped, nor can a group
+/// stand beside another condition. A condition on a column that it does not know is none for it, and its pages have
+/// up to 100 records. A record's fields stand in its `data`.
 const FASTCMS: Preset = Preset {
     name: "fastcms",
     options: &[
-        ("filters", "filter={filters:join(&&)}"),
+        ("filters", "filter={filters:open:join(&&)}"),
         ("columns", "fields={columns:csv}"),
         ("sort", "sort={sort:csv}"),
         ("page", "page={page}&per_page={limit}"),
         ("preload", "expand={relations:csv}"),
+        ("body", "{\"data\":{data}}"),
+        ("inner", "/data"),
         ("items", "/items"),
         ("total", "/total"),
-        ("error", "/detail"),
+        ("error", "/error"),
     ],
     filter: &[
-        ("eq", "{column}={value:without(&|=!<>~?()@\"'[],)}"),
-        ("neq", "{column}!={value:without(&|=!<>~?()@\"'[],)}"),
-        ("gt", "{column}>{value:without(&|=!<>~?()@\"'[],)}"),
-        ("gte", "{column}>={value:without(&|=!<>~?()@\"'[],)}"),
-        ("lt", "{column}<{value:without(&|=!<>~?()@\"'[],)}"),
-        ("lte", "{column}<={value:without(&|=!<>~?()@\"'[],)}"),
-        ("contains", "{column}~{value:without(&|=!<>~?()@\"'[],%_)}"),
+        ("eq", "{column:name}={value:in_quotes:without(&|\n)}"),
+        ("neq", "{column:name}!={value:in_quotes:without(&|\n)}"),
+        ("gt", "{column:name}>{value:in_quotes:without(&|\n)}"),
+        ("gte", "{column:name}>={value:in_quotes:without(&|\n)}"),
+        ("lt", "{column:name}<{value:in_quotes:without(&|\n)}"),
+        ("lte", "{column:name}<={value:in_quotes:without(&|\n)}"),
+        ("in", "{column:name}?=[{values:in_quotes:without(&|\n):csv}]"),
+        ("contains", "{column:name}~\"{value:without(&|%_\\\n)}\""),
+        (
+            "between",
+            "{column:name}>{low:in_quotes:without(&|\n)}&&{column:name}<{high:in_quotes:without(&|\n)}",
+        ),
         (
             "between_inclusive",
-            "{column}>={low:without(&|=!<>~?()@\"'[],)}&&{column}<={high:without(&|=!<>~?()@\"'[],)}",
+            "{column:name}>={low:in_quotes:without(&|\n)}&&{column:name}<={high:in_quotes:without(&|\n)}",
         ),
+        ("is_null", "{column:name}=null"),
+        ("is_not_null", "{column:name}!=null"),
     ],
     ..Preset::NONE
 };

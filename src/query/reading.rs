@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::value::RawValue;
 
-use super::select::{Selection, Shown};
+use super::select::{Selection, Shown, flat};
 use super::{Failure, ItemsTotal};
 use crate::event::Json;
 use crate::filter::{Filter, Record};
@@ -24,17 +24,25 @@ pub(super) enum Kind {
     List(Box<ListReading>),
     /// A record that is asked for.
     Item {
-        record: Pointer,
+        record: Place,
         required: Option<Filter>,
         shown: Shown,
     },
     /// A record that was written, or a list of them.
     Written {
-        record: Pointer,
+        record: Place,
         many: bool,
     },
     /// A record that is gone.
     Deleted,
+}
+
+/// Where a record stands in an answer.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) record: Pointer,
+    /// An object in it whose members count as its own.
+    pub(super) inner: Option<Pointer>,
 }
 
 #[derive(Debug)]
@@ -95,17 +103,15 @@ impl Reading {
         match &self.kind {
             Kind::Deleted => Ok(Data::one(null())),
             Kind::Written { record, many: true } => {
-                let list = root.and_then(|root| json::find(root, record));
-                Ok(Data::one(list.map_or_else(null, |list| Json::slice_of(body, list))))
+                let list = root.and_then(|root| json::find(root, &record.record));
+                Ok(Data::one(list.map_or_else(null, |list| record.list(body, list))))
             }
             Kind::Written { record, many: false } => {
-                let record = root.and_then(|root| one(root, record));
-                Ok(Data::one(record.map_or_else(null, |record| Json::slice_of(body, record))))
+                Ok(Data::one(root.and_then(|root| record.one(body, root)).unwrap_or_else(null)))
             }
             Kind::Item { record, required, shown } => {
                 let missing = || Failure::of(StatusCode::NOT_FOUND, "Not Found");
-                let found = one(root.ok_or_else(unreadable)?, record).ok_or_else(missing)?;
-                let found = Json::slice_of(body, found);
+                let found = record.one(body, root.ok_or_else(unreadable)?).ok_or_else(missing)?;
                 let may_see = required.as_ref().is_none_or(|filter| filter.matches(&Record::read(&found)));
                 if may_see { Ok(Data::one(shown.of_record(found))) } else { Err(missing()) }
             }
@@ -149,10 +155,13 @@ impl ListReading {
         let list = json::find(root, &self.items).filter(is_list).or_else(|| Some(root).filter(is_list));
         let elements = list.and_then(json::elements);
         let (Some(list), Some(elements)) = (list, elements) else {
-            return Err(Failure::of(
-                StatusCode::BAD_GATEWAY,
-                "the backend's answer holds no list that can be read",
-            ));
+            let text = match list {
+                Some(_) => {
+                    format!("the backend's answer holds a list of more than {} records", json::MAX_ITEMS)
+                }
+                None => "the backend's answer holds no list that can be read".to_owned(),
+            };
+            return Err(Failure::of(StatusCode::BAD_GATEWAY, &text));
         };
         let (came, told) = (elements.len() as u64, self.told(headers, root));
         let is_all = self.asked.is_none() && told.map_or(self.whole, |told| told == came);
@@ -198,6 +207,20 @@ impl ListReading {
                 header(&header::CONTENT_RANGE)?.rsplit_once('/')?.1.trim().parse().ok()
             }
         }
+    }
+}
+
+impl Place {
+    fn one(&self, body: &Bytes, root: &RawValue) -> Option<Json> {
+        Some(flat(Json::slice_of(body, one(root, &self.record)?), self.inner.as_ref()))
+    }
+
+    fn list(&self, body: &Bytes, list: &RawValue) -> Json {
+        let Some(elements) = json::elements(list).filter(|_| self.inner.is_some()) else {
+            return Json::slice_of(body, list);
+        };
+        let flat = |raw: &&RawValue| flat(Json::slice_of(body, raw), self.inner.as_ref()).as_str().to_owned();
+        Json::from_valid(format!("[{}]", elements.iter().map(flat).collect::<Vec<_>>().join(",")))
     }
 }
 

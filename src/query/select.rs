@@ -7,6 +7,7 @@ use super::{Condition, Query, Sort};
 use crate::event::Json;
 use crate::filter::{Filter, Record};
 use crate::json;
+use crate::route::Pointer;
 
 /// A part of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(super) struct Selection {
     pub(super) sort: Vec<Sort>,
     pub(super) slice: Slice,
     pub(super) shown: Shown,
+    /// An object in each record whose members count as its own.
+    pub(super) inner: Option<Pointer>,
 }
 
 /// Which fields are shown.
@@ -37,7 +40,12 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn of(query: &Query) -> Self {
-        Self { columns: query.columns.clone(), omitted: query.omit_columns.clone() }
+        let mut columns = query.columns.clone();
+        if !columns.is_empty() {
+            // Relations come beside the columns.
+            columns.extend(query.preload.iter().cloned());
+        }
+        Self { columns, omitted: query.omit_columns.clone() }
     }
 
     pub(super) fn told(&self) -> Vec<String> {
@@ -107,7 +115,8 @@ impl Selection {
     }
 
     pub(super) fn of(&self, document: &Bytes, list: &RawValue, elements: &[&RawValue]) -> Selected {
-        let mut items: Vec<Json> = elements.iter().map(|raw| Json::slice_of(document, raw)).collect();
+        let item = |raw: &&RawValue| flat(Json::slice_of(document, raw), self.inner.as_ref());
+        let mut items: Vec<Json> = elements.iter().map(item).collect();
         let before = items.len();
         if let Some(guard) = &self.guard {
             items.retain(|item| guard.matches(&Record::read(item)));
@@ -117,7 +126,8 @@ impl Selection {
         let found = items.len() as u64;
         self.slice.cut(&mut items);
         let count = items.len() as u64;
-        if !moved && items.len() == before && self.shown.is_all() {
+        let is_untouched = !moved && self.inner.is_none() && self.shown.is_all();
+        if is_untouched && items.len() == before {
             return Selected { data: Json::slice_of(document, list), count, found, is_whole };
         }
         let items: Vec<Json> = items.into_iter().map(|item| self.shown.of_record(item)).collect();
@@ -155,4 +165,21 @@ impl Slice {
         let limit = self.limit.and_then(|limit| usize::try_from(limit).ok());
         items.truncate(limit.unwrap_or(usize::MAX));
     }
+}
+
+/// A record in which the members of an inner object stand beside the others; what both have is the outer one's.
+pub(super) fn flat(record: Json, inner: Option<&Pointer>) -> Json {
+    let merged = || {
+        let inner = inner?;
+        let outside: &RawValue = json::parse(record.as_str()).filter(|raw| json::is_object(raw))?;
+        let inside = json::find(outside, inner).filter(|raw| json::is_object(raw))?;
+        let first = inner.tokens().next()?;
+        let outer = json::members_where(outside, |field| field != first)?;
+        let added =
+            json::members_where(inside, |field| field == first || json::step(outside, field).is_none())?;
+        let bare = |object: &str| object.get(1..object.len().checked_sub(1)?).map(str::to_owned);
+        let both = [bare(&outer)?, bare(&added)?].into_iter().filter(|members| !members.is_empty());
+        Some(Json::from_valid(format!("{{{}}}", both.collect::<Vec<_>>().join(","))))
+    };
+    merged().unwrap_or(record)
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::translate::like;
+use super::step::Step;
 
 /// One value of a query: all but the unreserved characters (RFC 3986, section 2.3) is encoded.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -47,24 +47,6 @@ pub(super) enum Fill {
 
 /// What the slots of a template are filled with.
 pub(super) type Filling<'a> = [(&'a str, Fill)];
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
-    Quoted,
-    Json,
-    Regex,
-    Like,
-    LikeRegex,
-    Without(String),
-    /// Refuses what forms take for nothing, or cut.
-    Filled,
-    /// Parts of a query themselves: their own templates see to it that none holds the separator, and a `=` stays.
-    Open,
-    Csv,
-    Repeat,
-    Brackets,
-    Join(String),
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
@@ -260,34 +242,8 @@ fn slot(inside: &str, slots: &[&str]) -> Result<Piece, TemplateError> {
         let known = if known.is_empty() { "nothing in braces".to_owned() } else { known.join(", ") };
         return Err(TemplateError(format!("a template with {known}; found \"{{{inside}}}\"")));
     }
-    let steps: Result<Vec<Step>, TemplateError> = words.map(step).collect();
+    let steps: Result<Vec<Step>, TemplateError> = words.map(Step::read).collect();
     Ok(Piece::Slot { name: name.to_owned(), steps: steps? })
-}
-
-fn step(word: &str) -> Result<Step, TemplateError> {
-    let argument = |name: &str| word.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
-    Ok(match word {
-        "quoted" => Step::Quoted,
-        "json" => Step::Json,
-        "regex" => Step::Regex,
-        "like" => Step::Like,
-        "like_regex" => Step::LikeRegex,
-        "filled" => Step::Filled,
-        "open" => Step::Open,
-        "csv" => Step::Csv,
-        "repeat" => Step::Repeat,
-        "brackets" => Step::Brackets,
-        _ => match (argument("join"), argument("without")) {
-            (Some(separator), _) => Step::Join(separator.to_owned()),
-            (_, Some(marks)) => Step::Without(marks.to_owned()),
-            (None, None) => {
-                return Err(TemplateError(format!(
-                    "csv, repeat, brackets, json, join(…), quoted, regex, like, like_regex, open, filled or without(…) behind \
-                     the colon; found \"{word}\""
-                )));
-            }
-        },
-    })
 }
 
 fn literal(text: &str, encoding: Encoding) -> String {
@@ -308,7 +264,7 @@ fn encoded(text: &str, encoding: Encoding) -> Option<String> {
 fn filled(fill: &Fill, steps: &[Step], encoding: Encoding) -> Option<Vec<String>> {
     let values = match fill {
         Fill::One(value) => {
-            let text = steps.iter().try_fold(value.clone(), each)?.text?;
+            let text = steps.iter().try_fold(value.clone(), Step::done)?.text?;
             return Some(vec![encoded(&text, encoding)?]);
         }
         Fill::Many(values) => values,
@@ -318,7 +274,7 @@ fn filled(fill: &Fill, steps: &[Step], encoding: Encoding) -> Option<Vec<String>
         let list: Vec<&str> = values.iter().map(|value| value.json.as_str()).collect();
         return Some(vec![encoded(&format!("[{}]", list.join(",")), encoding)?]);
     }
-    let made = |value: &Value| before.iter().try_fold(value.clone(), each)?.text;
+    let made = |value: &Value| before.iter().try_fold(value.clone(), Step::done)?.text;
     let texts: Vec<String> = values.iter().map(made).collect::<Option<_>>()?;
     let is_quoted = before.contains(&Step::Quoted);
     let joined = |separator: &str| {
@@ -347,19 +303,4 @@ fn filled(fill: &Fill, steps: &[Step], encoding: Encoding) -> Option<Vec<String>
     } else {
         texts.iter().map(|text| encoded(text, encoding)).collect()
     }
-}
-
-/// What one step makes of a value; `None`: it cannot be said.
-fn each(value: Value, step: &Step) -> Option<Value> {
-    let text = match step {
-        Step::Json => value.json,
-        Step::Quoted => format!("\"{}\"", value.text?.replace('\\', "\\\\").replace('"', "\\\"")),
-        Step::Regex => like::escape_regex(&value.text?),
-        Step::Like => like::escape(&value.text?),
-        Step::LikeRegex => like::to_regex(&value.text?)?,
-        Step::Without(marks) => value.text.filter(|text| !text.contains(|c| marks.contains(c)))?,
-        Step::Filled => value.text.filter(|text| !text.is_empty() && text.trim() == text)?,
-        Step::Open | Step::Csv | Step::Repeat | Step::Brackets | Step::Join(_) => value.text?,
-    };
-    Some(Value::text(&text))
 }

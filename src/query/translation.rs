@@ -53,12 +53,16 @@ pub struct Translation {
     pub page: Option<Template>,
     /// Relations wanted.
     pub preload: Option<Template>,
+    /// Those of them whose name is no plural; `None`: like all others.
+    pub preload_one: Option<Template>,
     /// Where an answer says how many there are.
     pub total: Option<ItemsTotal>,
     /// Where the list stands; `None`: where the route says.
     pub items: Option<Pointer>,
     /// Where a record stands in the answers to our requests; `None`: where the route says.
     pub record: Option<Pointer>,
+    /// An object in every record whose members count as the record's own.
+    pub inner: Option<Pointer>,
     /// A list that is asked for without limit is all there is; `None`: if the backend knows no limit.
     pub whole_lists: Option<bool>,
     /// With every request.

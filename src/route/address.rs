@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::id::decompose;
 use super::model::{self, Models};
 use super::pattern::Segment;
 use super::{Pattern, Route, Routes, item};
@@ -67,6 +68,18 @@ impl Address {
         let pattern = &self.route.pattern;
         let others = pattern.names().enumerate().filter(|(number, _)| !pattern.key.contains(number));
         others.map(|(_, name)| name.to_owned()).collect()
+    }
+
+    /// What an id says of the path's parameters: each part of it, where it has as many as the path has for it, else
+    /// `id`. `None`: it is no id.
+    pub fn key(&self, id: &Json) -> Option<Vec<(String, String)>> {
+        let (text, pattern) = (id.scalar_text()?, &self.route.pattern);
+        let names = || pattern.key.iter().filter_map(|number| pattern.names().nth(*number));
+        let parts = if self.route.id.is_composite() { decompose(&text) } else { Vec::new() };
+        if parts.len() < 2 || parts.len() != names().count() {
+            return Some(vec![("id".to_owned(), text)]);
+        }
+        Some(names().map(ToOwned::to_owned).zip(parts).collect())
     }
 
     /// The path of the collection, where `known` says what its parameters are; these are texts, not encoded.

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::harness::*;
 
@@ -29,6 +29,22 @@ pub struct Python(PathBuf);
 /// A Python with the packages of `tests/clients/requirements.txt`.
 pub fn python() -> Option<Python> {
     variable("RESTCAST_TEST_PYTHON").map(Python)
+}
+
+/// A backend of `tests/clients/flarchitect_backend.py`.
+pub fn flarchitect() -> Option<Backend> {
+    let python = variable("RESTCAST_TEST_FLARCHITECT").map(Python)?;
+    Some(Backend::start(python.command().arg(client("flarchitect_backend.py"))))
+}
+
+/// `FastCMS` itself, with its files in an empty folder, and the token of an account; see
+/// `tests/clients/pyfastcms_backend.py`.
+pub fn pyfastcms(folder: &Path) -> Option<(Backend, String)> {
+    let python = variable("RESTCAST_TEST_FASTCMS").map(Python)?;
+    let mut command = python.command();
+    command.arg(client("pyfastcms_backend.py")).arg("--folder").arg(folder);
+    let (backend, line) = Backend::start_told(&mut command);
+    Some((backend, line["token"].as_str().unwrap().to_owned()))
 }
 
 impl Python {
@@ -136,6 +152,22 @@ impl Node {
         Backend::start(self.command("json_server.js").arg("--db").arg(records))
     }
 
+    pub fn json_server_1(&self) -> Backend {
+        Backend::start(&mut self.command("json_server_1.mjs"))
+    }
+
+    /// The queries that `PostgREST`'s own client makes of these calls, each as its parts.
+    pub fn postgrest_urls(&self, calls: &[serde_json::Value]) -> Vec<Vec<String>> {
+        let mut command = self.command("postgrest_urls.js");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines: String = calls.iter().map(|calls| format!("{calls}\n")).collect();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// Opens a page in a headless browser; `arguments` as in `tests/clients/page.js`.
     pub fn page(&self, browser: &Browser, arguments: &[&str]) -> Process {
         let mut command = self.command("page.js");
@@ -185,10 +217,15 @@ pub struct Backend {
 impl Backend {
     /// The command prints `{"port":P}` when it listens.
     fn start(command: &mut Command) -> Self {
+        Self::start_told(command).0
+    }
+
+    /// The same, and all that the line says.
+    fn start_told(command: &mut Command) -> (Self, serde_json::Value) {
         let process = Process::start(command);
         let line: serde_json::Value = serde_json::from_str(&process.line("\"port\"")).unwrap();
         let port = u16::try_from(line["port"].as_u64().unwrap()).unwrap();
-        Self { address: SocketAddr::from(([127, 0, 0, 1], port)), _process: process }
+        (Self { address: SocketAddr::from(([127, 0, 0, 1], port)), _process: process }, line)
     }
 }
 

@@ -44,7 +44,7 @@ fn what_is_wrong_with_a_template_is_said() {
                  sort = \"s={sort:lines}\"";
     let found = errors(&format!("{MINIMAL}[route.query]\n{table}"));
     for expected in [
-        "route[1].query.preset = \"jsonserver\": expected one of \"none\", \"json-server\", \"postgrest\"",
+        "route[1].query.preset = \"jsonserver\": expected one of \"none\", \"json-server\", \"json-server-1\"",
         "route[1].query.limit = \"limit={size}\": expected a template with {limit}, {offset}, {end}; found \"{size}\"",
         "expected a table with keys of eq, neq",
         "route[1].query.list = \"/api/authors\": expected a method and a path, such as \"GET /api/users/{id}\"",

@@ -27,8 +27,14 @@ impl Resource {
         let (known, groups) = self.known(to.list.as_ref(), Target::Collection, query, None)?;
         let endpoint = self.endpoint(to.list.as_ref(), Operation::Read, Target::Collection, &known)?;
         let nothing = groups.iter().any(|group| group.iter().all(Condition::is_never));
+        let preload = self.preload(query)?;
         let mut plan = self.plan(query, &groups, nothing)?;
-        plan.parts.extend(self.preload(query)?);
+        if let Some(columns) = self.columns(query, &groups, &plan)
+            && !columns.iter().any(|part| preload.iter().any(|other| other.name() == part.name()))
+        {
+            plan.parts.extend(columns);
+        }
+        plan.parts.extend(preload);
         let part = Slice { offset: query.offset.unwrap_or(0), limit: query.limit };
         // What came in answer to an offset begins there; more than was asked for is cut in any case.
         let filters = filter(&plan.left)?;
@@ -45,6 +51,7 @@ impl Resource {
                 sort: if plan.sorts_here { query.sort.clone() } else { Vec::new() },
                 slice,
                 shown: Shown::of(query),
+                inner: to.inner.clone(),
             },
             whole: self.whole_lists(),
             asked: plan.asked,
@@ -78,13 +85,15 @@ impl Resource {
         if query.limit.is_some() || query.offset.unwrap_or(0) > 0 {
             self.cut(query, &mut plan, nothing)?;
         }
+        Ok(plan)
+    }
+
+    /// The columns that the backend is asked for; `None`: all.
+    fn columns(&self, query: &Query, groups: &[Vec<Condition>], plan: &Plan) -> Option<Vec<Part>> {
         // What is done here may need columns that nobody wants to see.
         let is_guarded = groups.iter().any(|group| is_required(group));
         let is_free = plan.left.is_empty() && !plan.sorts_here && !is_guarded && !query.columns.is_empty();
-        if is_free && let Some(parts) = names(to.columns.as_ref(), "columns", &query.columns) {
-            plan.parts.extend(parts);
-        }
-        Ok(plan)
+        if is_free { names(self.translation.columns.as_ref(), "columns", &query.columns) } else { None }
     }
 
     /// Says which of the filters that the backend cannot be asked are held against its list here.

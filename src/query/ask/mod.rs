@@ -8,11 +8,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::value::RawValue;
 
-use super::reading::Kind;
+use super::reading::{Kind, Place};
 use super::select::Shown;
 use super::template::{Encoding, Fill, Part, Value};
 use super::translate::names;
-use super::{Asked, Condition, Endpoint, Operator, Query, QueryError, Reading, Resource, Unsupported, Wish};
+use super::{
+    Asked, Condition, Endpoint, Operator, Query, QueryError, Reading, Resource, Template, Unsupported, Wish,
+};
 use crate::event::{Json, Operation};
 use crate::json;
 use crate::message::Upstream;
@@ -73,8 +75,12 @@ impl Resource {
         }
     }
 
-    fn record(&self) -> Pointer {
-        self.translation.record.clone().unwrap_or_else(|| self.address.route.record.clone())
+    fn record(&self) -> Place {
+        let to = &self.translation;
+        // The route's pointer may lead into the record, to what events tell of it.
+        let usual =
+            || if to.inner.is_some() { Pointer::default() } else { self.address.route.record.clone() };
+        Place { record: to.record.clone().unwrap_or_else(usual), inner: to.inner.clone() }
     }
 
     /// What stands for the parameters of the path, and the groups of the query that were not needed for it.
@@ -92,7 +98,7 @@ impl Resource {
         };
         let (mut known, mut groups) = (Known::new(), query.filters.clone());
         if let Target::Item(id) = target {
-            known.insert("id".to_owned(), id.scalar_text().ok_or(QueryError::Id)?);
+            known.extend(self.address.key(id).ok_or(QueryError::Id)?);
         }
         for name in needed {
             if known.contains_key(&name) {
@@ -158,9 +164,16 @@ impl Resource {
         if query.preload.is_empty() {
             return Ok(Vec::new());
         }
-        match names(self.translation.preload.as_ref(), "relations", &query.preload) {
-            Some(parts) => Ok(parts),
-            None if self.translation.on_unsupported == Unsupported::Ignore => Ok(Vec::new()),
+        let to = &self.translation;
+        let (ones, many): (Vec<String>, Vec<String>) =
+            query.preload.iter().cloned().partition(|name| to.preload_one.is_some() && !is_plural(name));
+        let said = |template: Option<&Template>, relations: &[String]| match relations {
+            [] => Some(Vec::new()),
+            some => names(template, "relations", some),
+        };
+        match said(to.preload.as_ref(), &many).zip(said(to.preload_one.as_ref(), &ones)) {
+            Some((many, ones)) => Ok([many, ones].concat()),
+            None if to.on_unsupported == Unsupported::Ignore => Ok(Vec::new()),
             None => Err(QueryError::Unsupported { what: "Preload", detail: query.preload.join(", ") }),
         }
     }
@@ -211,6 +224,11 @@ impl Resource {
         let errors = if errors.is_empty() { usual() } else { errors };
         Reading { success_when: self.address.route.success_when.clone(), errors, kind }
     }
+}
+
+/// `books`, not `address`, `status` or `analysis`.
+fn is_plural(name: &str) -> bool {
+    name.ends_with('s') && !["ss", "us", "is"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn is_required(group: &[Condition]) -> bool {

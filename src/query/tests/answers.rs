@@ -116,3 +116,29 @@ fn refusals_keep_the_backends_words() {
         assert_eq!(failure.details.is_some(), body.starts_with('{'), "{body}");
     }
 }
+
+#[test]
+fn the_members_of_an_inner_object_stand_beside_the_others() {
+    let users = users("inner = \"/data\"\nitems = \"/items\"");
+    let body = r#"{"items":[{"id":1,"data":{"n":1.50,"id":9,"data":2}},{"id":2,"data":{}},{"id":3},{"data":{"n":3}}]}"#;
+    let flat = r#"[{"id":1,"n":1.50,"data":2},{"id":2},{"id":3},{"n":3}]"#;
+    assert_eq!(read(&users, "{}", body).unwrap(), format!("{flat} 4 4"));
+    assert_eq!(read(&users, &filter("n", "gt", "2"), body).unwrap(), r#"[{"n":3}] 1 1"#);
+    let (id, query) = (json("1"), Query::default());
+    let item = users.ask(Wish::Item { id: &id, query: &query }).unwrap().reading;
+    let one = item.read(StatusCode::OK, &HeaderMap::new(), &r#"{"id":1,"data":{"n":1}}"#.into()).unwrap();
+    assert_eq!(one.data.as_str(), r#"{"id":1,"n":1}"#);
+    let many = users.ask(Wish::Create { data: &json("[]"), query: &query }).unwrap().reading;
+    let made = many.read(StatusCode::OK, &HeaderMap::new(), &r#"[{"id":1,"data":{"n":1}}]"#.into()).unwrap();
+    assert_eq!(made.data.as_str(), r#"[{"id":1,"n":1}]"#);
+}
+
+#[test]
+fn a_list_that_is_too_long_is_called_so() {
+    let body = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+    assert!(read(&users(""), "{}", &body(10_000)).is_ok());
+    let failure = read(&users(""), "{}", &body(10_001)).unwrap_err();
+    assert_eq!(failure.message, "the backend's answer holds a list of more than 10000 records");
+    let failure = read(&users(""), "{}", "[1,").unwrap_err();
+    assert_eq!(failure.message, "the backend's answer is not readable JSON");
+}

@@ -35,6 +35,11 @@ fn postgrest_is_asked_in_its_documented_grammar() {
         list(&users, group).unwrap(),
         "GET /api/users?or=(a.eq.%22x%2Cy%22,b.gt.%222%22)&c=lt.3&order=n.desc&limit=5&offset=10&select=a,b"
     );
+    // Two parameters of one name would be one or the other, so the columns are picked here.
+    let related = r#"{"columns":["id"],"preload":["author","tags"]}"#;
+    assert_eq!(list(&users, related).unwrap(), "GET /api/users?select=*,author%28%2A%29,tags(*)");
+    let body = r#"[{"id":1,"n":2,"author":{"id":3},"tags":[]}]"#;
+    assert_eq!(read(&users, related, body).unwrap(), r#"[{"id":1,"author":{"id":3},"tags":[]}] ? 1"#);
     let headers = users.ask(Wish::List(&Query::default())).unwrap().request.headers;
     assert_eq!(headers["prefer"], "count=exact, return=representation");
 }

@@ -195,3 +195,37 @@ fn options_that_are_none_and_operators_that_nobody_knows_are_errors() {
         assert_eq!(options(none), Query::default());
     }
 }
+
+#[test]
+fn values_that_a_step_does_not_take_are_left_to_be_done_here() {
+    for (step, taken, refused) in [
+        ("name", r#""a_1é""#, vec![r#""a.b""#, r#""a b""#, r#""a:b""#]),
+        ("unlike(page|limit)", r#""pag""#, vec![r#""homepage""#, r#""limits""#]),
+        (
+            "typed",
+            r#""a1""#,
+            vec![r#""1""#, r#""-.5""#, r#""0x1f""#, r#""1e3""#, r#""null""#, r#""true""#, r#""""#, r#"" a""#],
+        ),
+        ("typed", "1", vec![]),
+        ("worded", r#""1 a""#, vec!["1", "true", r#""5.""#]),
+    ] {
+        let users = users(&format!("filter = {{ eq = \"a={{value:{step}}}\" }}"));
+        let of = |value: &str| list(&users, &filter("a", "eq", value)).unwrap();
+        assert_ne!(of(taken), "GET /api/users", "{step} {taken}");
+        for value in refused {
+            assert_eq!(of(value), "GET /api/users", "{step} {value}");
+        }
+    }
+    let users = users("filter = { eq = \"a={value:in_quotes}\" }");
+    assert_eq!(list(&users, &filter("a", "eq", r#""x\"y""#)).unwrap(), "GET /api/users?a=%22x%22y%22");
+    assert_eq!(list(&users, &filter("a", "eq", "1.50")).unwrap(), "GET /api/users?a=1.50");
+}
+
+#[test]
+fn relations_may_be_asked_for_by_their_number() {
+    let users = users("preload = \"many={relations:csv}\"\npreload_one = \"one={relations:csv}\"");
+    let of = |relations: &str| list(&users, &format!(r#"{{"preload":[{relations}]}}"#)).unwrap();
+    assert_eq!(of(r#""books","author","notes""#), "GET /api/users?many=books,notes&one=author");
+    assert_eq!(of(r#""address","status""#), "GET /api/users?one=address,status");
+    assert_eq!(of(""), "GET /api/users");
+}

@@ -74,7 +74,10 @@ impl Translation {
     fn inside(&self, group: &[Condition]) -> Option<String> {
         match group {
             [condition] => self.condition(condition, Place::Alone),
-            several => self.or_group.as_ref()?.inside(&[self.alternatives(several)?]),
+            several => {
+                let as_list = one_of(several).and_then(|condition| self.inside(&[condition]));
+                as_list.or_else(|| self.or_group.as_ref()?.inside(&[self.alternatives(several)?]))
+            }
         }
     }
 
@@ -178,7 +181,7 @@ pub(super) fn names(template: Option<&Template>, slot: &str, names: &[String]) -
 }
 
 impl Part {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Parameter(name, _) | Self::Header(name, _) => name,
         }
