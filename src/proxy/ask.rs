@@ -100,10 +100,9 @@ impl Asker {
     /// `None`: it cannot be asked.
     async fn get(&self, question: &Question) -> Option<Reply> {
         let mut request = Request::new(Bytes::new());
-        *request.headers_mut() = question.who.headers().clone();
         *request.uri_mut() = question.record.parse().ok()?;
         let call = Call { request, client: question.who.client(), tapping: Tapping::Untapped, ahead: None };
-        Some(self.calls.call(call).await)
+        Some(self.calls.call_with(call, question.who.headers()).await)
     }
 }
 
@@ -154,7 +153,6 @@ impl Answers {
         }
         let mut request = Request::new(());
         *request.uri_mut() = question.record.parse().unwrap_or_default();
-        *request.headers_mut() = question.who.headers().clone();
         let mut capture = Capture::begin(matched, &request.into_parts().0, self.limits.clone());
         capture.request_sent();
         capture.response_head(answer.status(), answer.headers());

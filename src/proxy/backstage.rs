@@ -49,14 +49,11 @@ async fn ask(calls: Option<Arc<Calls>>, upstream: Upstream, caller: Caller) -> R
     let (calls, credentials) = calls.zip(caller.credentials).ok_or(UpstreamError::Broken)?;
     let mut request = Request::new(upstream.body);
     *request.method_mut() = upstream.method;
-    *request.uri_mut() = upstream.target.parse().ok().ok_or(UpstreamError::Broken)?;
-    *request.headers_mut() = credentials.headers().clone();
-    for (name, value) in &upstream.headers {
-        request.headers_mut().insert(name, value.clone());
-    }
+    *request.uri_mut() = upstream.target.try_into().ok().ok_or(UpstreamError::Broken)?;
+    *request.headers_mut() = upstream.headers;
     let (client, ahead) = (credentials.client(), Some(caller.ahead));
     let call = super::call::Call { request, client, tapping: Tapping::Tapped, ahead };
-    let (head, body) = calls.call(call).await.map_err(failure)?.into_parts();
+    let (head, body) = calls.call_with(call, credentials.headers()).await.map_err(failure)?.into_parts();
     Ok(Answer { status: head.status, headers: head.headers, body })
 }
 

@@ -1,18 +1,17 @@
-//! One connection in memory: pingora's own client at our end, pingora's server at the other.
+//! One connection in memory: pingora's server at the other end. At ours no client session of pingora's: that
+//! costs more than what a call otherwise does outside the proxy, and half of HTTP/1.1 is enough here.
 
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http::{Method, Request, Response, StatusCode, header};
-use pingora::http::RequestHeader;
-use pingora::protocols::Stream;
-use pingora::protocols::http::v1::client::HttpSession;
-use tokio::io::duplex;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 
+use super::answer::Reader;
+use super::request::written;
 use super::{Beside, CallError, Entrance};
 use crate::proxy::downstream::Downstream;
-use crate::proxy::hop;
 use crate::proxy::service;
 
 /// What may be on its way in each direction.
@@ -20,7 +19,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// See the module's documentation.
 pub(super) struct Line {
-    stream: Stream,
+    stream: DuplexStream,
     pub(super) beside: Arc<Beside>,
 }
 
@@ -44,75 +43,23 @@ impl Line {
             reason = "ends when its line is dropped, and its exchange counts as in flight"
         )]
         drop(tokio::spawn(serving));
-        Ok(Self { stream: Box::new(ours), beside })
+        Ok(Self { stream: ours, beside })
     }
 
-    /// Sends a request and reads the answer. Gives the line back if it can be used again.
+    /// Sends a request with these headers besides and reads the answer. Gives the line back if it can be used
+    /// again.
     pub(super) async fn exchange(
-        self,
+        mut self,
         request: Request<Bytes>,
+        along: &HeaderMap,
         limit: usize,
     ) -> Result<(Response<Bytes>, Option<Self>), CallError> {
-        let (parts, body) = request.into_parts();
-        let head = head(&parts, body.len()).map_err(broken)?;
-        let mut session = HttpSession::new(self.stream);
-        let sent = send(&mut session, head, &body).await;
-        // It may have been answered before its end.
-        let mut answer = receive(&mut session, limit).await?;
-        *answer.headers_mut() = session.resp_header().map(|head| head.headers.clone()).unwrap_or_default();
-        let stream = if sent.is_ok() { session.reuse().await } else { None };
-        let beside = self.beside;
-        Ok((answer, stream.map(|stream| Self { stream, beside })))
+        let method = request.method().clone();
+        let (head, body) = written(request, along);
+        // It may be answered before its end.
+        let is_sent =
+            self.stream.write_all(&head).await.is_ok() && self.stream.write_all(&body).await.is_ok();
+        let (answer, goes_on) = Reader::new(&mut self.stream, limit).answer(&method).await?;
+        Ok((answer, (is_sent && goes_on).then_some(self)))
     }
-}
-
-fn head(request: &http::request::Parts, length: usize) -> pingora::Result<RequestHeader> {
-    let target = request.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let count = Some(request.headers.len() + 1);
-    let mut head = RequestHeader::build(request.method.clone(), target.as_bytes(), count)?;
-    let fields = request.headers.iter().filter(|(name, _)| !hop::frames_or_connects(name));
-    for (name, value) in fields.filter(|(name, _)| *name != header::EXPECT) {
-        head.append_header(name.clone(), value.clone())?;
-    }
-    // No length says that there is no body; some backends want to hear it of a write all the same.
-    if length > 0 || matches!(request.method, Method::POST | Method::PUT | Method::PATCH) {
-        head.insert_header(header::CONTENT_LENGTH, length)?;
-    }
-    Ok(head)
-}
-
-async fn send(session: &mut HttpSession, head: RequestHeader, body: &Bytes) -> pingora::Result<()> {
-    session.write_request_header(Box::new(head)).await?;
-    if !body.is_empty() {
-        session.write_body(body).await?;
-    }
-    session.finish_body().await?;
-    Ok(())
-}
-
-/// The final answer's status and body.
-async fn receive(session: &mut HttpSession, limit: usize) -> Result<Response<Bytes>, CallError> {
-    let status = loop {
-        session.read_response().await.map_err(broken)?;
-        let status = session.get_status().unwrap_or(StatusCode::BAD_GATEWAY);
-        if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
-            break status;
-        }
-    };
-    let mut body = BytesMut::new();
-    while let Some(chunk) = session.read_body_bytes().await.map_err(broken)? {
-        if body.len() + chunk.len() > limit {
-            return Err(CallError::TooLarge(status));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    session.respect_keepalive();
-    let mut answer = Response::new(body.freeze());
-    *answer.status_mut() = status;
-    Ok(answer)
-}
-
-fn broken(error: impl AsRef<pingora::Error>) -> CallError {
-    tracing::debug!(error = error.as_ref().etype().as_str(), "a call broke off");
-    CallError::Broken
 }

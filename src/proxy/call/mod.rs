@@ -8,7 +8,9 @@
 //! Calls are bounded in number, time and bytes. One that is given up keeps its place until the exchange has
 //! really ended: a captured write goes on without its caller, as it does without its client.
 
+mod answer;
 mod line;
+mod request;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +21,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -184,16 +186,24 @@ impl Calls {
     /// # Errors
     /// Why there is no answer.
     pub async fn call(&self, call: Call) -> Result<Response<Bytes>, CallError> {
-        timeout(self.limits.time, self.place_and_call(call)).await.unwrap_or(Err(CallError::TimedOut))
+        self.call_with(call, &HeaderMap::new()).await
     }
 
-    async fn place_and_call(&self, call: Call) -> Result<Response<Bytes>, CallError> {
+    /// The same with these headers besides; where the call has one of a name, only that one goes.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn call_with(&self, call: Call, along: &HeaderMap) -> Result<Response<Bytes>, CallError> {
+        timeout(self.limits.time, self.place_and_call(call, along)).await.unwrap_or(Err(CallError::TimedOut))
+    }
+
+    async fn place_and_call(&self, call: Call, along: &HeaderMap) -> Result<Response<Bytes>, CallError> {
         let place = self.place().await?;
         let idle = self.lock_idle().pop();
         let line = idle.map_or_else(|| Line::open(&self.entrance), Ok)?;
         line.beside.begin(Errand::of(&call), place);
         // Dropping a line hangs up.
-        let (answer, line) = line.exchange(call.request, self.limits.body).await?;
+        let (answer, line) = line.exchange(call.request, along, self.limits.body).await?;
         if let Some(line) = line {
             let place = line.beside.end();
             self.lock_idle().push(line);
