@@ -1,21 +1,27 @@
 //! What an answer says.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::value::RawValue;
 
 use super::select::{Selection, Shown, flat};
-use super::{Failure, ItemsTotal};
+use super::{Failure, ItemsTotal, Translation};
 use crate::event::Json;
 use crate::filter::{Filter, Record};
 use crate::json;
 use crate::route::{Condition, Pointer};
 
+/// Where an answer says what went wrong, if nothing else is said.
+const ERRORS: [&str; 3] = ["/message", "/error", "/detail"];
+
 /// How the answer to one request is read.
 #[derive(Debug)]
 pub struct Reading {
     pub(super) success_when: Option<Condition>,
-    pub(super) errors: Vec<Pointer>,
+    /// How the backend was asked.
+    pub(super) translation: Arc<Translation>,
     pub(super) kind: Kind,
 }
 
@@ -138,8 +144,11 @@ impl Reading {
     }
 
     fn failure(&self, status: StatusCode, root: Option<&RawValue>) -> Failure {
-        let text = |pointer| Json::parse(json::find(root?, pointer)?.get())?.scalar_text();
-        let message = self.errors.iter().find_map(text);
+        let text = |pointer: &Pointer| Json::parse(json::find(root?, pointer)?.get())?.scalar_text();
+        let usual =
+            || ERRORS.iter().filter_map(|text| Pointer::parse(text).ok()).find_map(|usual| text(&usual));
+        let errors = &self.translation.error;
+        let message = if errors.is_empty() { usual() } else { errors.iter().find_map(text) };
         let reason = || status.canonical_reason().unwrap_or("the backend refused it").to_owned();
         Failure {
             status,

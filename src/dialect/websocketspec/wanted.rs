@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
@@ -111,10 +112,10 @@ impl Said {
 
 struct Fields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
     fn wanted(&self) -> Result<Wanted, Fault> {
         self.needed("id")?;
-        match self.needed("type")?.as_str() {
+        match &*self.needed("type")? {
             "ping" => Ok(Wanted::Ping),
             "request" => self.request().map(Wanted::Request),
             "subscription" => self.subscription(),
@@ -142,17 +143,19 @@ impl Fields<'_> {
     }
 
     fn subscription(&self) -> Result<Wanted, Fault> {
-        match self.needed("operation")?.as_str() {
+        match &*self.needed("operation")? {
             "subscribe" => Ok(Wanted::Subscribe { of: self.name()?, filters: self.filters()? }),
             "unsubscribe" => {
-                self.text("subscription_id")?.map(Wanted::Unsubscribe).ok_or(Fault::NoSubscriptionId)
+                let id = self.text("subscription_id")?.ok_or(Fault::NoSubscriptionId)?;
+                Ok(Wanted::Unsubscribe(id.into_owned()))
             }
             unknown => Err(Fault::UnknownSubscriptionOperation(shown(unknown))),
         }
     }
 
     fn name(&self) -> Result<Name, Fault> {
-        Ok(Name { schema: self.text("schema")?, entity: self.needed("entity")? })
+        let schema = self.text("schema")?.map(Cow::into_owned);
+        Ok(Name { schema, entity: self.needed("entity")?.into_owned() })
     }
 
     /// Clients send texts; a number that they read from a record will do.
@@ -169,21 +172,25 @@ impl Fields<'_> {
     }
 
     /// A text that is not empty.
-    fn needed(&self, field: &'static str) -> Result<String, Fault> {
+    fn needed(&self, field: &'static str) -> Result<Cow<'a, str>, Fault> {
         self.text(field)?.ok_or(Fault::Missing(field))
     }
 
     /// `None` where it is missing or empty.
-    fn text(&self, field: &str) -> Result<Option<String>, Fault> {
-        let Some(json) = self.json(field) else { return Ok(None) };
-        let text: String = serde_json::from_str(json.as_str()).ok().ok_or(Fault::Unparsable)?;
+    fn text(&self, field: &str) -> Result<Option<Cow<'a, str>>, Fault> {
+        let Some(raw) = self.raw(field) else { return Ok(None) };
+        let Text(text) = serde_json::from_str(raw).ok().ok_or(Fault::Unparsable)?;
         Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
-    /// A field that is null is missing.
     fn json(&self, field: &str) -> Option<Json> {
-        let raw = self.0.get(field)?.get();
-        Json::parse(raw).filter(|json| json.as_str() != "null")
+        self.raw(field).map(|raw| Json::from_valid(raw.to_owned()))
+    }
+
+    /// A field that is null is missing.
+    fn raw(&self, field: &str) -> Option<&'a str> {
+        let raw: &'a RawValue = self.0.get(field)?;
+        Some(raw.get()).filter(|raw| *raw != "null")
     }
 }
 
@@ -196,6 +203,9 @@ fn of_options(options: &Json) -> Option<Json> {
     let options = serde_json::from_str(options.as_str()).ok()?;
     Some(Fields(options).json("filters").unwrap_or_else(null))
 }
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn null() -> Json {
     Json::from_valid("null".to_owned())

@@ -3,6 +3,7 @@
 mod list;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -22,9 +23,6 @@ use crate::route::Pointer;
 
 /// What the path's parameters are.
 type Known = HashMap<String, String>;
-
-/// Where an answer says what went wrong, if nothing else is said.
-const ERRORS: [&str; 3] = ["/message", "/error", "/detail"];
 
 /// Which path is meant, and whose id stands in it.
 #[derive(Debug, Clone, Copy)]
@@ -219,10 +217,8 @@ impl Resource {
     }
 
     fn reading(&self, kind: Kind) -> Reading {
-        let usual = || ERRORS.iter().filter_map(|text| Pointer::parse(text).ok()).collect();
-        let errors = self.translation.error.clone();
-        let errors = if errors.is_empty() { usual() } else { errors };
-        Reading { success_when: self.address.route.success_when.clone(), errors, kind }
+        let success_when = self.address.route.success_when.clone();
+        Reading { success_when, translation: Arc::clone(&self.translation), kind }
     }
 }
 
