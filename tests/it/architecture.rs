@@ -43,7 +43,7 @@ const MODULES: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "explain event identity message route query auth capture access filter hub dialect metrics outbound verify webhook broker transport api demo proxy config app",
+        "explain event identity message route query rules auth capture access filter hub dialect metrics outbound verify webhook broker transport api demo proxy config app",
     ),
     ("lib", ""),
     ("main", ""),

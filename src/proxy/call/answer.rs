@@ -137,7 +137,7 @@ impl<S: AsyncRead + Unpin> Reader<S> {
 
     async fn more(&mut self) -> Result<usize, CallError> {
         self.buffer.reserve(READ_BYTES);
-        self.stream.read_buf(&mut self.buffer).await.map_err(|_| broken("the connection broke"))
+        self.stream.read_buf(&mut self.buffer).await.map_err(|_error| broken("the connection broke"))
     }
 }
 
@@ -188,7 +188,7 @@ fn parse(buffer: &mut BytesMut) -> Result<Option<Response<()>>, CallError> {
 fn skip_trailers(buffer: &mut BytesMut) -> Result<bool, CallError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let parsed = httparse::parse_headers(buffer, &mut headers);
-    let Status::Complete((end, _)) = parsed.map_err(|_| broken("the trailers cannot be read"))? else {
+    let Status::Complete((end, _)) = parsed.map_err(|_error| broken("the trailers cannot be read"))? else {
         return Ok(false);
     };
     buffer.advance(end);
