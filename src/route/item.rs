@@ -1,5 +1,6 @@
 //! Where a GET of a record goes: the path of its item, made from the path of a write.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use http::Method;
@@ -106,13 +107,13 @@ pub(super) fn build(
     if !ends_with_key(pattern) {
         return None;
     }
-    let mut keys: HashMap<usize, Part> = pattern.key.iter().copied().zip(parts(route, id)?).collect();
+    let keys: Vec<(usize, Part)> = pattern.key.iter().copied().zip(parts(route, id)?).collect();
     let (mut path, mut number) = (String::new(), 0);
     for (at, segment) in pattern.segments.iter().enumerate() {
         let mut value = |name: &str| {
             number += 1;
-            match keys.remove(&(number - 1)) {
-                Some(part) => part.within(segment),
+            match keys.iter().find(|(key, _)| *key == number - 1) {
+                Some((_, part)) => part.within(segment),
                 None => known.get(name).map(|text| (*text).to_owned()),
             }
         };
@@ -151,7 +152,7 @@ pub(crate) fn segment(text: &str) -> Option<String> {
 }
 
 fn encode(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
+    Cow::from(utf8_percent_encode(text, SEGMENT)).into_owned()
 }
 
 /// One part of an id, as it stands in one parameter.

@@ -1,6 +1,6 @@
 //! What clients say: one envelope for everything.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -110,7 +110,7 @@ impl Said {
     }
 }
 
-struct Fields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+struct Fields<'a>(BTreeMap<Text<'a>, &'a RawValue>);
 
 impl<'a> Fields<'a> {
     fn wanted(&self) -> Result<Wanted, Fault> {
@@ -204,8 +204,15 @@ fn of_options(options: &Json) -> Option<Json> {
     Some(Fields(options).json("filters").unwrap_or_else(null))
 }
 
-#[derive(Deserialize)]
+/// Not copied, if nothing in it is escaped.
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 fn null() -> Json {
     Json::from_valid("null".to_owned())
