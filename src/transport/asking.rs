@@ -74,6 +74,14 @@ impl Asking {
         Poll::Ready((returned, self.pending.take().and_then(|pending| pending.token)))
     }
 
+    /// Has the connection polled again for what waits behind an answer. If reading stopped because too much
+    /// waits, something does.
+    pub(super) fn wake_behind(&self, context: &Context<'_>) {
+        if self.is_behind() {
+            context.waker().wake_by_ref();
+        }
+    }
+
     /// Whether the message is answered: no other call followed.
     pub(super) fn end(&mut self) -> bool {
         self.is_answering &= self.is_pending();

@@ -216,10 +216,7 @@ impl<S: Stream> Connection<S> {
         if self.asking.end() {
             self.link.end_call();
         }
-        // A client is not read while too much of it waits, so that something waits then.
-        if self.asking.is_behind() {
-            context.waker().wake_by_ref();
-        }
+        self.asking.wake_behind(context);
     }
 
     /// Goes on with what the client has said meanwhile.
