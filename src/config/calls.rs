@@ -23,8 +23,8 @@ pub(super) fn calls(section: Section<'_>) -> CallsConfig {
     let number = |key, default| section.read(key, |value| from_one(value, 1 << 20)).unwrap_or(default);
     let Bytes(max_answer) = section.get("max_answer", Bytes(MIB));
     let config = CallsConfig {
-        at_once: number("at_once", 256),
-        waiting: number("waiting", 1024),
+        at_once: number("at_once", 1024),
+        waiting: number("waiting", 4096),
         timeout: section.get("timeout", Duration::from_secs(30)),
         max_answer,
     };
