@@ -95,7 +95,14 @@ fn a_failure_of_the_backend_is_told_and_no_hook_is_behind_it() {
 fn who_cannot_be_asked_stops_it_or_not_as_the_config_says() {
     for (failure, is_asked) in [("closed", false), ("open", true)] {
         let mut client = Talk::open(&hooked("before_read", &format!("hook_failure = \"{failure}\"")));
-        for answer in [Err(WebhookError::Unreachable), Ok("[]".into()), Ok(r#"{"data":{}}"#.into())] {
+        for error in [
+            WebhookError::Unreachable,
+            WebhookError::Timeout,
+            WebhookError::Busy,
+            WebhookError::Status(500),
+            WebhookError::Status(503),
+        ] {
+            let answer = Err(error);
             client.say(&request("read", r#","record_id":"7""#));
             let told = client.come_back(Returned::Webhook(answer));
             assert_eq!(told[0].starts_with("ask GET"), is_asked, "{told:?}");
@@ -105,6 +112,25 @@ fn who_cannot_be_asked_stops_it_or_not_as_the_config_says() {
         }
         client.say(&request("read", ""));
         assert!(said(&mut client, r#"{"allow":false}"#)[0].contains("refused"), "a veto is no failure");
+    }
+}
+
+/// It may have been a refusal in words that nobody reads.
+#[test]
+fn an_open_hook_took_an_answer_that_nobody_understands_for_consent() {
+    let mut client = Talk::open(&hooked("before_read", "hook_failure = \"open\""));
+    for answer in [
+        Ok("[]".into()),
+        Ok(r#"{"data":{}}"#.into()),
+        Ok(r#"{"allow":"false"}"#.into()),
+        Err(WebhookError::Answer),
+        Err(WebhookError::Status(302)),
+        Err(WebhookError::Status(403)),
+        Err(WebhookError::Status(499)),
+    ] {
+        client.say(&request("read", r#","record_id":"7""#));
+        let told = client.come_back(Returned::Webhook(answer.clone()));
+        assert!(told[0].contains(r#""code":"hook_error""#), "{answer:?}: {told:?}");
     }
 }
 
