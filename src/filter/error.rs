@@ -1,6 +1,6 @@
 //! What can be wrong with a filter.
 
-use super::{MAX_BYTES, MAX_CONDITIONS, MAX_DEPTH, MAX_PATTERN};
+use super::{MAX_BYTES, MAX_CONDITIONS, MAX_DEPTH, MAX_PATTERN, MAX_VALUES};
 
 /// Why a filter is none. Dialects have their own words for some of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum FilterError {
     /// More than [`MAX_CONDITIONS`].
     #[error("a filter may have {MAX_CONDITIONS} conditions")]
     TooMany,
+    /// More than [`MAX_VALUES`].
+    #[error("in may have {MAX_VALUES} values")]
+    TooManyValues,
     /// More than [`MAX_BYTES`].
     #[error("a filter may have {MAX_BYTES} bytes")]
     TooLong,

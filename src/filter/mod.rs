@@ -32,6 +32,8 @@ use crate::event::Json;
 pub const MAX_BYTES: usize = 16 * 1024;
 /// Conditions of one filter.
 pub const MAX_CONDITIONS: usize = 64;
+/// Values in the list of one `in`: each record is held against all of them.
+pub const MAX_VALUES: usize = 1000;
 /// Lists and objects inside each other, in one value of a filter.
 pub const MAX_DEPTH: usize = 8;
 /// Keys of one group; with more, the group is none to look a filter up by.

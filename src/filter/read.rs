@@ -6,7 +6,7 @@ use super::condition::{Column, Condition, Test};
 use super::error::FilterError;
 use super::pattern::{Case, Gaps, Pattern};
 use super::value::Value;
-use super::{MAX_BYTES, MAX_CONDITIONS, MAX_DEPTH};
+use super::{MAX_BYTES, MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES};
 use crate::event::Json;
 
 /// Conditions of which one must hold.
@@ -105,6 +105,9 @@ fn test(operator: &str, value: Value<'static>) -> Result<Test, FilterError> {
         }
         "between_inclusive" => range("between_inclusive", value)
             .map(|(low, high)| Test::Within(Included(low), Included(high)))?,
+        "in" if matches!(&value, Value::List(list) if list.len() > MAX_VALUES) => {
+            return Err(FilterError::TooManyValues);
+        }
         "in" => Test::OneOf(if let Value::List(list) = value { list } else { Box::from([value]) }),
         "is_null" => Test::Empty,
         "is_not_null" => Test::Filled,

@@ -7,6 +7,13 @@ use super::{Condition, QueryError};
 use crate::event::Json;
 use crate::filter::{Deletes, Filter, FilterError};
 
+/// Of one request: each comparison of two records may look at all of them.
+const MAX_SORTS: usize = 16;
+/// Of one request, wanted or not: each field of each record is held against all of them.
+const MAX_COLUMNS: usize = 256;
+/// Of one request.
+const MAX_PRELOADS: usize = 32;
+
 /// What of a list is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
@@ -67,6 +74,22 @@ enum Preload {
     Name(String),
 }
 
+impl Options<'_> {
+    fn check_counts(&self) -> Result<(), QueryError> {
+        let count = |names: &Option<Vec<String>>| names.as_ref().map_or(0, Vec::len);
+        let counts = [
+            ("sort", self.sort.as_ref().map_or(0, Vec::len), MAX_SORTS),
+            ("columns", count(&self.columns), MAX_COLUMNS),
+            ("omit_columns", count(&self.omit_columns), MAX_COLUMNS),
+            ("preload", self.preload.as_ref().map_or(0, Vec::len), MAX_PRELOADS),
+        ];
+        let over = counts.into_iter().find(|(_, count, most)| count > most);
+        over.map_or(Ok(()), |(name, _, most)| {
+            Err(QueryError::Options(format!("options: {name} may have {most} elements")))
+        })
+    }
+}
+
 impl Query {
     /// Reads them; `null` and `{}` are none.
     ///
@@ -81,6 +104,7 @@ impl Query {
             QueryError::Options(format!("options: {}", without_place(&error.to_string())))
         })?;
         let Some(read) = read else { return Ok(Self::default()) };
+        read.check_counts()?;
         let sort = read.sort.unwrap_or_default().into_iter().map(|sort| Sort {
             descending: sort.direction.is_some_and(|word| word.eq_ignore_ascii_case("desc")),
             column: sort.column,

@@ -147,11 +147,11 @@ impl Selection {
         let mut rows: Vec<(Record<'_>, &Json)> =
             taken.iter().map(|item| (Record::read(item), item)).collect();
         rows.sort_by(|(one, _), (other, _)| {
-            let orders = self.sort.iter().map(|sort| {
+            let mut orders = self.sort.iter().map(|sort| {
                 let order = one.order(other, &sort.column);
                 if sort.descending { order.reverse() } else { order }
             });
-            orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+            orders.find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
         });
         *items = rows.into_iter().map(|(_, item)| item.clone()).collect();
         true

@@ -79,6 +79,12 @@ fn bounds() {
         (None, Some(FilterError::TooMany))
     );
 
+    let values = |count: usize| {
+        let values = vec!["1"; count].join(",");
+        outcome(list(&format!(r#"[{{"column":"a","operator":"IN","value":[{values}]}}]"#)))
+    };
+    assert_eq!((values(MAX_VALUES), values(MAX_VALUES + 1)), (None, Some(FilterError::TooManyValues)));
+
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let in_map = |depth: usize| outcome(map(&format!(r#"{{"a":{}}}"#, deep(depth))));
     assert_eq!((in_map(MAX_DEPTH), in_map(MAX_DEPTH + 1)), (None, Some(FilterError::Unreadable)));

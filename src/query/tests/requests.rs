@@ -229,3 +229,28 @@ fn relations_may_be_asked_for_by_their_number() {
     assert_eq!(of(r#""address","status""#), "GET /api/users?one=address,status");
     assert_eq!(of(""), "GET /api/users");
 }
+
+/// Each of them would be looked at for every record, or for every two that are compared.
+#[test]
+fn options_that_name_thousands_of_columns_kept_a_core_busy() {
+    for (option, element, most) in [
+        ("sort", r#"{"column":"a"}"#, 16),
+        ("columns", r#""a""#, 256),
+        ("omit_columns", r#""a""#, 256),
+        ("preload", r#""a""#, 32),
+    ] {
+        let read = |count: usize| {
+            let list = vec![element; count].join(",");
+            Query::read(&json(&format!(r#"{{"{option}":[{list}]}}"#)))
+        };
+        assert!(read(most).is_ok(), "{option}");
+        let expected = QueryError::Options(format!("options: {option} may have {most} elements"));
+        assert_eq!(read(most + 1), Err(expected));
+    }
+}
+
+#[test]
+fn the_page_behind_the_last_number_overflowed() {
+    let users = users("page = \"page={page}&per_page={limit}\"\nwhole_lists = true");
+    assert_eq!(list(&users, r#"{"limit":1,"offset":18446744073709551615}"#).unwrap(), "GET /api/users");
+}

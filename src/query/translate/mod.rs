@@ -152,7 +152,8 @@ impl Translation {
         if let (Some(page), Some(limit)) = (&self.page, limit) {
             let whole = offset.checked_rem(limit)? == 0;
             let first = offset.checked_div(limit)?;
-            let filling = [("page", number(first + 1)), ("page0", number(first)), ("limit", number(limit))];
+            let filling =
+                [("page", number(first.checked_add(1)?)), ("page0", number(first)), ("limit", number(limit))];
             return whole.then(|| page.fill(&filling)).flatten();
         }
         let end = offset.checked_add(limit.unwrap_or(0))?;
