@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::step::Step;
@@ -107,7 +108,7 @@ impl Template {
         if self.header {
             let (name, value) = self.parameters.first()?;
             let one = |text: &Text| text.fill(filling, Encoding::Bare).filter(|all| all.len() == 1)?.pop();
-            return Some(vec![Part::Header(one(name)?, one(value.as_ref()?)?)]);
+            return Some(vec![header(one(name)?, one(value.as_ref()?)?)?]);
         }
         let mut parts = Vec::new();
         for (name, value) in &self.parameters {
@@ -232,6 +233,13 @@ impl fmt::Display for Text {
             Piece::Slot { name, .. } => write!(f, "{{{name}}}"),
         })
     }
+}
+
+/// `None`: it would be lost, read without the spaces around it, or in another encoding.
+fn header(name: String, value: String) -> Option<Part> {
+    let is_name = HeaderName::try_from(&name).is_ok();
+    let is_value = HeaderValue::from_str(&value).is_ok() && value.is_ascii() && value.trim_ascii() == value;
+    (is_name && is_value).then_some(Part::Header(name, value))
 }
 
 fn slot(inside: &str, slots: &[&str]) -> Result<Piece, TemplateError> {

@@ -254,3 +254,19 @@ fn the_page_behind_the_last_number_overflowed() {
     let users = users("page = \"page={page}&per_page={limit}\"\nwhole_lists = true");
     assert_eq!(list(&users, r#"{"limit":1,"offset":18446744073709551615}"#).unwrap(), "GET /api/users");
 }
+
+/// Without the condition it would have been a list of other records.
+#[test]
+fn a_condition_that_no_header_can_hold_was_lost() {
+    let users = users(r#"filter = { eq = "header:X-{column}: {value}" }"#);
+    let asked = |column: &str, value: &str| {
+        let asked = users.ask(Wish::List(&options(&filter(column, "eq", value)))).unwrap();
+        (asked.request.headers.len() > 1, asked.reading.told().len() == 1)
+    };
+    assert_eq!(asked("name", r#""a b""#), (true, false));
+    for (column, value) in
+        [("name", r#""é""#), ("name", r#""a\r\nb: c""#), ("name", r#"" a""#), ("a b", "1"), ("é", "1")]
+    {
+        assert_eq!(asked(column, value), (false, true), "{column} {value}");
+    }
+}
