@@ -136,6 +136,11 @@ impl Resource {
         &self.address.route.path
     }
 
+    /// The parameters of its paths that are no part of the id.
+    pub fn parameters(&self) -> Vec<String> {
+        [self.address.list_parameters(), self.address.item_parameters()].concat()
+    }
+
     /// An id as a client wrote it, with the JSON type that the model's ids have.
     pub fn typed_id(&self, id: &Json) -> Json {
         match id.scalar_text() {

@@ -187,6 +187,31 @@ impl<'a> Ruled<'a> {
         })
     }
 
+    /// Whether it may ask the backend for records by these columns. A name that nobody has listed may be no column
+    /// at all, but what the backend takes for an order, a search or an embedding (`_sort`, `q`, `expand`).
+    /// `parameters`: those of the path.
+    ///
+    /// # Errors
+    /// As above, and a name that is not listed.
+    pub fn check_asked<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        parameters: &[String],
+    ) -> Result<(), Refusal> {
+        if self.is_open() {
+            return Ok(());
+        }
+        names.into_iter().try_for_each(|name| {
+            let is_listed = self.columns.iter().chain(parameters).any(|listed| listed == name);
+            if parameters.iter().any(|parameter| parameter == name) {
+                self.check_wanted([name])?;
+            } else {
+                self.check_compared([name])?;
+            }
+            if is_listed { Ok(()) } else { Err(Refusal::unlisted(name)) }
+        })
+    }
+
     /// Whether it may ask for these columns.
     ///
     /// # Errors
@@ -206,7 +231,7 @@ impl<'a> Ruled<'a> {
         names: impl IntoIterator<Item = &'n str>,
         is_allowed: impl Fn(&str) -> bool,
     ) -> Result<(), Refusal> {
-        if self.variant == 0 && self.rules.forced.is_empty() {
+        if self.is_open() {
             return Ok(());
         }
         let refused = names.into_iter().find(|name| !column::is_plain(name) || !is_allowed(name));
@@ -234,7 +259,7 @@ impl<'a> Ruled<'a> {
     /// # Errors
     /// [`Refusal`], also for a filter that is none.
     pub fn check_filter(&self, wanted: &Json) -> Result<(), Refusal> {
-        if self.variant == 0 && self.rules.forced.is_empty() {
+        if self.is_open() {
             return Ok(());
         }
         let columns: Option<Vec<ColumnOf<'_>>> =
@@ -254,6 +279,11 @@ impl<'a> Ruled<'a> {
         }
         // What is not known of a record says nothing of whose it is.
         Ok(Filter::from_list(&with(wanted, own.is_some(), &forced), Deletes::Prove)?)
+    }
+
+    /// No record and no column is kept from it.
+    fn is_open(&self) -> bool {
+        self.variant == 0 && self.rules.forced.is_empty()
     }
 
     fn hidden(&self) -> impl Iterator<Item = &'a Column> + use<'a> {

@@ -17,6 +17,9 @@ pub enum Refusal {
     /// It may not ask by this column.
     #[error("column not allowed: {0}")]
     Column(String),
+    /// It may not ask by a name of which the server does not know that it is a column.
+    #[error("column not allowed: {0} is not among the fields that the server lists")]
+    Unlisted(String),
     /// It may not say what this field is, or not this of it.
     #[error("field not allowed: {0}")]
     Forbidden(String),
@@ -36,11 +39,20 @@ impl Refusal {
         Self::Column(name.chars().take(MAX_NAME).collect())
     }
 
+    pub(super) fn unlisted(name: &str) -> Self {
+        Self::Unlisted(name.chars().take(MAX_NAME).collect())
+    }
+
     /// The field that it is about.
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::Forbidden(field) | Self::Required(field) => Some(field),
-            Self::Operation(_) | Self::Claim(_) | Self::Column(_) | Self::Data | Self::Filter(_) => None,
+            Self::Operation(_)
+            | Self::Claim(_)
+            | Self::Column(_)
+            | Self::Unlisted(_)
+            | Self::Data
+            | Self::Filter(_) => None,
         }
     }
 }

@@ -150,7 +150,7 @@ impl Course {
     /// Rules judge what the client says; what an application makes of it is not theirs.
     fn check(&self, desk: &Desk<'_>) -> Result<(), Fault> {
         match &self.task {
-            Task::Request { request, .. } => self.ruled(desk, |ruled| check(request, &ruled)),
+            Task::Request { request, resource } => self.ruled(desk, |ruled| check(request, resource, &ruled)),
             Task::Subscribe { filters, .. } => self
                 .ruled(desk, |ruled| ruled.check(Act::Subscribe).and_then(|()| ruled.check_filter(filters)))
                 .map_err(|refusal| Fault::of_refusal(&refusal)),
@@ -280,7 +280,7 @@ fn shown(outcome: Outcome, ruled: &Ruled<'_>) -> Outcome {
     }
 }
 
-fn check(request: &Request, ruled: &Ruled<'_>) -> Result<(), Fault> {
+fn check(request: &Request, resource: &Resource, ruled: &Ruled<'_>) -> Result<(), Fault> {
     if ruled.is_free() {
         return Ok(());
     }
@@ -297,7 +297,7 @@ fn check(request: &Request, ruled: &Ruled<'_>) -> Result<(), Fault> {
     let wanted = query.columns.iter().chain(&query.preload).map(String::as_str);
     let data = || request.data.as_ref().ok_or(Refusal::Data);
     let is_allowed = ruled.check(act).and_then(|()| {
-        ruled.check_compared(compared)?;
+        ruled.check_asked(compared, &resource.parameters())?;
         ruled.check_wanted(wanted)?;
         match request.operation {
             Operation::Create => ruled.check_new(data()?),

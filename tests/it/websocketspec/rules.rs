@@ -3,6 +3,7 @@
 use super::*;
 use crate::visibility::{JWT, now, sign};
 
+const FIELDS: &str = "fields = [\"owner\", \"id\", \"salary\"]\n";
 const RULES: &str = "[route.rules]\nforced = [{ column = \"owner\", value = \"{claims.sub}\" }]\n\
     forbidden = [\"role\"]\nmasks = [{ columns = [\"salary\"], unless_roles = [\"hr\"] }]\n";
 
@@ -16,7 +17,7 @@ fn everybody_has_to_do_with_his_own_records_alone_and_sees_no_more_of_them_than_
     let Some(node) = tools::node() else { return };
     let backend = node.json_server();
     let tables = format!(
-        "{USERS}visibility = \"authenticated\"\n{QUERY}{RULES}{}{JWT}",
+        "{USERS}visibility = \"authenticated\"\n{QUERY}{FIELDS}{RULES}{}{JWT}",
         endpoint("auth = \"required\"")
     );
     let proxy = Proxy::with(backend.address, &tables);

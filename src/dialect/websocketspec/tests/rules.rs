@@ -9,6 +9,8 @@ use crate::event::Item;
 use crate::identity::{Identity, User};
 
 const RULES: &str = "[[route]]\npath = \"/api/users/{id}\"\nmodel = \"user\"\n[route.rules]\n";
+const LISTED: &str = "[route.query]\nfields = [\"id\", \"owner\", \"a\", \"salary\"]\n";
+const ASKED: &str = "filter_default = \"{column}={value}\"\n";
 const OWNED: &str = "forced = [{ column = \"owner\", value = \"{claims.sub}\" }]\n";
 const MASKED: &str = "masks = [{ columns = [\"salary\"], unless_roles = [\"hr\"] }]\n";
 
@@ -49,7 +51,7 @@ fn of_a_list_everybody_gets_his_own() {
     let or =
         r#","options":{"filters":[{"column":"owner","operator":"eq","value":"bob","logic_operator":"OR"}]}"#;
     for (inside, expected) in [("", r#"[{"id":1,"owner":"ann"}]"#), (or, "[]")] {
-        let told = talk(OWNED, &ann(&[])).ask(&request("read", inside), 200, list);
+        let told = talk(&format!("{OWNED}{LISTED}"), &ann(&[])).ask(&request("read", inside), 200, list);
         assert!(told.contains(&format!(r#""data":{expected},"#)), "{told}");
     }
     let told = talk(OWNED, &ann(&[]))
@@ -179,6 +181,38 @@ fn what_is_hidden_is_not_to_be_asked_about() {
     let told = talk(MASKED, &ann(&[])).say(&subscribe(condition));
     assert_eq!(told, refused("unauthorized", "Column not allowed: salary"));
     assert!(talk(MASKED, &ann(&["hr"])).say(&subscribe(condition))[0].starts_with("+user filtered"));
+}
+
+/// `_sort` is no column of any record: json-server sorts by what it says, and so tells who earns more.
+#[test]
+fn a_hidden_column_was_read_through_a_filter_by_a_parameter_of_the_backend() {
+    let filter = |column: &str| {
+        format!(r#","options":{{"filters":[{{"column":"{column}","operator":"eq","value":"salary"}}]}}"#)
+    };
+    let sort = |column: &str| format!(r#","options":{{"sort":[{{"column":"{column}"}}]}}"#);
+    for rules in [MASKED, OWNED] {
+        for (query, is_listed) in [(LISTED, true), ("[route.query]\n", false)] {
+            let mut client = talk(&format!("{rules}{query}{ASKED}"), &ann(&[]));
+            for name in ["_sort", "q", "ordering", "_embed", "salary_gte"] {
+                for inside in [filter(name), sort(name)] {
+                    let told = client.say(&request("read", &inside));
+                    assert!(told[0].contains("Column not allowed: "), "{rules}{query} {told:?}");
+                }
+            }
+            let told = client.say(&request("read", &filter("a")));
+            assert_eq!(told[0].starts_with("ask GET /api/users?a=salary"), is_listed, "{told:?}");
+        }
+    }
+    let all = talk(&format!("{MASKED}{LISTED}{ASKED}"), &ann(&["hr"])).say(&request("read", &filter("q")));
+    assert_eq!(all, ["ask GET /api/users?q=salary"], "nothing is kept from them");
+}
+
+#[test]
+fn a_parameter_of_the_path_needs_no_listing() {
+    let routes = format!("{}{OWNED}", RULES.replace("/api/users", "/api/teams/{team}/users"));
+    let mut client = Talk(open(&*with_routes(&routes, ""), "/ws", (&ann(&[]), false), NOW).0);
+    let filters = r#","options":{"filters":[{"column":"team","operator":"eq","value":"x"}]}"#;
+    assert_eq!(client.say(&request("read", filters)), ["ask GET /api/teams/x/users"]);
 }
 
 /// Which variant a subscription has.
