@@ -22,6 +22,7 @@ pub use refusal::Refusal;
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::event::Json;
 use crate::filter::{Deletes, Filter, FilterError};
@@ -254,6 +255,26 @@ impl<'a> Ruled<'a> {
         sent::check(data, sent::Kind::Change, self.rules, &self.forced()?)
     }
 
+    /// Whether it may compare something with these values. An object could hold a hidden column, and equality would
+    /// tell what is in it.
+    ///
+    /// # Errors
+    /// One of them is neither a scalar nor a list of scalars.
+    pub fn check_values<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> Result<(), Refusal> {
+        let is_flat = |value: &str| !value.contains('{') && value.matches('[').count() <= 1;
+        let is_text = |value: &str| value.starts_with('"');
+        let is_fine = self.variant == 0 || values.into_iter().all(|value| is_text(value) || is_flat(value));
+        if is_fine { Ok(()) } else { Err(Refusal::Value) }
+    }
+
+    /// Whether what somebody else makes of a client's data is still the client's business.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check_replaced(&self, data: &Json) -> Result<(), Refusal> {
+        sent::check(data, sent::Kind::New, &Rules::default(), &self.forced()?)
+    }
+
     /// Whether it may have such a filter.
     ///
     /// # Errors
@@ -264,7 +285,9 @@ impl<'a> Ruled<'a> {
         }
         let columns: Option<Vec<ColumnOf<'_>>> =
             serde_json::from_str(wanted.as_str()).ok().ok_or(FilterError::NotAList)?;
-        self.check_compared(columns.unwrap_or_default().iter().map(|of| &*of.column))
+        let columns = columns.unwrap_or_default();
+        self.check_values(columns.iter().filter_map(|of| of.value).map(RawValue::get))?;
+        self.check_compared(columns.iter().map(|of| &*of.column))
     }
 
     /// The filter of a subscription: what is wanted of what is the client's business.
@@ -295,6 +318,8 @@ impl<'a> Ruled<'a> {
 struct ColumnOf<'a> {
     #[serde(borrow)]
     column: Cow<'a, str>,
+    #[serde(borrow, default)]
+    value: Option<&'a RawValue>,
 }
 
 /// The conditions of a list and, behind them, those that were added: what comes first could make an alternative

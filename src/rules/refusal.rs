@@ -20,6 +20,9 @@ pub enum Refusal {
     /// It may not ask by a name of which the server does not know that it is a column.
     #[error("column not allowed: {0} is not among the fields that the server lists")]
     Unlisted(String),
+    /// It may not compare with an object, which could hold what is hidden.
+    #[error("a filter may only compare with texts, numbers, true, false, null and lists of them")]
+    Value,
     /// It may not say what this field is, or not this of it.
     #[error("field not allowed: {0}")]
     Forbidden(String),
@@ -51,6 +54,7 @@ impl Refusal {
             | Self::Claim(_)
             | Self::Column(_)
             | Self::Unlisted(_)
+            | Self::Value
             | Self::Data
             | Self::Filter(_) => None,
         }

@@ -72,10 +72,13 @@ impl Course {
         match (std::mem::replace(&mut self.stage, Stage::Over), returned) {
             (Stage::Before, Returned::Webhook(answer)) => {
                 match self.decide(Point::before, desk, |hooks, point| hooks.decide(point, answer)) {
-                    Ok(changes) => {
-                        self.change(changes);
-                        self.work(desk)
-                    }
+                    Ok(changes) => match self.judge(&changes, desk) {
+                        Ok(()) => {
+                            self.change(changes);
+                            self.work(desk)
+                        }
+                        Err(fault) => Some(self.end(Err(fault), desk)),
+                    },
                     Err(fault) => Some(self.end(Err(fault), desk)),
                 }
             }
@@ -145,6 +148,12 @@ impl Course {
                 desk.subscriptions.remove(id, &mut desk.turn.commands).map(Start::Done)
             }
         }
+    }
+
+    /// What an application makes of data is its own, but for whose it is.
+    fn judge(&self, changes: &Changes, desk: &Desk<'_>) -> Result<(), Fault> {
+        let Some(data) = &changes.data else { return Ok(()) };
+        self.ruled(desk, |ruled| ruled.check_replaced(data)).map_err(|refusal| Fault::of_refusal(&refusal))
     }
 
     /// Rules judge what the client says; what an application makes of it is not theirs.
@@ -294,10 +303,13 @@ fn check(request: &Request, resource: &Resource, ruled: &Ruled<'_>) -> Result<()
     let query = Query::read(&request.options).map_err(|error| Fault::of_query(request.operation, &error))?;
     let filters = query.filters.iter().flatten().map(|condition| &*condition.column);
     let compared = filters.chain(query.sort.iter().map(|sort| &*sort.column));
+    let values =
+        query.filters.iter().flatten().filter_map(|condition| Some(condition.value.as_ref()?.as_str()));
     let wanted = query.columns.iter().chain(&query.preload).map(String::as_str);
     let data = || request.data.as_ref().ok_or(Refusal::Data);
     let is_allowed = ruled.check(act).and_then(|()| {
         ruled.check_asked(compared, &resource.parameters())?;
+        ruled.check_values(values)?;
         ruled.check_wanted(wanted)?;
         match request.operation {
             Operation::Create => ruled.check_new(data()?),

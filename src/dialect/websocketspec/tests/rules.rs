@@ -250,3 +250,44 @@ fn a_subscription_that_follows_from_who_one_was_ends_with_the_token() {
         assert_eq!((turn.commands.len(), turn.frames.len()), (ends, 1), "{rules}");
     }
 }
+
+#[test]
+fn what_is_hidden_inside_of_an_object_was_found_out_by_equality() {
+    let listed = "[route.query]\nfields = [\"id\", \"bank\"]\n";
+    let says = "A filter may only compare with texts, numbers, true, false, null and lists of them";
+    for (operator, value) in [
+        ("eq", r#"{"iban":"DE1","salary":4001}"#),
+        ("in", r#"[{"salary":4000},{"salary":4001}]"#),
+        ("neq", r#"[[{"salary":1}]]"#),
+        ("eq", "[[1]]"),
+    ] {
+        let filters = format!(r#"[{{"column":"bank","operator":"{operator}","value":{value}}}]"#);
+        let read = request("read", &format!(r#","options":{{"filters":{filters}}}"#));
+        let mut client = talk(&format!("{MASKED}{listed}"), &ann(&[]));
+        assert_eq!(client.say(&read), refused("unauthorized", says), "{value}");
+        assert_eq!(client.say(&subscribe(&filters)), refused("unauthorized", says), "{value}");
+        assert_eq!(talk(&format!("{MASKED}{listed}"), &ann(&["hr"])).say(&read), ["ask GET /api/users"]);
+    }
+    let text = r#"[{"column":"bank","operator":"in","value":["{a}","[b]"]}]"#;
+    let read = request("read", &format!(r#","options":{{"filters":{text}}}"#));
+    let told = talk(&format!("{MASKED}{listed}"), &ann(&[])).say(&read);
+    assert_eq!(told, refused("unauthorized", says), "in doubt it is refused");
+}
+
+#[test]
+fn what_a_hook_made_of_data_was_another_owners() {
+    let hook = "hook_url = \"http://a.test/\"\nhook_secret = \"s\"\nhooks = [\"before_create\"]\n";
+    let dialect = with_routes(&format!("{RULES}{OWNED}"), hook);
+    for (data, expected) in [
+        (
+            r#"{"owner":"bob"}"#,
+            failed_with(r#""r""#, "validation_error", "Field not allowed: owner", r#"{"field":"owner"}"#),
+        ),
+        (r#"{"owner":"ann","b":2}"#, r#"ask POST /api/users {"owner":"ann","b":2}"#.to_owned()),
+    ] {
+        let mut client = Talk(open(&*dialect, "/ws", (&ann(&[]), false), NOW).0);
+        client.say(&request("create", r#","data":{"a":1}"#));
+        let told = client.come_back(Returned::Webhook(Ok(format!(r#"{{"data":{data}}}"#).into())));
+        assert_eq!(told, [expected], "{data}");
+    }
+}
