@@ -12,7 +12,6 @@ use super::wanted::{Name, Said, Wanted};
 use super::words;
 use crate::dialect::Conversation;
 use crate::event::Json;
-use crate::identity::Identity;
 use crate::message::{CloseReason, Message, Now, Returned, Turn};
 use crate::query::Resource;
 
@@ -40,8 +39,7 @@ enum Life {
 
 impl Client {
     pub(super) fn new(settings: Arc<Settings>, opening: &Opening<'_>, turn: &mut Turn) -> Self {
-        let caller =
-            Caller { id: opening.connection, identity: opening.credential.identity(), metadata: None };
+        let caller = Caller::new(opening.connection, opening.credential.identity());
         let subscriptions = Subscriptions::new(opening.connection);
         let mut client = Self { settings, caller, subscriptions, life: Life::Open, course: None };
         let about = About { request: Some(opening.request), ..About::default() };
@@ -76,9 +74,7 @@ impl Client {
             return;
         };
         match hooks.decide(Point { when, kind: Kind::Connect }, answer) {
-            Ok(changes) => {
-                self.caller.metadata = changes.metadata.or_else(|| self.caller.metadata.take());
-            }
+            Ok(changes) => self.caller.learn(changes.metadata),
             // It is there already.
             Err(_) if when == When::After => {}
             Err(veto) => {
@@ -169,11 +165,13 @@ impl Conversation for Client {
                 }
             }
         }
+        self.caller.is_another = false;
     }
 
     /// What it may hear of follows from who it was.
     fn expired(&mut self, now: Now, turn: &mut Turn) {
-        self.caller.identity = Identity::Anonymous;
+        let is_told = self.course.is_some() || matches!(self.life, Life::Joining(_));
+        self.caller.forget(is_told);
         self.subscriptions.remove_ruled(&mut turn.commands);
         turn.frames.push(words::response(&Json::string(""), &Err(Fault::Expired), now.time));
     }

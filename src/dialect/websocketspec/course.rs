@@ -26,6 +26,8 @@ pub(super) enum Task {
 pub(super) struct Course {
     task: Task,
     stage: Stage,
+    /// The id of the subscription that it has added.
+    added: Option<String>,
     /// What the hub is told once all went well.
     commands: Vec<Command>,
 }
@@ -53,7 +55,7 @@ pub(super) type Outcome = Result<Done, Fault>;
 
 impl Course {
     pub(super) fn new(task: Task) -> Self {
-        Self { task, stage: Stage::Over, commands: Vec::new() }
+        Self { task, stage: Stage::Over, added: None, commands: Vec::new() }
     }
 
     /// Sets out; `None`: the call in the turn is to be answered first.
@@ -71,14 +73,18 @@ impl Course {
     pub(super) fn returned(&mut self, returned: Returned, desk: &mut Desk<'_>) -> Option<Outcome> {
         match (std::mem::replace(&mut self.stage, Stage::Over), returned) {
             (Stage::Before, Returned::Webhook(answer)) => {
-                match self.decide(Point::before, desk, |hooks, point| hooks.decide(point, answer)) {
-                    Ok(changes) => match self.judge(&changes, desk) {
-                        Ok(()) => {
-                            self.change(changes);
-                            self.work(desk)
-                        }
-                        Err(fault) => Some(self.end(Err(fault), desk)),
-                    },
+                let decided = self.decide(Point::before, desk, |hooks, point| hooks.decide(point, answer));
+                // The client may be somebody else by now.
+                let judged = decided.and_then(|changes| {
+                    self.check(desk)?;
+                    self.judge(&changes, desk)?;
+                    Ok(changes)
+                });
+                match judged {
+                    Ok(changes) => {
+                        self.change(changes);
+                        self.work(desk)
+                    }
                     Err(fault) => Some(self.end(Err(fault), desk)),
                 }
             }
@@ -142,7 +148,9 @@ impl Course {
                     let terms = filter.map(|filter| Terms { filter, variant, is_ruled });
                     terms.map_err(|refusal| Fault::of_refusal(&refusal))
                 })?;
-                Ok(Start::Done(desk.subscriptions.add(of, resource, wanted, &mut self.commands)))
+                let (id, done) = desk.subscriptions.add(of, resource, wanted, &mut self.commands);
+                self.added = Some(id);
+                Ok(Start::Done(done))
             }
             Task::Unsubscribe { id } => {
                 desk.subscriptions.remove(id, &mut desk.turn.commands).map(Start::Done)
@@ -237,9 +245,7 @@ impl Course {
             return Ok(Changes::default());
         };
         let mut changes = decide(hooks, point(kind)).map_err(|veto| Fault::Hook(veto.text()))?;
-        if let Some(metadata) = changes.metadata.take() {
-            desk.caller.metadata = Some(metadata);
-        }
+        desk.caller.learn(changes.metadata.take());
         Ok(changes)
     }
 
@@ -258,14 +264,27 @@ impl Course {
         }
     }
 
+    /// Tells the hub of a subscription that all agree to.
+    fn settle(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> Outcome {
+        let Some(id) = self.added.take() else { return outcome };
+        match outcome {
+            // It was for whom the client is no more.
+            Ok(_) if desk.subscriptions.find(&id).is_err() => Err(Fault::Expired),
+            Ok(done) => {
+                desk.turn.commands.append(&mut self.commands);
+                Ok(done)
+            }
+            // Its client knows nothing of it.
+            Err(fault) => {
+                desk.subscriptions.undo(&id);
+                Err(fault)
+            }
+        }
+    }
+
     /// Nothing that is hidden leaves, whoever said it.
     fn end(&mut self, outcome: Outcome, desk: &mut Desk<'_>) -> Outcome {
-        match (&self.task, &outcome) {
-            (Task::Subscribe { .. }, Ok(_)) => desk.turn.commands.append(&mut self.commands),
-            // Its client knows nothing of it.
-            (Task::Subscribe { .. }, Err(_)) if !self.commands.is_empty() => desk.subscriptions.undo(),
-            _ => {}
-        }
+        let outcome = self.settle(outcome, desk);
         match &self.task {
             Task::Request { request, .. } if request.operation != Operation::Meta => {
                 self.ruled(desk, |ruled| shown(outcome, &ruled))

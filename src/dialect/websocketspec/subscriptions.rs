@@ -47,24 +47,24 @@ impl Subscriptions {
         self.held.len()
     }
 
-    /// Adds one.
+    /// Adds one; its id, and what its client is to be told.
     pub(super) fn add(
         &mut self,
         of: &Name,
         resource: &Resource,
         terms: Terms,
         commands: &mut Vec<Command>,
-    ) -> Done {
+    ) -> (String, Done) {
         self.last = Uuid::from_u128(self.last.as_u128().wrapping_add(1));
         let schema = of.schema.as_deref().unwrap_or(&resource.schema);
         let subscription = words::subscription(self.last, schema, &of.entity);
         let topic = Topic::model(&resource.model);
         let Terms { filter, variant, is_ruled } = terms;
         let tag = Tag { text: words::tag(&subscription).into(), variant };
-        let (id, topic_held) = (self.last.to_string(), topic.clone());
-        self.held.push(Held { id, topic: topic_held, tag: tag.clone(), is_ruled });
+        let id = self.last.to_string();
+        self.held.push(Held { id: id.clone(), topic: topic.clone(), tag: tag.clone(), is_ruled });
         commands.push(Command::Subscribe { topic, filter: filter.map(Arc::new), tag: Some(tag) });
-        Done::new(format!("{{{subscription}}}"))
+        (id, Done::new(format!("{{{subscription}}}")))
     }
 
     /// What its client was told of one, as a JSON object.
@@ -77,9 +77,9 @@ impl Subscriptions {
         Ok(Json::from_valid(format!("{{{}}}", held.tag.text.trim_end_matches(','))))
     }
 
-    /// Forgets the last one, which nobody was told of.
-    pub(super) fn undo(&mut self) {
-        self.held.pop();
+    /// Forgets one that nobody was told of.
+    pub(super) fn undo(&mut self, id: &str) {
+        self.held.retain(|held| held.id != id);
     }
 
     /// Takes those away that follow from who the client is.

@@ -45,6 +45,8 @@ pub(super) struct Caller {
     pub(super) identity: Identity,
     /// What the application said of the connection: a JSON object.
     pub(super) metadata: Option<Json>,
+    /// The call under way told of somebody else.
+    pub(super) is_another: bool,
 }
 
 /// What is done, as an application is told. What is missing is told as null.
@@ -154,6 +156,22 @@ fn is_answer(error: &WebhookError) -> bool {
 }
 
 impl Caller {
+    pub(super) fn new(id: Uuid, identity: Identity) -> Self {
+        Self { id, identity, metadata: None, is_another: false }
+    }
+
+    /// Keeps what an application says of it.
+    pub(super) fn learn(&mut self, metadata: Option<Json>) {
+        if !self.is_another && metadata.is_some() {
+            self.metadata = metadata;
+        }
+    }
+
+    /// It is nobody in particular from now on. `is_told`: an application may be thinking about who it was.
+    pub(super) fn forget(&mut self, is_told: bool) {
+        (self.identity, self.metadata, self.is_another) = (Identity::Anonymous, None, is_told);
+    }
+
     fn told(&self) -> String {
         let user = self.identity.user().map_or(
             Value::Null,

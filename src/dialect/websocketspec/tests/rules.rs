@@ -291,3 +291,84 @@ fn what_a_hook_made_of_data_was_another_owners() {
         assert_eq!(told, [expected], "{data}");
     }
 }
+
+const HOOKED: &str = "hook_url = \"http://a.test/\"\nhook_secret = \"s\"\nhooks = ";
+
+/// Ann's connection, with these hooks and rules.
+fn hooked(hooks: &str, rules: &str) -> (Talk, Vec<String>) {
+    let dialect = with_routes(&format!("{RULES}{rules}"), &format!("{HOOKED}{hooks}"));
+    let (conversation, turn) = open(&*dialect, "/ws", (&ann(&["hr"]), false), NOW);
+    (Talk(conversation), told(turn))
+}
+
+fn expire(client: &mut Talk) {
+    let mut turn = Turn::default();
+    client.0.expired(NOW, &mut turn);
+    assert_eq!(turn.frames.len(), 1);
+}
+
+fn said(client: &mut Talk, text: &str) -> Vec<String> {
+    client.come_back(Returned::Webhook(Ok(text.to_owned().into())))
+}
+
+/// The hub would have been told what the user may hear of, for a client that is nobody any more.
+#[test]
+fn a_token_that_ended_while_a_subscription_was_agreed_left_it_with_what_the_user_may_hear_of() {
+    for rules in [OWNED, MASKED] {
+        let (mut client, _) = hooked(r#"["after_subscribe"]"#, rules);
+        client.say(&subscribe("[]"));
+        expire(&mut client);
+        assert_eq!(said(&mut client, "{}"), refused("unauthorized", "Token expired"), "{rules}");
+    }
+    // The one that follows from nothing stays, and so does one that was there before.
+    let (mut client, _) = hooked(r#"["after_subscribe"]"#, "");
+    client.say(&subscribe("[]"));
+    expire(&mut client);
+    assert_eq!(said(&mut client, "{}").len(), 2);
+    client.say(&subscribe("[]"));
+    expire(&mut client);
+    said(&mut client, r#"{"allow":false}"#);
+    let first = r#"{"id":"r","type":"subscription","operation":"unsubscribe","subscription_id":"00000000-0000-0000-0000-000000000001"}"#;
+    assert_eq!(client.say(first).len(), 2);
+}
+
+#[test]
+fn a_refused_subscription_that_had_ended_took_another_one_with_it() {
+    let free = format!("{RULES}{OWNED}[[route]]\npath = \"/api/rows/{{id}}\"\nmodel = \"row\"\n");
+    let dialect = with_routes(&free, &format!("{HOOKED}[\"after_subscribe\"]"));
+    let mut client = Talk(open(&*dialect, "/ws", (&ann(&[]), false), NOW).0);
+    client.say(&subscribe("[]").replace("users", "rows"));
+    assert_eq!(said(&mut client, "").len(), 2);
+    client.say(&subscribe("[]"));
+    expire(&mut client);
+    assert!(said(&mut client, r#"{"allow":false}"#)[0].contains("refused"));
+    let first = r#"{"id":"r","type":"subscription","operation":"unsubscribe","subscription_id":"00000000-0000-0000-0000-000000000001"}"#;
+    assert_eq!(client.say(first).len(), 2);
+}
+
+#[test]
+fn a_filter_that_the_user_might_use_was_used_by_nobody() {
+    let (mut client, _) = hooked(r#"["before_subscribe"]"#, MASKED);
+    client.say(&subscribe(r#"[{"column":"salary","operator":"gt","value":1}]"#));
+    expire(&mut client);
+    assert_eq!(said(&mut client, "{}"), refused("unauthorized", "Column not allowed: salary"));
+}
+
+#[test]
+fn what_an_application_said_of_a_user_was_told_of_whoever_was_left() {
+    let (mut client, _) = hooked(r#"["before_connect","before_read"]"#, "");
+    said(&mut client, r#"{"metadata":{"team":7}}"#);
+    let told = client.say(&request("read", ""));
+    assert!(told[0].contains(r#""metadata":{"team":7}"#), "{told:?}");
+    expire(&mut client);
+    said(&mut client, r#"{"allow":false,"metadata":{"team":7}}"#);
+    let told = client.say(&request("read", ""));
+    assert!(told[0].contains(r#""user":null,"metadata":{}"#), "{told:?}");
+    expire(&mut client);
+    said(&mut client, r#"{"metadata":{"team":7}}"#);
+    client.returned(Ok(answer(200, "[]")));
+    assert!(client.say(&request("read", ""))[0].contains(r#""metadata":{}"#), "said of whom it was");
+    said(&mut client, r#"{"metadata":{"team":8}}"#);
+    client.returned(Ok(answer(200, "[]")));
+    assert!(client.say(&request("read", ""))[0].contains(r#""metadata":{"team":8}"#));
+}
