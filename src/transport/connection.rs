@@ -62,6 +62,8 @@ pub(super) struct Connection<S> {
     until: Option<Instant>,
     bucket: Option<Bucket>,
     stage: Stage,
+    /// Whoever was asked about the opening has answered, so that the hub may be heard.
+    is_let_in: bool,
     heard: bool,
     missed: u8,
 }
@@ -91,6 +93,7 @@ impl<S: Stream> Connection<S> {
             asking: Asking::default(),
             bucket: limits.rate.map(Bucket::new),
             stage: Stage::Open,
+            is_let_in: true,
             heard: true,
             missed: 0,
         }
@@ -208,11 +211,16 @@ impl<S: Stream> Connection<S> {
     fn poll_pending(&mut self, context: &mut Context<'_>) {
         let Poll::Ready((returned, token)) = self.asking.poll(context) else { return };
         self.token = token;
+        let was_let_in = std::mem::replace(&mut self.is_let_in, true);
         if self.stage == Stage::Open {
             self.converse(|conversation, now, turn| conversation.returned(returned, now, turn));
         }
         // One that says nothing is worth nothing later either.
         self.token = None;
+        if !was_let_in {
+            // Of one that was refused the link is closing, and nothing leaves.
+            self.link.release();
+        }
         if self.asking.end() {
             self.link.end_call();
         }
@@ -238,9 +246,17 @@ impl<S: Stream> Connection<S> {
     /// What is said first comes before every event. Nothing has left yet, the greeting neither, so the
     /// client cannot have missed one.
     pub(super) fn begin(&mut self, mut turn: Turn) {
+        self.is_let_in = turn.call.is_none();
         self.say(&std::mem::take(&mut turn.frames));
         self.act(turn);
-        self.link.release();
+        self.release();
+    }
+
+    /// What was held back leaves, if its reader may have it.
+    fn release(&self) {
+        if self.is_let_in {
+            self.link.release();
+        }
     }
 
     fn say(&self, frames: &[Frame]) {
@@ -260,7 +276,7 @@ impl<S: Stream> Connection<S> {
         self.count(subscriptions);
         self.say(&turn.frames);
         if is_told {
-            self.link.release();
+            self.release();
         }
         if identified {
             let identity = self.subscriber.identity();
@@ -305,7 +321,11 @@ impl<S: Stream> Connection<S> {
     fn identify(&mut self, identity: Identity) -> bool {
         if identity != self.subscriber.identity() {
             // What is held back is for whom it was.
-            self.link.release();
+            if self.is_let_in {
+                self.link.release();
+            } else {
+                self.link.forget();
+            }
         }
         let (until, token) = (expiry(&identity), self.token.take());
         let identified = self.subscriber.identify(identity, token.as_deref());
@@ -360,7 +380,7 @@ impl<S: Stream> Connection<S> {
         // Before it is said: behind that nothing comes that was the user's.
         self.identify(Identity::Anonymous);
         self.converse(|conversation, now, turn| conversation.expired(now, turn));
-        self.link.release();
+        self.release();
         if self.limits.expiry == Expiry::Close {
             self.close(CloseReason::Expired);
         }

@@ -112,6 +112,13 @@ impl<S: Stream> Link<S> {
         }
     }
 
+    /// What was held back is for nobody, and what comes is held back still.
+    pub(super) fn forget(&self) {
+        let mut inner = self.lock();
+        inner.held = None;
+        inner.hold();
+    }
+
     /// Puts `instead` in place of all that waits.
     pub(super) fn replace(&self, instead: Bytes) {
         self.lock().outbox.replace(instead);

@@ -74,13 +74,17 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Says first of all what `turn` says, and ends the connection if it does: before the hub knows of it, so
-    /// that no push comes between, and none to whom nobody let in.
+    /// that no push comes between, and none to whom nobody let in. Where an answer is awaited first, pushes wait
+    /// for it too.
     pub fn greet(&self, turn: &mut Turn) {
         for frame in std::mem::take(&mut turn.frames) {
             self.link.answer(frame.websocket());
         }
         if let Some(reason) = turn.close {
             self.link.close_after(reason);
+        }
+        if turn.call.is_some() {
+            self.link.hold();
         }
     }
 

@@ -439,3 +439,74 @@ fn an_event_came_before_the_answer_to_its_subscription() {
         });
     });
 }
+
+/// Asks somebody whether its client may be, and says `welcome` or ends it.
+#[derive(Debug)]
+struct Gate;
+
+impl Conversation for Gate {
+    fn receive(&mut self, _: Message, _: Now, _: &mut Turn) {}
+
+    fn returned(&mut self, returned: Returned, _: Now, turn: &mut Turn) {
+        match returned {
+            Returned::Credential(Credential::Valid(_)) => say(turn, "welcome"),
+            _ => turn.close = Some(CloseReason::Refused),
+        }
+    }
+
+    fn expired(&mut self, _: Now, turn: &mut Turn) {
+        say(turn, "your token has expired");
+    }
+}
+
+impl Setup {
+    /// A client about whom somebody is asked, while pushes come.
+    async fn gated(token: &str, identity: Identity) -> Self {
+        let (hub, (stream, theirs)) = (hub(), tokio::io::duplex(4096));
+        let answers = Arc::new(Semaphore::new(0));
+        let office = Arc::new(Office { answers, notes: Mutex::default(), aheads: Mutex::default() });
+        let limits = Limits { expiry: Expiry::Demote, ..LIMITS };
+        let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), limits);
+        let call = Some(Call::Identify(token.to_owned()));
+        let mut turn = Turn { commands: vec![Command::subscribe(Topic::all())], call, ..Turn::default() };
+        socket.greet(&mut turn);
+        let mut subscriber = hub.attach(socket.lane(), Profile { identity, ..profile() }).unwrap();
+        subscriber.handle(Command::subscribe(Topic::model("m")));
+        publish(&hub, "early");
+        let backstage = Arc::clone(&office) as Arc<dyn Backstage>;
+        let mut connection = JoinSet::new();
+        connection.spawn(socket.run(Box::new(Gate), subscriber, backstage, turn));
+        let mut client = Client { stream, connection };
+        client.bytes(GREETING.len()).await.unwrap();
+        client.send(0x89, b"there?").await;
+        client.expect(&["pong there?"]).await;
+        publish(&hub, "meanwhile");
+        Self { client, office, hub }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pushes_reached_a_client_that_nobody_had_let_in() {
+    let mut setup = Setup::gated("no", Identity::Anonymous).await;
+    setup.office.answers.add_permits(1);
+    let refused = format!("close {} {}", CloseReason::Refused.code(), CloseReason::Refused.text());
+    setup.client.expect(&[&refused]).await;
+
+    let mut setup = Setup::gated("5", Identity::Anonymous).await;
+    setup.office.answers.add_permits(1);
+    setup.client.expect(&["text welcome"]).await;
+    let got = [setup.client.next().await, setup.client.next().await];
+    assert!(got.iter().all(|text| text == "text early" || text == "text meanwhile"), "{got:?}");
+    publish(&setup.hub, "later");
+    setup.client.expect(&["text later"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_for_a_user_who_was_not_let_in_yet_came_behind_the_end_of_its_token() {
+    let mut setup = Setup::gated("5", user(Duration::from_secs(1))).await;
+    setup.client.expect(&["text your token has expired"]).await;
+    setup.office.answers.add_permits(1);
+    setup.client.expect(&["text welcome"]).await;
+    publish(&setup.hub, "later");
+    setup.client.expect(&["text later"]).await;
+}
