@@ -128,8 +128,8 @@ pub trait Conversation: Send + fmt::Debug {
     /// Reads one message of the client.
     fn receive(&mut self, message: Message, now: Now, turn: &mut Turn);
 
-    /// A message came faster than its endpoint allows, and was not read: a word to the client.
-    fn dropped(&mut self, _now: Now, _turn: &mut Turn) {}
+    /// This message came faster than its endpoint allows, and nothing comes of it: a word to the client.
+    fn dropped(&mut self, _message: &Message, _now: Now, _turn: &mut Turn) {}
 
     /// Goes on where it had asked for something.
     fn returned(&mut self, _returned: Returned, _now: Now, _turn: &mut Turn) {}

@@ -192,7 +192,7 @@ impl<S: Stream> Connection<S> {
             }
             Verdict::Dropped => {
                 self.backstage.exceeded(Exceeded::Messages);
-                self.converse(|conversation, now, turn| conversation.dropped(now, turn));
+                self.converse(|conversation, now, turn| conversation.dropped(&message, now, turn));
             }
             Verdict::Flood => {
                 self.backstage.exceeded(Exceeded::Flood);

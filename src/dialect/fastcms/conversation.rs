@@ -100,7 +100,7 @@ impl Conversation for Client {
         }
     }
 
-    fn dropped(&mut self, now: Now, turn: &mut Turn) {
+    fn dropped(&mut self, _: &Message, now: Now, turn: &mut Turn) {
         self.pulse.hear(now.age);
         turn.frames.push(words::error(&Fault::TooFast));
     }

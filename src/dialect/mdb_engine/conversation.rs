@@ -72,7 +72,7 @@ impl Conversation for Connection {
         }
     }
 
-    fn dropped(&mut self, now: Now, turn: &mut Turn) {
+    fn dropped(&mut self, _: &Message, now: Now, turn: &mut Turn) {
         self.due = now.age + self.settings.ping_interval;
         turn.frames.push(Frame::text(&format!(
             r#"{{"type":"error","message":"Rate limit exceeded","app_slug":"{}","timestamp":"{}"}}"#,

@@ -147,9 +147,9 @@ impl Conversation for Client {
         turn.frames.extend(outcome.map(|outcome| words::response(&id, &outcome, now.time)));
     }
 
-    /// Which message it was is not known.
-    fn dropped(&mut self, now: Now, turn: &mut Turn) {
-        turn.frames.push(words::response(&Json::string(""), &Err(Fault::TooFast), now.time));
+    fn dropped(&mut self, message: &Message, now: Now, turn: &mut Turn) {
+        let id = Said::read(message).id;
+        turn.frames.push(words::response(&id, &Err(Fault::TooFast), now.time));
     }
 
     fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {

@@ -180,10 +180,18 @@ fn who_has_a_bad_token_is_told_by_the_handshake_or_closed() {
 }
 
 #[test]
+fn who_was_too_fast_could_not_tell_with_which_message() {
+    let mut turn = Turn::default();
+    let message = r#"{"id":"r7","type":"request","operation":"read","entity":"users"}"#;
+    Talk::open("").0.dropped(&Message::Text(message.to_owned()), NOW, &mut turn);
+    assert_eq!(told(turn), [failed(r#""r7""#, "hook_error", "Rate limit exceeded")]);
+}
+
+#[test]
 fn what_is_said_without_a_question_has_no_id() {
     let mut talk = Talk::open("");
     let mut turn = Turn::default();
-    talk.0.dropped(NOW, &mut turn);
+    talk.0.dropped(&Message::Text("{".to_owned()), NOW, &mut turn);
     talk.0.expired(NOW, &mut turn);
     let expected = [
         failed(r#""""#, "hook_error", "Rate limit exceeded"),
