@@ -36,9 +36,9 @@ pub enum UpstreamError {
     /// No answer in time.
     #[error("the backend did not answer in time")]
     TimedOut,
-    /// The answer is larger than may be.
+    /// The answer, of this status, is larger than may be.
     #[error("the backend's answer is too large")]
-    TooLarge,
+    TooLarge(StatusCode),
     /// The exchange broke off; whether the backend did something is not known.
     #[error("the backend cannot be reached")]
     Broken,

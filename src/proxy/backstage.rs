@@ -61,7 +61,7 @@ fn failure(error: CallError) -> UpstreamError {
     match error {
         CallError::Busy => UpstreamError::Busy,
         CallError::TimedOut => UpstreamError::TimedOut,
-        CallError::TooLarge(_) => UpstreamError::TooLarge,
+        CallError::TooLarge(status) => UpstreamError::TooLarge(status),
         CallError::Broken | CallError::Closed => UpstreamError::Broken,
     }
 }
@@ -70,7 +70,7 @@ fn outcome(error: UpstreamError) -> Called {
     match error {
         UpstreamError::Busy => Called::Busy,
         UpstreamError::TimedOut => Called::TimedOut,
-        UpstreamError::TooLarge => Called::TooLarge,
+        UpstreamError::TooLarge(_) => Called::TooLarge,
         UpstreamError::Broken => Called::Broken,
     }
 }

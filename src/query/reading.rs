@@ -125,6 +125,12 @@ impl Reading {
         }
     }
 
+    /// What an answer says of which only the status is known; `None`: nothing.
+    pub fn unseen(&self, status: StatusCode) -> Option<Data> {
+        let is_write = matches!(self.kind, Kind::Written { .. } | Kind::Deleted);
+        (is_write && status.is_success() && self.success_when.is_none()).then(|| Data::one(null()))
+    }
+
     /// What is done to the answer here, in words, one line each.
     pub fn told(&self) -> Vec<String> {
         match &self.kind {

@@ -91,10 +91,11 @@ impl Errand {
         ruled: &Ruled<'_>,
     ) -> Result<Start, Fault> {
         let Self { operation, reading, meta, is_list, behind } = self;
-        let answer = answer.map_err(|error| Fault::of_silence(operation, error))?;
-        let read = reading.read(answer.status, &answer.headers, &answer.body);
         let fault = |failure| Fault::of_answer(operation, failure, settings.has_validation_error);
-        let data = read.map_err(fault)?;
+        let data = match answer {
+            Ok(answer) => reading.read(answer.status, &answer.headers, &answer.body).map_err(fault)?,
+            Err(error) => unseen(&reading, error).ok_or_else(|| Fault::of_silence(operation, error))?,
+        };
         if let Some(Asked { request, reading }) = behind {
             let errand = Self { operation, reading, meta, is_list, behind: None };
             return Ok(Start::Ask(request, Box::new(errand)));
@@ -106,6 +107,14 @@ impl Errand {
             }
             None => done(operation, is_list, &data),
         }))
+    }
+}
+
+/// A write that was done, although its answer is too large.
+fn unseen(reading: &Reading, error: UpstreamError) -> Option<Data> {
+    match error {
+        UpstreamError::TooLarge(status) => reading.unseen(status),
+        UpstreamError::Busy | UpstreamError::TimedOut | UpstreamError::Broken => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Requests: what the backend is asked, and what its answer becomes.
 
+use http::StatusCode;
+
 use super::*;
 
 fn request(operation: &str, inside: &str) -> String {
@@ -82,7 +84,7 @@ fn a_backend_that_does_not_answer_is_told() {
     let rows = [
         (UpstreamError::Busy, "Too many requests are under way", 503),
         (UpstreamError::TimedOut, "The backend did not answer in time", 504),
-        (UpstreamError::TooLarge, "The backend's answer is too large", 502),
+        (UpstreamError::TooLarge(StatusCode::CONFLICT), "The backend's answer is too large", 502),
         (UpstreamError::Broken, "The backend cannot be reached", 502),
     ];
     let mut talk = Talk::open("");
@@ -91,6 +93,33 @@ fn a_backend_that_does_not_answer_is_told() {
         let details = format!(r#"{{"status":{status}}}"#);
         assert_eq!(talk.returned(Err(error)), failed_with(r#""r""#, "create_error", message, &details));
     }
+}
+
+/// The client would have done it once more.
+#[test]
+fn a_write_that_was_done_was_told_as_a_failure_because_its_answer_was_large() {
+    let large = UpstreamError::TooLarge(StatusCode::OK);
+    let mut talk = Talk::open("");
+    for (operation, inside, expected) in [
+        ("create", r#","data":{}"#, "null"),
+        ("update", r#","record_id":"7","data":{}"#, "null"),
+        ("delete", r#","record_id":"7""#, r#"{"deleted":true}"#),
+    ] {
+        talk.say(&request(operation, inside));
+        assert_eq!(talk.returned(Err(large)), done("r", &format!(r#""data":{expected}"#)));
+    }
+    for inside in ["", r#","record_id":"7""#] {
+        talk.say(&request("read", inside));
+        let details = r#"{"status":502}"#;
+        let told = failed_with(r#""r""#, "read_error", "The backend's answer is too large", details);
+        assert_eq!(talk.returned(Err(large)), told);
+    }
+    // What the answer itself would have to prove is not known.
+    let route = "[[route]]\npath = \"/api/users/{id}\"\nmodel = \"user\"\n\
+        success_when = { pointer = \"/ok\", equals = true }\n";
+    let mut talk = Talk(open(&*with_routes(route, ""), "/ws", ANYBODY, NOW).0);
+    talk.say(&request("create", r#","data":{}"#));
+    assert!(talk.returned(Err(large)).contains("create_error"));
 }
 
 #[test]
