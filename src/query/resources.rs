@@ -45,7 +45,7 @@ pub struct Resources {
     named: HashMap<String, Vec<Resource>>,
     /// Those whose path names the entity.
     open: Vec<Resource>,
-    /// The collections of all others, which no open one leads to.
+    /// The collections of all others in lower case, which no open one leads to.
     taken: HashSet<String>,
     rules: Rulebook,
 }
@@ -93,7 +93,8 @@ impl Resources {
         if is_open {
             self.open.push(resource);
         } else if let Some(name) = named {
-            self.taken.extend(resource.address.collection(&HashMap::new()));
+            // Some backends take paths whatever their letters' case.
+            self.taken.extend(resource.address.collection(&HashMap::new()).map(|path| path.to_lowercase()));
             self.named.entry(name).or_default().push(resource);
         }
     }
@@ -119,7 +120,10 @@ impl Resources {
         let known = HashMap::from([(parameter.to_owned(), entity.to_owned())]);
         // Where the path has further parameters, no other collection is meant by it.
         let others = || open.address.list_parameters().len() > 1;
-        let is_free = open.address.collection(&known).map_or_else(others, |path| !self.taken.contains(&path));
+        let is_free = open
+            .address
+            .collection(&known)
+            .map_or_else(others, |path| !self.taken.contains(&path.to_lowercase()));
         is_free.then(|| Resource { entity: Arc::from(entity), model, ..open.clone() })
     }
 }

@@ -265,7 +265,7 @@ fn encoded(text: &str, encoding: Encoding) -> Option<String> {
     match encoding {
         Encoding::Bare => Some(text.to_owned()),
         Encoding::Query => Some(utf8_percent_encode(text, VALUE).to_string()),
-        Encoding::Segment => crate::route::segment(text),
+        Encoding::Segment => crate::route::given(text),
     }
 }
 

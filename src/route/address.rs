@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::Method;
+
 use super::id::decompose;
 use super::model::{self, Models};
 use super::pattern::Segment;
+use super::routes::Map;
 use super::{Pattern, Route, Routes, item};
 use crate::event::Json;
 
@@ -15,13 +18,18 @@ pub struct Address {
     /// The route.
     pub route: Arc<Route>,
     models: Arc<Models>,
+    map: Arc<Map>,
 }
 
 impl Routes {
     /// Of each route, in the order of the config.
     pub fn addresses(&self) -> impl Iterator<Item = Address> {
-        let models = self.models();
-        self.iter().map(move |route| Address { route: Arc::clone(route), models: Arc::clone(models) })
+        let (models, map) = (self.models(), self.map());
+        self.iter().map(move |route| Address {
+            route: Arc::clone(route),
+            models: Arc::clone(models),
+            map: Arc::clone(map),
+        })
     }
 }
 
@@ -90,9 +98,24 @@ impl Address {
 
     /// The path of the record of this id.
     pub fn item(&self, known: &HashMap<String, String>, id: &Json) -> Option<String> {
+        item::given(&id.scalar_text()?)?;
         let known = encoded(known)?;
         let known = known.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         Some(item::build(&self.route, &known, &[], id)? + self.slash())
+    }
+
+    /// Whether a request is about `model`, and about the record of `id` if there is one: an id such as `me` may
+    /// be the path of something else. Where `is_free`, no route needs to have the path, nor the id to be in it.
+    pub fn leads_to(
+        &self,
+        (method, path): (&Method, &str),
+        model: &str,
+        id: Option<&str>,
+        is_free: bool,
+    ) -> bool {
+        let Some((found, found_id)) = self.map.target(method, path) else { return is_free };
+        let is_model = found.is_some_and(|found| found.to_lowercase() == model.to_lowercase());
+        is_model && (is_free || found_id.as_deref() == id)
     }
 
     /// Gives an id of `model` that was found as text its JSON type.
@@ -113,5 +136,5 @@ impl Address {
 
 /// Values as they stand in a path; `None`: no path may hold one of them.
 fn encoded(known: &HashMap<String, String>) -> Option<HashMap<String, String>> {
-    known.iter().map(|(name, text)| Some((name.clone(), item::segment(text)?))).collect()
+    known.iter().map(|(name, text)| Some((name.clone(), item::given(text)?))).collect()
 }

@@ -31,6 +31,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
+/// The same of a value. Some backends end the segment at a `;`.
+const VALUE: &AsciiSet = &SEGMENT.add(b';');
+
 impl Routes {
     /// The path of the record of this id, for a write to `path` that falls under `matched`. Where the route is
     /// not that of an item (`/orders/{id}/cancel`), another one of the same model is taken, if the path knows
@@ -146,9 +149,21 @@ pub(super) fn fill(pattern: &Pattern, known: &HashMap<String, String>) -> Option
 }
 
 /// A text as it stands in one segment of a path; `None`: backends would take it for a step, or for nothing.
-pub(crate) fn segment(text: &str) -> Option<String> {
-    let is_step = text.is_empty() || text == "." || text == "..";
-    (!is_step).then(|| encode(text))
+fn segment(text: &str) -> Option<String> {
+    let until_semicolon = text.split(';').next().unwrap_or_default();
+    let is_step = matches!(until_semicolon, "" | "." | "..");
+    (!is_step).then(|| value(text))
+}
+
+/// The same of a text that a client chose; `None` also where a backend that decodes too early could take it for
+/// several segments.
+pub(crate) fn given(text: &str) -> Option<String> {
+    let is_several = text.contains(['/', '\\']) || text.chars().any(char::is_control);
+    if is_several { None } else { segment(text) }
+}
+
+fn value(text: &str) -> String {
+    utf8_percent_encode(text, VALUE).to_string()
 }
 
 fn encode(text: &str) -> String {
@@ -169,7 +184,7 @@ impl Part {
     fn within(&self, segment: &Segment) -> Option<String> {
         let is_quoted = matches!(segment, Segment::Parenthesised { .. }) && !self.bare && !self.whole;
         let text = if is_quoted { key::quoted(&self.text) } else { self.text.clone() };
-        self::segment(&self.text).map(|_| encode(&text))
+        self::segment(&self.text).map(|_| value(&text))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::event::{Json, Operation, Payload};
 pub use address::Address;
 pub use condition::{Condition, Scalar};
 pub use id::{IdSource, IdType, composite};
-pub(crate) use item::segment;
+pub(crate) use item::given;
 pub use matched::Matched;
 pub use model::{MAX_MODEL_BYTES, Model};
 pub use pattern::Pattern;

@@ -61,14 +61,28 @@ struct Place {
     entries: Vec<Entry>,
 }
 
-/// All routes, most specific first: at each segment a constant beats a key in parentheses, that a parameter,
-/// and a route's own path beats the collection that another route implies.
+/// Where paths lead.
 #[derive(Debug)]
-pub struct Routes {
+pub(super) struct Map {
     all: Vec<Arc<Route>>,
     router: matchit::Router<Place>,
     /// Some template has a key split off.
     splits: bool,
+}
+
+/// To which route, with the texts of the path's parameters.
+struct Way<'a> {
+    index: usize,
+    entry: &'a Entry,
+    route: &'a Arc<Route>,
+    parameters: Vec<String>,
+}
+
+/// All routes, most specific first: at each segment a constant beats a key in parentheses, that a parameter,
+/// and a route's own path beats the collection that another route implies.
+#[derive(Debug)]
+pub struct Routes {
+    map: Arc<Map>,
     models: Arc<Models>,
     pub(super) kept: Kept,
     warnings: Vec<String>,
@@ -106,7 +120,8 @@ impl Routes {
         let splits = routes.iter().any(|route| route.pattern.is_split());
         let configured = routes.iter().filter(|route| !route.pattern.names_model()).map(|route| &route.model);
         let models = Arc::new(Models::new(configured));
-        Ok(Self { all: routes, router, splits, models, kept: Kept::default(), warnings })
+        let map = Arc::new(Map { all: routes, router, splits });
+        Ok(Self { map, models, kept: Kept::default(), warnings })
     }
 
     /// The route of a method and a path. Prefers, among the routes of one path, the first that takes the method.
@@ -120,19 +135,14 @@ impl Routes {
     }
 
     fn find(&self, path: &str, method: impl Fn(&Route) -> Method) -> Option<Matched> {
-        let path = path::normalise(path)?;
-        let (place, parameters) = self.place(&path)?;
-        let taking =
-            |entry: &&Entry| self.all.get(entry.index).is_some_and(|route| route.takes(&method(route)));
-        let entry = place.entries.iter().find(taking).or_else(|| place.entries.first())?;
-        let route = self.all.get(entry.index)?;
+        let Way { index, entry, route, parameters } = self.map.way(path, &method)?;
         let method = method(route);
         let tapped = route.takes(&method);
         let model = model(route, &parameters);
         let keep_request = tapped && model.as_deref().is_some_and(|model| self.kept.has(model));
         Some(Matched {
             route: Arc::clone(route),
-            index: entry.index,
+            index,
             model,
             id: entry.id(route, &parameters),
             tapped,
@@ -140,6 +150,47 @@ impl Routes {
             method,
             models: Arc::clone(&self.models),
         })
+    }
+
+    /// What a path names that an answer refers to: the route by which it would be written.
+    pub fn of_reference(&self, path: &str) -> Option<Matched> {
+        self.classify(&Method::PUT, path)
+    }
+
+    /// In the order of the config.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.map.all.iter()
+    }
+
+    pub(super) fn map(&self) -> &Arc<Map> {
+        &self.map
+    }
+
+    pub(super) fn models(&self) -> &Arc<Models> {
+        &self.models
+    }
+
+    /// Routes that can never match, one sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl Map {
+    fn way(&self, path: &str, method: impl Fn(&Route) -> Method) -> Option<Way<'_>> {
+        let path = path::normalise(path)?;
+        let (place, parameters) = self.place(&path)?;
+        let taking =
+            |entry: &&Entry| self.all.get(entry.index).is_some_and(|route| route.takes(&method(route)));
+        let entry = place.entries.iter().find(taking).or_else(|| place.entries.first())?;
+        let route = self.all.get(entry.index)?;
+        Some(Way { index: entry.index, entry, route, parameters })
+    }
+
+    /// The model and the id that a request is about; `None`: no route has its path.
+    pub(super) fn target(&self, method: &Method, path: &str) -> Option<(Option<Arc<str>>, Option<String>)> {
+        let Way { entry, route, parameters, .. } = self.way(path, |_| method.clone())?;
+        Some((model(route, &parameters), entry.id(route, &parameters)))
     }
 
     /// The most specific template that matches, and the texts of its parameters.
@@ -153,25 +204,6 @@ impl Routes {
         }
         let places = path::readings(path).into_iter().filter_map(|reading| at(&reading));
         places.min_by(|(one, _), (other, _)| one.rank.cmp(&other.rank))
-    }
-
-    /// What a path names that an answer refers to: the route by which it would be written.
-    pub fn of_reference(&self, path: &str) -> Option<Matched> {
-        self.classify(&Method::PUT, path)
-    }
-
-    /// In the order of the config.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.all.iter()
-    }
-
-    pub(super) fn models(&self) -> &Arc<Models> {
-        &self.models
-    }
-
-    /// Routes that can never match, one sentence each.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
     }
 }
 

@@ -133,7 +133,8 @@ impl Resource {
                 Target::Item(_) if self.address.has_items() => QueryError::Id,
                 Target::Item(_) | Target::Collection => QueryError::Operation(operation.name()),
             })?;
-            return Ok((self.method(operation), path, None));
+            let request = (self.method(operation), path, None);
+            return self.checked(request, operation, target, false);
         };
         let one = |(name, text): (&String, &String)| (name.clone(), Fill::One(Value::text(text)));
         let known: Vec<(String, Fill)> = known.iter().map(one).collect();
@@ -143,7 +144,28 @@ impl Resource {
             text.fill(&filling, encoding).and_then(|mut all| all.pop()).ok_or(QueryError::Id)
         };
         let query = endpoint.query.as_ref().map(|query| filled(query, Encoding::Query)).transpose()?;
-        Ok((endpoint.method.clone(), filled(&endpoint.path, Encoding::Segment)?, query))
+        let request = (endpoint.method.clone(), filled(&endpoint.path, Encoding::Segment)?, query);
+        // What the config says in full is meant so.
+        if endpoint.path.slots().next().is_none() {
+            return Ok(request);
+        }
+        self.checked(request, operation, target, true)
+    }
+
+    /// Nothing that a client says leads to what another route has.
+    fn checked(
+        &self,
+        request: (Method, String, Option<String>),
+        operation: Operation,
+        target: Target<'_>,
+        is_free: bool,
+    ) -> Result<(Method, String, Option<String>), QueryError> {
+        let (id, error) = match target {
+            Target::Item(id) => (id.scalar_text(), QueryError::Id),
+            Target::Collection => (None, QueryError::Operation(operation.name())),
+        };
+        let leads = self.address.leads_to((&request.0, &request.1), &self.model, id.as_deref(), is_free);
+        if leads { Ok(request) } else { Err(error) }
     }
 
     /// What the route takes for this operation.
