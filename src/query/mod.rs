@@ -9,6 +9,7 @@ mod condition;
 mod error;
 mod options;
 mod preset;
+mod reach;
 mod reading;
 mod resources;
 mod select;

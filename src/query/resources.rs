@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Translation;
 use crate::event::Json;
 use crate::route::Address;
-use crate::rules::{Rulebook, Rules};
+use crate::rules::{Guarded, Rulebook, Rules};
 
 /// The schema of a resource that names none.
 const SCHEMA: &str = "public";
@@ -42,12 +42,13 @@ pub struct Resource {
 /// All that clients can name.
 #[derive(Debug, Default)]
 pub struct Resources {
-    named: HashMap<String, Vec<Resource>>,
+    pub(super) named: HashMap<String, Vec<Resource>>,
     /// Those whose path names the entity.
-    open: Vec<Resource>,
+    pub(super) open: Vec<Resource>,
     /// The collections of all others in lower case, which no open one leads to.
     taken: HashSet<String>,
-    rules: Rulebook,
+    pub(super) rules: Rulebook,
+    pub(super) guarded: Guarded,
 }
 
 impl Resources {
@@ -71,6 +72,7 @@ impl Resources {
     #[must_use]
     pub fn ruled(mut self, rules: Rulebook) -> Self {
         self.rules = rules;
+        self.guarded = self.guard();
         self
     }
 

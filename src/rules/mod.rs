@@ -7,6 +7,7 @@
 mod book;
 mod column;
 mod forced;
+mod guarded;
 mod mask;
 mod refusal;
 mod sent;
@@ -16,6 +17,7 @@ mod tests;
 pub use book::Rulebook;
 pub use column::Column;
 pub use forced::Forced;
+pub use guarded::Guarded;
 pub use mask::{MAX_MASKS, Mask};
 pub use refusal::Refusal;
 

@@ -42,7 +42,7 @@ impl Refusal {
         Self::Column(name.chars().take(MAX_NAME).collect())
     }
 
-    pub(super) fn unlisted(name: &str) -> Self {
+    pub(crate) fn unlisted(name: &str) -> Self {
         Self::Unlisted(name.chars().take(MAX_NAME).collect())
     }
 

@@ -10,7 +10,7 @@ use super::wanted::{Name, Operation, Request};
 use super::words::Done;
 use crate::event::Json;
 use crate::message::{Call, Command, Returned, Turn};
-use crate::query::{Query, Resource};
+use crate::query::{Query, Resource, Resources};
 use crate::rules::{Act, Refusal, Ruled};
 
 /// What is wanted.
@@ -167,7 +167,9 @@ impl Course {
     /// Rules judge what the client says; what an application makes of it is not theirs.
     fn check(&self, desk: &Desk<'_>) -> Result<(), Fault> {
         match &self.task {
-            Task::Request { request, resource } => self.ruled(desk, |ruled| check(request, resource, &ruled)),
+            Task::Request { request, resource } => {
+                self.ruled(desk, |ruled| check(request, resource, &ruled, &desk.settings.resources))
+            }
             Task::Subscribe { filters, .. } => self
                 .ruled(desk, |ruled| ruled.check(Act::Subscribe).and_then(|()| ruled.check_filter(filters)))
                 .map_err(|refusal| Fault::of_refusal(&refusal)),
@@ -308,8 +310,13 @@ fn shown(outcome: Outcome, ruled: &Ruled<'_>) -> Outcome {
     }
 }
 
-fn check(request: &Request, resource: &Resource, ruled: &Ruled<'_>) -> Result<(), Fault> {
-    if ruled.is_free() {
+fn check(
+    request: &Request,
+    resource: &Resource,
+    ruled: &Ruled<'_>,
+    resources: &Resources,
+) -> Result<(), Fault> {
+    if ruled.is_free() && !resources.has_guarded() {
         return Ok(());
     }
     let act = match request.operation {
@@ -330,6 +337,7 @@ fn check(request: &Request, resource: &Resource, ruled: &Ruled<'_>) -> Result<()
         ruled.check_asked(compared, &resource.parameters())?;
         ruled.check_values(values)?;
         ruled.check_wanted(wanted)?;
+        resources.check_reach(resource, &query)?;
         match request.operation {
             Operation::Create => ruled.check_new(data()?),
             Operation::Update => ruled.check_change(data()?),

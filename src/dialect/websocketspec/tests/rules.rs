@@ -215,6 +215,52 @@ fn a_parameter_of_the_path_needs_no_listing() {
     assert_eq!(client.say(&request("read", filters)), ["ask GET /api/teams/x/users"]);
 }
 
+#[test]
+fn a_model_with_rules_was_read_inside_the_records_of_another() {
+    let books = "[[route]]\npath = \"/api/books/{id}\"\nmodel = \"book\"\n[route.query]\n\
+                 filter_default = \"{column}={value}\"\nsort = \"sort={sort:csv}\"\n\
+                 preload = \"expand={relations:csv}\"\ncolumns = \"fields={columns:csv}\"\n";
+    let list = |options: &str| {
+        format!(r#"{{"id":"r","type":"request","operation":"read","entity":"books","options":{options}}}"#)
+    };
+    let filter = |column: &str, value: &str| {
+        format!(r#"{{"filters":[{{"column":"{column}","operator":"eq","value":"{value}"}}]}}"#)
+    };
+    let reaching = [
+        r#"{"preload":["users"]}"#.to_owned(),
+        r#"{"preload":["User"]}"#.to_owned(),
+        r#"{"preload":["tags.user"]}"#.to_owned(),
+        r#"{"preload":["tags(*)"]}"#.to_owned(),
+        r#"{"columns":["id","users(*)"]}"#.to_owned(),
+        r#"{"columns":["user.salary"]}"#.to_owned(),
+        r#"{"sort":[{"column":"user__salary"}]}"#.to_owned(),
+        filter("users__salary", "5"),
+        filter("expand", "user"),
+        filter("_embed", "tags,users"),
+    ];
+    let free = [
+        r#"{"preload":["tags"]}"#.to_owned(),
+        r#"{"columns":["id","user_id","home.town"]}"#.to_owned(),
+        filter("user_id", "5"),
+        filter("title", "usership"),
+    ];
+    for rules in [MASKED, OWNED, "operations = [\"read\"]\n"] {
+        let dialect = with_routes(&format!("{RULES}{rules}{books}"), "");
+        let mut client = Talk(open(&*dialect, "/ws", (&ann(&[]), false), NOW).0);
+        for options in &reaching {
+            let told = client.say(&list(options));
+            assert!(told[0].contains("Column not allowed: "), "{options} {told:?}");
+        }
+        for options in &free {
+            let told = client.say(&list(options));
+            assert!(told[0].starts_with("ask GET /api/books"), "{options} {told:?}");
+        }
+    }
+    let dialect = with_routes(&format!("{RULES}required = [\"a\"]\n{books}"), "");
+    let mut client = Talk(open(&*dialect, "/ws", (&ann(&[]), false), NOW).0);
+    assert_eq!(client.say(&list(&reaching[0])), ["ask GET /api/books?expand=users"]);
+}
+
 /// Which variant a subscription has.
 fn variant(rules: &str, credential: &Credential) -> u32 {
     let mut turn = Turn::default();
