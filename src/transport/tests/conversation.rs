@@ -450,7 +450,9 @@ impl Conversation for Gate {
     fn returned(&mut self, returned: Returned, _: Now, turn: &mut Turn) {
         match returned {
             Returned::Credential(Credential::Valid(_)) => say(turn, "welcome"),
-            _ => turn.close = Some(CloseReason::Refused),
+            Returned::Credential(_) | Returned::Webhook(_) | Returned::Upstream(_) => {
+                turn.close = Some(CloseReason::Refused);
+            }
         }
     }
 

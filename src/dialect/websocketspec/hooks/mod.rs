@@ -140,17 +140,17 @@ impl Hooks {
     pub(super) fn decide(&self, point: Point, answer: Result<Bytes, WebhookError>) -> Result<Changes, Veto> {
         match answer.and_then(|answer| answer::read(point, &answer)) {
             Ok(decided) => decided.map_err(Veto::Said),
-            Err(error) if self.is_closed || is_answer(&error) => Err(Veto::Unanswered(error)),
+            Err(error) if self.is_closed || is_answer(error) => Err(Veto::Unanswered(error)),
             Err(_) => Ok(Changes::default()),
         }
     }
 }
 
 /// The application did say something, which may have been a refusal.
-fn is_answer(error: &WebhookError) -> bool {
+fn is_answer(error: WebhookError) -> bool {
     match error {
         WebhookError::Busy | WebhookError::Unreachable | WebhookError::Timeout => false,
-        WebhookError::Status(status) => *status < 500,
+        WebhookError::Status(status) => status < 500,
         WebhookError::Answer => true,
     }
 }
