@@ -1,12 +1,14 @@
 //! `[route.rules]`: what clients of `websocketspec` may do with a route's records, and see of them.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Section};
 use super::setting::{Setting, word};
 use crate::event::Json;
-use crate::route::Routes;
+use crate::route::{Address, Routes};
 use crate::rules::{Act, Column, Forced, MAX_MASKS, Mask, Rulebook, Rules};
 
 /// The rules of a route; without the table there are none.
@@ -30,7 +32,19 @@ pub(super) fn rulebook(reader: &Reader<'_>, routes: &Routes, rules: &[Rules]) ->
         (!route.pattern.names_model()).then(|| route.model.name.to_string())
     };
     let models: Vec<Option<String>> = routes.iter().map(model).collect();
-    let book = Rulebook::new(models.iter().map(Option::as_deref).zip(rules));
+    let (open, named): (Vec<Address>, Vec<_>) =
+        routes.addresses().partition(|address| address.model_parameter().is_some());
+    let collections = named.iter().filter(|address| address.is_resource());
+    let taken: HashSet<String> =
+        collections.filter_map(|address| Some(address.collection(&HashMap::new())?.to_lowercase())).collect();
+    let is_open = |model: &str| {
+        let leads = |parameter: &str, address: &Address| {
+            let known = HashMap::from([(parameter.to_owned(), model.to_owned())]);
+            address.collection(&known).is_none_or(|path| !taken.contains(&path.to_lowercase()))
+        };
+        open.iter().any(|address| address.model_parameter().is_some_and(|name| leads(name, address)))
+    };
+    let book = Rulebook::new(models.iter().map(Option::as_deref).zip(rules), is_open);
     if book.iter().any(|rules| rules.masks.len() > MAX_MASKS) {
         reader.report(
             0,

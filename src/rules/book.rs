@@ -15,8 +15,12 @@ pub struct Rulebook {
 }
 
 impl Rulebook {
-    /// Takes what each route says, with its model; `None`: its path names the model.
-    pub fn new<'a>(routes: impl IntoIterator<Item = (Option<&'a str>, &'a Rules)>) -> Self {
+    /// Takes what each route says, with its model; `None`: its path names the model. `is_open`: whether such a
+    /// path also leads to this model that a route names, in lower case.
+    pub fn new<'a>(
+        routes: impl IntoIterator<Item = (Option<&'a str>, &'a Rules)>,
+        is_open: impl Fn(&str) -> bool,
+    ) -> Self {
         let mut models: HashMap<String, Rules> = HashMap::new();
         let mut named_by_path = Rules::default();
         for (model, rules) in routes {
@@ -26,7 +30,11 @@ impl Rulebook {
             };
             *held = std::mem::take(held).and(rules);
         }
-        let models = models.into_iter().map(|(model, rules)| (model, Arc::new(rules))).collect();
+        let both = |(model, rules): (String, Rules)| {
+            let rules = if is_open(&model) { rules.and(&named_by_path) } else { rules };
+            (model, Arc::new(rules))
+        };
+        let models = models.into_iter().map(both).collect();
         Self { models, named_by_path: Arc::new(named_by_path) }
     }
 

@@ -58,3 +58,23 @@ fn an_endpoint_that_knows_no_rules_is_warned_of() {
     assert!(warnings(&text).contains(expected), "{}", warnings(&text));
     assert!(!warnings(&text.replace("flarchitect", "websocketspec")).contains("rules"));
 }
+
+#[test]
+fn rules_of_an_open_route_were_lost_beside_a_route_that_names_the_model() {
+    let open = "[[route]]\npath = \"/api/{collection}/{id}\"\nmodel = \"{collection}\"\n[route.rules]\nforbidden = [\"role\"]\n";
+    let named =
+        |path: &str, model: &str| format!("[[route]]\npath = \"{path}/{{id}}\"\nmodel = \"{model}\"\n");
+    for (path, model, holds) in [
+        ("/v2/books", "books", true),
+        ("/v2/books", "Books", true),
+        ("/api/writers", "books", true),
+        // Here the open route leads nowhere.
+        ("/api/books", "books", false),
+        ("/api/Books", "books", false),
+    ] {
+        let text = MINIMAL.replace("[[endpoint]]", &format!("{open}{}[[endpoint]]", named(path, model)));
+        let resources = Config::parse("proxy.toml", &text).unwrap().resources;
+        assert_eq!(resources.rules("BOOKS").forbidden.len(), usize::from(holds), "{path} {model}");
+        assert_eq!(resources.rules("tags").forbidden.len(), 1);
+    }
+}
