@@ -28,6 +28,9 @@ pub enum QueryError {
     /// The path has a parameter that neither an `eq` filter nor the data tells.
     #[error("{0} must be given, as an eq filter or in the data")]
     Parameter(String),
+    /// What would stand for a parameter of the path is not what the server's own conditions say of it.
+    #[error("{0} is not allowed to be that")]
+    Kept(String),
     /// An id that no path can hold.
     #[error("the id is none")]
     Id,

@@ -183,7 +183,8 @@ impl ListReading {
         // Some backends answer their last page to a question for one behind it.
         let is_behind = self.asked.zip(told).is_some_and(|((offset, _), told)| offset > 0 && offset >= told);
         if is_behind && came > 0 {
-            return Ok(Data { data: Json::from_valid("[]".to_owned()), total: told, count: Some(0) });
+            let total = told.filter(|_| self.selection.guard.is_none());
+            return Ok(Data { data: Json::from_valid("[]".to_owned()), total, count: Some(0) });
         }
         if self.needs == Needs::Nothing {
             return Ok(Data { data: Json::from_valid("[]".to_owned()), total: Some(0), count: Some(0) });
@@ -197,6 +198,8 @@ impl ListReading {
         let selected = self.selection.of(body, list, &elements);
         let total = match self.asked {
             _ if self.selection.filter.is_some() || !selected.is_whole => is_all.then_some(selected.found),
+            // A backend that did not hold the server's own conditions counts what is not the client's business.
+            Some(_) if came == 0 && told != Some(0) && self.selection.guard.is_some() => None,
             _ if told.is_some() => told,
             Some((offset, limit)) => self.reached(offset, limit, came),
             None => is_all.then_some(came),

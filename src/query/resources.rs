@@ -137,6 +137,11 @@ impl Resource {
         last.unwrap_or("id")
     }
 
+    /// What data calls an id that is not this one.
+    pub fn other_id(&self, id: &Json, data: &Json) -> Option<&str> {
+        self.address.other_id(id, data)
+    }
+
     /// The path of its route, as the config has it.
     pub fn route(&self) -> &str {
         &self.address.route.path

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::Method;
+use serde_json::value::RawValue;
 
 use super::id::decompose;
 use super::model::{self, Models};
@@ -11,6 +12,7 @@ use super::pattern::Segment;
 use super::routes::Map;
 use super::{Pattern, Route, Routes, item};
 use crate::event::Json;
+use crate::json;
 
 /// A route as somebody sees it who makes requests.
 #[derive(Debug, Clone)]
@@ -88,6 +90,24 @@ impl Address {
             return Some(vec![("id".to_owned(), text)]);
         }
         Some(names().map(ToOwned::to_owned).zip(parts).collect())
+    }
+
+    /// What data calls an id, or a part of one, that is not this one.
+    pub fn other_id(&self, id: &Json, data: &Json) -> Option<&str> {
+        let source = &self.route.id;
+        let text = id.scalar_text().unwrap_or_default();
+        let own = if source.is_composite() { decompose(&text) } else { vec![text] };
+        let names: Vec<&str> =
+            source.parts.iter().map(|pointer| pointer.tokens().last().unwrap_or("id")).collect();
+        let said = json::members(json::parse(data.as_str())?)?;
+        let is_other = |value: &RawValue, own: Option<&String>| {
+            Json::parse(value.get()).and_then(|value| value.scalar_text()).as_ref() != own
+        };
+        let found = names.into_iter().enumerate().find(|(at, name)| {
+            let mut named = said.iter().filter(|(member, _)| member.eq_ignore_ascii_case(name));
+            named.any(|(_, value)| is_other(value, own.get(*at)))
+        });
+        found.map(|(_, name)| name)
     }
 
     /// The path of the collection, where `known` says what its parameters are; these are texts, not encoded.

@@ -41,11 +41,6 @@ impl Column {
         path.ends_with(&self.path)
     }
 
-    /// `path` leads to it from the top.
-    pub(super) fn is_at(&self, path: &str) -> bool {
-        path == self.path
-    }
-
     /// `name` is it, or something inside it.
     pub(super) fn is_around(&self, name: &str) -> bool {
         let name = name.to_lowercase();

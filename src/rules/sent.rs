@@ -35,7 +35,8 @@ pub(super) fn check(data: &Json, kind: Kind, rules: &Rules, forced: &[Added<'_>]
 fn check_one(raw: &RawValue, kind: Kind, rules: &Rules, forced: &[Added<'_>]) -> Result<(), Refusal> {
     let mut fields = Vec::new();
     collect(raw, &mut String::new(), 0, &mut fields).ok_or(Refusal::Data)?;
-    let is_sent = |column: &&Column| fields.iter().any(|(path, _)| column.is_at(path));
+    // Some backends take a record out of an envelope.
+    let is_sent = |column: &&Column| fields.iter().any(|(path, _)| column.ends(path));
     if let Some(column) = rules.forbidden.iter().find(is_sent) {
         return Err(Refusal::Forbidden(column.name().to_owned()));
     }
@@ -56,6 +57,15 @@ fn agrees(raw: &RawValue, fields: &[(String, &RawValue)], added: &Added<'_>) -> 
     let path = format!(".{}", added.column.to_lowercase());
     let named = fields.iter().filter(|(sent, _)| *sent == path).count();
     let refusal = || Refusal::Forbidden(added.column.to_owned());
+    // In an envelope, or about another record; nobody can tell.
+    let is_below = |sent: &str| sent != path && sent.ends_with(&path);
+    for (_, value) in fields.iter().filter(|(sent, _)| is_below(sent)) {
+        let within = |inner: String, name: &str| format!("{{{}:{inner}}}", Json::string(name).as_str());
+        let record = added.column.rsplit('.').fold(value.get().to_owned(), within);
+        if !holds(added, &Json::from_valid(record))? {
+            return Err(refusal());
+        }
+    }
     if named == 0 {
         // Something that it would be inside of, and is not.
         let is_above = |(sent, value): &(String, &RawValue)| {
@@ -63,12 +73,15 @@ fn agrees(raw: &RawValue, fields: &[(String, &RawValue)], added: &Added<'_>) -> 
         };
         return if fields.iter().any(is_above) { Err(refusal()) } else { Ok(()) };
     }
+    let is_right = holds(added, &Json::from_valid(raw.get().to_owned()))?;
+    // Of several the backend may take another one than we do.
+    if named == 1 && is_right { Ok(()) } else { Err(refusal()) }
+}
+
+fn holds(added: &Added<'_>, record: &Json) -> Result<bool, Refusal> {
     let list = Json::from_valid(format!("[{}]", added.condition()));
     let filter = Filter::from_list(&list, Deletes::Prove)?;
-    let record = Json::from_valid(raw.get().to_owned());
-    let holds = filter.is_some_and(|filter| filter.matches(&Record::read(&record)));
-    // Of several the backend may take another one than we do.
-    if named == 1 && holds { Ok(()) } else { Err(refusal()) }
+    Ok(filter.is_some_and(|filter| filter.matches(&Record::read(record))))
 }
 
 /// All fields, those of objects inside it too, with the way there: names in lower case, each behind a full stop.
@@ -87,10 +100,28 @@ fn collect<'a>(
         path.push('.');
         path.push_str(&name.to_lowercase());
         fields.push((path.clone(), value));
-        if value.get().starts_with('{') {
-            collect(value, path, depth + 1, fields)?;
-        }
+        collect_inside(value, path, depth + 1, fields)?;
         path.truncate(here);
     }
     Some(())
+}
+
+/// The same of objects in lists, as if these were not there.
+fn collect_inside<'a>(
+    value: &'a RawValue,
+    path: &mut String,
+    depth: usize,
+    fields: &mut Vec<(String, &'a RawValue)>,
+) -> Option<()> {
+    if depth == MAX_DEPTH {
+        return None;
+    }
+    match value.get().as_bytes().first()? {
+        b'{' => collect(value, path, depth, fields),
+        b'[' => {
+            let elements: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+            elements.into_iter().try_for_each(|element| collect_inside(element, path, depth + 1, fields))
+        }
+        _ => Some(()),
+    }
 }

@@ -340,7 +340,12 @@ fn check(
         resources.check_reach(resource, &query)?;
         match request.operation {
             Operation::Create => ruled.check_new(data()?),
-            Operation::Update => ruled.check_change(data()?),
+            Operation::Update => {
+                let other = request.record_id.as_ref().filter(|_| ruled.checks_records());
+                let other = other.and_then(|id| resource.other_id(id, request.data.as_ref()?));
+                other.map_or(Ok(()), |name| Err(Refusal::Forbidden(name.to_owned())))?;
+                ruled.check_change(data()?)
+            }
             Operation::Read | Operation::Delete | Operation::Meta => Ok(()),
         }
     });

@@ -17,6 +17,7 @@ use super::{
     Asked, Condition, Endpoint, Operator, Query, QueryError, Reading, Resource, Template, Unsupported, Wish,
 };
 use crate::event::{Json, Operation};
+use crate::filter::Record;
 use crate::json;
 use crate::message::Upstream;
 use crate::route::Pointer;
@@ -102,15 +103,20 @@ impl Resource {
             if known.contains_key(&name) {
                 continue;
             }
-            let value = if self.address.model_parameter() == Some(&name) {
-                self.entity.to_string()
-            } else if let Some((at, value)) = equality(&groups, &name) {
+            if self.address.model_parameter() == Some(&name) {
+                known.insert(name, self.entity.to_string());
+                continue;
+            }
+            let value = if let Some((at, value)) = equality(&groups, &name) {
                 groups.remove(at);
                 value
             } else {
                 data.and_then(|data| member(data, &name))
                     .ok_or_else(|| QueryError::Parameter(name.clone()))?
             };
+            if !is_allowed(query, &name, &value)? {
+                return Err(QueryError::Kept(name));
+            }
             known.insert(name, value);
         }
         Ok((known, groups))
@@ -262,6 +268,30 @@ fn equality(groups: &[Vec<Condition>], name: &str) -> Option<(usize, String)> {
         }
         _ => None,
     })
+}
+
+/// Whether the server's own conditions on a column hold for what a parameter of that name is to be. A text that
+/// is to be compared with numbers is one, or nobody knows what the backend makes of it.
+fn is_allowed(query: &Query, name: &str, text: &str) -> Result<bool, QueryError> {
+    let is_about =
+        |condition: &Condition| condition.required && condition.column.to_lowercase() == name.to_lowercase();
+    for group in query.filters.iter().filter(|group| group.iter().any(is_about)) {
+        let Some(condition) = group.iter().find(|condition| is_about(condition)) else { continue };
+        let is_numeric = condition.values().iter().any(is_number);
+        let number = Json::parse(text).filter(is_number);
+        let value = if is_numeric { number } else { Some(Json::string(text)) };
+        let Some(value) = value else { return Ok(false) };
+        let record = format!("{{{}:{}}}", Json::string(&condition.column).as_str(), value.as_str());
+        let filter = super::options::filter(std::slice::from_ref(group))?;
+        if !filter.is_some_and(|filter| filter.matches(&Record::read(&Json::from_valid(record)))) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_number(json: &Json) -> bool {
+    json.as_str().starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
 fn member(data: &Json, name: &str) -> Option<String> {

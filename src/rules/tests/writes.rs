@@ -30,7 +30,7 @@ fn fields_are_required_of_new_records_and_forbidden_in_all() {
         (r#"{"title":"a","role":null}"#, forbidden("role"), forbidden("role")),
         (r#"{"title":"a","r\u006fle":"x"}"#, forbidden("role"), forbidden("role")),
         (r#"{"title":"a","Role":"x"}"#, forbidden("role"), forbidden("role")),
-        (r#"{"title":"a","profile":{"role":1}}"#, Ok(()), Ok(())),
+        (r#"{"title":"a","profile":{"rôle":1}}"#, Ok(()), Ok(())),
         (r#"{"title":"a","profile":{"admin":1}}"#, forbidden("profile.admin"), forbidden("profile.admin")),
         (r#"{"title":"a","profile.admin":1}"#, forbidden("profile.admin"), forbidden("profile.admin")),
         (r#"[{"title":"a"},{"title":"b"}]"#, Ok(()), Err(Refusal::Data)),
@@ -47,6 +47,28 @@ fn fields_are_required_of_new_records_and_forbidden_in_all() {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(500), "}".repeat(500));
     assert_eq!(check(&rules(), &deep).1, Err(Refusal::Data));
     assert_eq!(Refusal::Forbidden("role".to_owned()).field(), Some("role"));
+}
+
+#[test]
+fn a_forbidden_field_was_sent_in_an_envelope() {
+    for data in [
+        r#"{"title":"a","user":{"role":1}}"#,
+        r#"{"title":"a","data":{"attributes":{"Role":1}}}"#,
+        r#"{"title":"a","data":[[{"role":1}]]}"#,
+        r#"{"title":"a","data":{"profile":{"admin":1}}}"#,
+    ] {
+        let (new, change) = check(&rules(), data);
+        assert!(matches!((new, change), (Err(Refusal::Forbidden(_)), Err(Refusal::Forbidden(_)))), "{data}");
+    }
+    for (data, is_right) in [
+        (r#"{"user":{"owner":"ann"}}"#, true),
+        (r#"{"user":{"owner":"bob"}}"#, false),
+        (r#"{"owner":"ann","data":[{"owner":"bob"}]}"#, false),
+    ] {
+        assert_eq!(check(&owned(), data).0.is_ok(), is_right, "{data}");
+    }
+    let deep = format!(r#"{{"title":1,"a":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
+    assert_eq!(check(&rules(), &deep).1, Err(Refusal::Data));
 }
 
 #[test]

@@ -261,6 +261,75 @@ fn a_model_with_rules_was_read_inside_the_records_of_another() {
     assert_eq!(client.say(&list(&reaching[0])), ["ask GET /api/books?expand=users"]);
 }
 
+#[test]
+fn a_record_was_made_below_a_parameter_that_the_client_chose() {
+    for (forced, right, wrong) in [
+        (r#"operator = "in", value = ["a", "b"]"#, vec!["a", "b"], vec!["c", "A"]),
+        (r#"operator = "in", value = [1, 2]"#, vec!["1"], vec!["3", "01", "x"]),
+        (r#"operator = "neq", value = 7"#, vec!["8"], vec!["7", "7.0", "07", " 7"]),
+        (r#"operator = "gt", value = 5"#, vec!["10"], vec!["5", "x"]),
+        (r#"value = "{claims.sub}""#, vec![], vec!["bob"]),
+    ] {
+        let routes = RULES.replace("/api/users", "/api/teams/{team}/users");
+        let routes = format!("{routes}forced = [{{ column = \"team\", {forced} }}]\n");
+        let mut client = Talk(open(&*with_routes(&routes, ""), "/ws", (&ann(&[]), false), NOW).0);
+        let mut create = |team: &str| {
+            let filters = format!(r#"[{{"column":"team","operator":"eq","value":"{team}"}}]"#);
+            client.say(&request("create", &format!(r#","data":{{}},"options":{{"filters":{filters}}}"#)))
+        };
+        for team in right {
+            assert_eq!(create(team), [format!("ask POST /api/teams/{team}/users {{}}")], "{forced}");
+        }
+        for team in wrong {
+            let told = create(team);
+            let is_own = told == ["ask POST /api/teams/ann/users {}"];
+            assert!(is_own || told[0].contains("Team is not allowed to be that"), "{forced} {told:?}");
+        }
+    }
+}
+
+#[test]
+fn an_update_of_ones_own_record_named_another_ones_id() {
+    let mut client = talk(OWNED, &ann(&[]));
+    for (data, is_right) in [
+        (r#"{"id":7}"#, true),
+        (r#"{"id":"7"}"#, true),
+        (r#"{"a":8}"#, true),
+        (r#"{"id":8}"#, false),
+        (r#"{"ID":"8"}"#, false),
+        (r#"{"id":7,"id":8}"#, false),
+        (r#"{"id":null}"#, false),
+    ] {
+        let told = client.say(&request("update", &format!(r#","record_id":"7","data":{data}"#)));
+        let refusal = failed_with(r#""r""#, "validation_error", "Field not allowed: id", r#"{"field":"id"}"#);
+        let expected = if is_right { "ask GET /api/users/7".to_owned() } else { refusal };
+        assert_eq!(told, [expected], "{data}");
+        client = talk(OWNED, &ann(&[]));
+    }
+    let told = talk("", &ann(&[])).say(&request("update", r#","record_id":"7","data":{"id":8}"#));
+    assert_eq!(told, [r#"ask PATCH /api/users/7 {"id":8}"#]);
+}
+
+#[test]
+fn the_backends_total_told_how_many_records_others_have() {
+    let query = "[route.query]\nfilter_default = \"{column}={value}\"\nlimit = \"limit={limit}\"\n\
+                 offset = \"offset={offset}\"\ntotal = \"/total\"\n";
+    let list = r#"{"items":[],"total":900}"#;
+    for (options, body, expected) in [
+        (r#"{"limit":1,"offset":5}"#, list, ""),
+        (r#"{"limit":1,"offset":900}"#, r#"{"items":[{"owner":"bob"}],"total":900}"#, ""),
+        (r#"{"limit":1}"#, r#"{"items":[{"owner":"bob"}],"total":900}"#, ""),
+        (r#"{"limit":1}"#, r#"{"items":[{"owner":"ann"}],"total":3}"#, r#""total":3,"#),
+        (r#"{"limit":1}"#, r#"{"items":[],"total":0}"#, r#""total":0,"#),
+    ] {
+        let routes = RULES.replace("[route.rules]", "list = \"/items\"\n[route.rules]");
+        let dialect = with_routes(&format!("{routes}{OWNED}{query}"), "");
+        let mut client = Talk(open(&*dialect, "/ws", (&ann(&[]), false), NOW).0);
+        let told = client.ask(&request("read", &format!(r#","options":{options}"#)), 200, body);
+        assert!(told.contains(&format!(r#""metadata":{{{expected}"count""#)), "{options} {told}");
+    }
+}
+
 /// Which variant a subscription has.
 fn variant(rules: &str, credential: &Credential) -> u32 {
     let mut turn = Turn::default();
