@@ -3,8 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::Translation;
 use crate::event::Json;
+use crate::json;
 use crate::route::Address;
 use crate::rules::{Guarded, Rulebook, Rules};
 
@@ -139,7 +142,15 @@ impl Resource {
 
     /// What data calls an id that is not this one.
     pub fn other_id(&self, id: &Json, data: &Json) -> Option<&str> {
-        self.address.other_id(id, data)
+        let said = json::members(json::parse(data.as_str())?)?;
+        let is_other = |value: &RawValue, own: &Option<String>| {
+            Json::parse(value.get()).and_then(|value| value.scalar_text()) != *own
+        };
+        let found = self.address.id_parts(id).into_iter().find(|(name, own)| {
+            let mut named = said.iter().filter(|(member, _)| member.eq_ignore_ascii_case(name));
+            named.any(|(_, value)| is_other(value, own))
+        });
+        found.map(|(name, _)| name)
     }
 
     /// The path of its route, as the config has it.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::Method;
-use serde_json::value::RawValue;
 
 use super::id::decompose;
 use super::model::{self, Models};
@@ -12,7 +11,6 @@ use super::pattern::Segment;
 use super::routes::Map;
 use super::{Pattern, Route, Routes, item};
 use crate::event::Json;
-use crate::json;
 
 /// A route as somebody sees it who makes requests.
 #[derive(Debug, Clone)]
@@ -92,22 +90,13 @@ impl Address {
         Some(names().map(ToOwned::to_owned).zip(parts).collect())
     }
 
-    /// What data calls an id, or a part of one, that is not this one.
-    pub fn other_id(&self, id: &Json, data: &Json) -> Option<&str> {
+    /// What records call the parts of their id, each with what it is in this one.
+    pub fn id_parts(&self, id: &Json) -> Vec<(&str, Option<String>)> {
         let source = &self.route.id;
         let text = id.scalar_text().unwrap_or_default();
-        let own = if source.is_composite() { decompose(&text) } else { vec![text] };
-        let names: Vec<&str> =
-            source.parts.iter().map(|pointer| pointer.tokens().last().unwrap_or("id")).collect();
-        let said = json::members(json::parse(data.as_str())?)?;
-        let is_other = |value: &RawValue, own: Option<&String>| {
-            Json::parse(value.get()).and_then(|value| value.scalar_text()).as_ref() != own
-        };
-        let found = names.into_iter().enumerate().find(|(at, name)| {
-            let mut named = said.iter().filter(|(member, _)| member.eq_ignore_ascii_case(name));
-            named.any(|(_, value)| is_other(value, own.get(*at)))
-        });
-        found.map(|(_, name)| name)
+        let mut own = if source.is_composite() { decompose(&text) } else { vec![text] }.into_iter();
+        let names = source.parts.iter().map(|pointer| pointer.tokens().last().unwrap_or("id"));
+        names.map(|name| (name, own.next())).collect()
     }
 
     /// The path of the collection, where `known` says what its parameters are; these are texts, not encoded.
