@@ -321,9 +321,9 @@ impl<S: Stream> Connection<S> {
     /// The backend is to see the same client as we do. `false`: as many are the same user as may be.
     fn identify(&mut self, identity: Identity) -> bool {
         if identity != self.subscriber.identity() {
-            // What is held back is for whom it was.
+            // What is held back is for whom it was, and no call of theirs holds back more.
             if self.is_let_in {
-                self.link.release();
+                self.link.end_call();
             } else {
                 self.link.forget();
             }
