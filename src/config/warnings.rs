@@ -23,6 +23,9 @@ impl Config {
         warnings.extend(self.unproven());
         warnings.extend(self.unwritten());
         warnings.extend(self.unruled());
+        warnings.extend(self.resources.untold().map(|(route, key, request)| {
+            format!("route {route} has [route.query] {key} = \"{request}\", which no route takes: what clients write by it is told to nobody")
+        }));
         if self.endpoints.iter().all(|endpoint| endpoint.dialect_name == "echo") {
             let warning =
                 "there is no [[endpoint]] but of dialect echo, which tells no events: nobody gets any";

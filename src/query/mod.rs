@@ -19,6 +19,7 @@ mod template;
 mod tests;
 mod translate;
 mod translation;
+mod untold;
 
 pub use condition::{Condition, Operator};
 pub use error::{Failure, QueryError};

@@ -127,6 +127,11 @@ impl Address {
         is_model && (is_free || found_id.as_deref() == id)
     }
 
+    /// Whether a write by this method and path gives an event.
+    pub fn takes(&self, method: &Method, path: &str) -> bool {
+        self.map.takes(method, path)
+    }
+
     /// Gives an id of `model` that was found as text its JSON type.
     pub fn typed_id(&self, model: &str, text: &str) -> Json {
         self.route.typed_id(text, || self.models.numbers(model))

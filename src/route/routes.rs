@@ -193,6 +193,11 @@ impl Map {
         Some((model(route, &parameters), entry.id(route, &parameters)))
     }
 
+    /// Whether a route has this path and takes the method.
+    pub(super) fn takes(&self, method: &Method, path: &str) -> bool {
+        self.way(path, |_| method.clone()).is_some_and(|way| way.route.takes(method))
+    }
+
     /// The most specific template that matches, and the texts of its parameters.
     fn place(&self, path: &str) -> Option<(&Place, Vec<String>)> {
         let at = |path: &str| {

@@ -57,3 +57,16 @@ fn what_is_wrong_with_a_template_is_said() {
         assert!(found.contains(expected), "{expected}\n{found}");
     }
 }
+
+#[test]
+fn writes_that_no_route_takes_are_warned_of() {
+    let warnings = |table: &str| {
+        let config = Config::parse("proxy.toml", &format!("{MINIMAL}[route.query]\n{table}")).unwrap();
+        config.warnings().join("\n")
+    };
+    assert_eq!(warnings("create = \"POST /api/authors\"\nupdate = \"PUT /api/authors/{id}?full=1\""), "");
+    let warned = warnings("update = \"POST /api/authors/{id}/change\"");
+    let expected = "route /api/authors/{id} has [route.query] update = \"POST /api/authors/{id}/change\", which no \
+                    route takes: what clients write by it is told to nobody";
+    assert!(warned.contains(expected), "{warned}");
+}

@@ -139,8 +139,8 @@ impl Resource {
                 Target::Item(_) if self.address.has_items() => QueryError::Id,
                 Target::Item(_) | Target::Collection => QueryError::Operation(operation.name()),
             })?;
-            let request = (self.method(operation), path, None);
-            return self.checked(request, operation, target, false);
+            let method = self.method(operation, &path).ok_or(QueryError::Operation(operation.name()))?;
+            return self.checked((method, path, None), operation, target, false);
         };
         let one = |(name, text): (&String, &String)| (name.clone(), Fill::One(Value::text(text)));
         let known: Vec<(String, Fill)> = known.iter().map(one).collect();
@@ -174,16 +174,16 @@ impl Resource {
         if leads { Ok(request) } else { Err(error) }
     }
 
-    /// What the route takes for this operation.
-    fn method(&self, operation: Operation) -> Method {
-        let takes = |method: &Method| self.address.route.methods.contains(method);
-        match operation {
-            Operation::Create => Method::POST,
-            Operation::Update if takes(&Method::PUT) && !takes(&Method::PATCH) => Method::PUT,
-            Operation::Update => Method::PATCH,
-            Operation::Delete => Method::DELETE,
-            Operation::Read | Operation::Custom => Method::GET,
+    /// What a route takes for this operation; `None`: a write that none takes, and that would give no event.
+    fn method(&self, operation: Operation, path: &str) -> Option<Method> {
+        let mut methods = match operation {
+            Operation::Create => [Method::POST].as_slice(),
+            Operation::Update => [Method::PATCH, Method::PUT].as_slice(),
+            Operation::Delete => [Method::DELETE].as_slice(),
+            Operation::Read | Operation::Custom => return Some(Method::GET),
         }
+        .iter();
+        methods.find(|method| self.address.takes(method, path)).cloned()
     }
 
     fn preload(&self, query: &Query) -> Result<Vec<Part>, QueryError> {

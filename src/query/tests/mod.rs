@@ -1,6 +1,7 @@
 //! Wishes and the requests that they become, answers and what they say.
 
 mod answers;
+mod methods;
 mod presets;
 mod requests;
 
