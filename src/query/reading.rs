@@ -98,14 +98,18 @@ impl Reading {
     /// It is no success, or does not hold what was asked for.
     pub fn read(&self, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Result<Data, Failure> {
         let root: Option<&RawValue> = std::str::from_utf8(body).ok().and_then(json::parse);
+        let unreadable = || Failure::of(StatusCode::BAD_GATEWAY, "the backend's answer is not readable JSON");
+        // As the tap judges it, so that nobody is told of a write that failed for its client.
+        if self.success_when.is_some() && status.is_success() && root.is_none() && !body.is_empty() {
+            return Err(unreadable());
+        }
         let is_refuted = self.success_when.as_ref().zip(root).is_some_and(|(condition, root)| {
-            json::find(root, &condition.pointer).is_none_or(|value| !condition.equals.is(value.get()))
+            json::find(root, &condition.pointer).is_some_and(|value| !condition.equals.is(value.get()))
         });
         if !status.is_success() || is_refuted {
             let status = if status.is_success() { StatusCode::BAD_GATEWAY } else { status };
             return Err(self.failure(status, root));
         }
-        let unreadable = || Failure::of(StatusCode::BAD_GATEWAY, "the backend's answer is not readable JSON");
         match &self.kind {
             Kind::Deleted => Ok(Data::one(null())),
             Kind::Written { record, many: true } => {

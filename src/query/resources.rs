@@ -50,6 +50,8 @@ pub struct Resources {
     pub(super) open: Vec<Resource>,
     /// The collections of all others in lower case, which no open one leads to.
     taken: HashSet<String>,
+    /// What the id of each model is called, by its name in lower case: as its first route has it.
+    id_fields: HashMap<String, String>,
     pub(super) rules: Rulebook,
     pub(super) guarded: Guarded,
 }
@@ -100,6 +102,8 @@ impl Resources {
         } else if let Some(name) = named {
             // Some backends take paths whatever their letters' case.
             self.taken.extend(resource.address.collection(&HashMap::new()).map(|path| path.to_lowercase()));
+            let (model, field) = (resource.model.to_lowercase(), resource.id_field().to_owned());
+            self.id_fields.entry(model).or_insert(field);
             self.named.entry(name).or_default().push(resource);
         }
     }
@@ -114,9 +118,8 @@ impl Resources {
 
     /// What the id is called in records of that model.
     pub fn id_field(&self, model: &str) -> &str {
-        let is_its = |resource: &&Resource| resource.model.eq_ignore_ascii_case(model);
-        let resource = self.named.values().flatten().find(is_its).or_else(|| self.open.first());
-        resource.map_or("id", Resource::id_field)
+        let known = self.id_fields.get(&model.to_lowercase()).map(String::as_str);
+        known.or_else(|| self.open.first().map(Resource::id_field)).unwrap_or("id")
     }
 
     fn named_by_path(&self, open: &Resource, entity: &str) -> Option<Resource> {

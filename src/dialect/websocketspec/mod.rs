@@ -76,7 +76,10 @@ impl Encode for WebSocketSpec {
         let id_field = self.settings.resources.id_field(&event.model);
         let rules = self.settings.resources.rules(&event.model);
         let halves = |item: &Item| {
-            let data = rules.show(variant, &data(event, item, id_field));
+            let shown = rules.show(variant, &data(event, item, id_field));
+            // What cannot be masked is not shown, and is an object all the same: clients read fields of it.
+            let is_shown = shown.as_str() != "null";
+            let data = if is_shown { shown } else { rules.show(variant, &data_of_id(item, id_field)) };
             Some(words::notification(event, data.as_str()))
         };
         Rendering::Tagged(event.items.iter().map(halves).collect())
@@ -85,9 +88,11 @@ impl Encode for WebSocketSpec {
 
 /// The record. Where it is gone or not known, an object all the same, since clients read fields of it.
 fn data(event: &Event, item: &Item, id_field: &str) -> Json {
-    match (&item.record, &item.id) {
-        (Some(record), _) if event.operation != Operation::Delete => record.clone(),
-        (_, Some(id)) => Json::from_valid(format!("{{{}:{}}}", Json::string(id_field).as_str(), id.as_str())),
-        (_, None) => Json::from_valid("{}".to_owned()),
-    }
+    let record = item.record.as_ref().filter(|_| event.operation != Operation::Delete);
+    record.map_or_else(|| data_of_id(item, id_field), Json::clone)
+}
+
+fn data_of_id(item: &Item, id_field: &str) -> Json {
+    let id = item.id.as_ref().map(|id| format!("{}:{}", Json::string(id_field).as_str(), id.as_str()));
+    Json::from_valid(format!("{{{}}}", id.unwrap_or_default()))
 }

@@ -142,3 +142,15 @@ fn a_list_that_is_too_long_is_called_so() {
     let failure = read(&users(""), "{}", "[1,").unwrap_err();
     assert_eq!(failure.message, "the backend's answer is not readable JSON");
 }
+
+/// The event was certain, and its writer was told that it had failed; or it was in doubt, and had worked.
+#[test]
+fn success_when_was_judged_in_one_way_for_the_client_and_in_another_for_all() {
+    let routed = "success_when = { pointer = \"/ok\", equals = true }";
+    let users = resource("/users/{id}", routed, "users");
+    let (id, query) = (json("1"), Query::default());
+    let reading = users.ask(Wish::Delete { id: &id, query: &query }).unwrap().reading;
+    let is_done = |body: &'static str| reading.read(StatusCode::OK, &HeaderMap::new(), &body.into()).is_ok();
+    assert!(is_done(r#"{"ok":true}"#) && is_done("{}") && is_done(""));
+    assert!(!is_done(r#"{"ok":false}"#) && !is_done("<html>"));
+}

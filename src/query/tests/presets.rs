@@ -2,6 +2,14 @@
 
 use super::*;
 
+#[test]
+fn an_offset_without_a_limit_ended_where_it_began() {
+    let users = resource("/users/{id}", "[route.query]\npreset = \"json-server\"", "users");
+    assert_eq!(list(&users, r#"{"offset":3}"#).unwrap(), "GET /users");
+    assert_eq!(read(&users, r#"{"offset":1}"#, "[1,2,3]").unwrap(), "[2,3] 3 2");
+    assert_eq!(list(&users, r#"{"offset":3,"limit":2}"#).unwrap(), "GET /users?_limit=2&_start=3&_end=5");
+}
+
 /// <https://docs.postgrest.org/en/stable/references/api/tables_views.html>
 #[test]
 fn postgrest_is_asked_in_its_documented_grammar() {

@@ -156,15 +156,18 @@ impl Translation {
                 [("page", number(first.checked_add(1)?)), ("page0", number(first)), ("limit", number(limit))];
             return whole.then(|| page.fill(&filling)).flatten();
         }
-        let end = offset.checked_add(limit.unwrap_or(0))?;
-        let filling = |limit| [("limit", number(limit)), ("offset", number(offset)), ("end", number(end))];
+        // Without a limit there is no end, and a template that asks for one says nothing.
+        let mut filling = vec![("offset", number(offset))];
+        if let Some(limit) = limit {
+            filling.extend([("limit", number(limit)), ("end", number(offset.checked_add(limit)?))]);
+        }
         let mut parts = Vec::new();
         if let Some(limit) = limit {
             // A limit of none is no limit at all for some backends.
-            parts.extend(self.limit.as_ref().filter(|_| limit > 0)?.fill(&filling(limit))?);
+            parts.extend(self.limit.as_ref().filter(|_| limit > 0)?.fill(&filling)?);
         }
         if offset > 0 {
-            parts.extend(self.offset.as_ref()?.fill(&filling(limit.unwrap_or(0)))?);
+            parts.extend(self.offset.as_ref()?.fill(&filling)?);
         }
         Some(parts)
     }

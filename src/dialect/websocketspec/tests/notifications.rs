@@ -65,3 +65,19 @@ fn what_may_not_have_happened_is_not_told() {
     let event = Event { outcome: Outcome::Uncertain, ..Event::sample("user", "1") };
     assert_eq!(told_of(event), [""; 0]);
 }
+
+/// `data.id` failed in clients.
+#[test]
+fn a_record_too_deep_to_be_masked_was_no_object() {
+    let rules = "[route.rules]\nmasks = [{ columns = [\"salary\"], unless_roles = [\"hr\"] }]\n";
+    let routes = format!("[[route]]\npath = \"/api/users/{{id}}\"\nmodel = \"user\"\n{rules}");
+    let nested = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+    for record in [r#"{"id":1,"salary":2}"#.to_owned(), format!(r#"{{"id":1,"salary":2,"bonus":{nested}}}"#)]
+    {
+        let event = Event { items: vec![item("1", &record)], ..Event::sample("user", "1") };
+        let publication = Publication { position: Position(1), time: UNIX_EPOCH, event };
+        let frames = with_routes(&routes, "").encode_variant(&publication, 1).into_frames();
+        let said = String::from_utf8(frames.first().unwrap().payload().to_vec()).unwrap();
+        assert!(said.contains(r#""data":{"id":1}"#), "{said}");
+    }
+}
