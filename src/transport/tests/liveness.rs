@@ -158,8 +158,7 @@ async fn a_reader_whose_token_expires_is_closed_then_and_pinged_before() {
         let until = start + PING_INTERVAL * pings + PING_INTERVAL / 2;
         let (stream, theirs) = tokio::io::duplex(size);
         let ann = user(until - start);
-        let mut client = Client { stream, connection: serve_as(ann, theirs, &hub, LIMITS) };
-        client.bytes(GREETING.len()).await.unwrap();
+        let mut client = Client::greeted(stream, serve_as(ann, theirs, &hub, LIMITS)).await;
         for _ in 0..pings {
             client.expect(&["ping"]).await;
             client.send(0x8A, b"").await;
@@ -185,8 +184,7 @@ async fn a_token_that_has_expired_already_closes_at_once() {
     let (stream, theirs) = tokio::io::duplex(4096);
     let start = Instant::now();
     let ann = user(Duration::ZERO);
-    let mut client = Client { stream, connection: serve_as(ann, theirs, &hub, LIMITS) };
-    client.bytes(GREETING.len()).await.unwrap();
+    let mut client = Client::greeted(stream, serve_as(ann, theirs, &hub, LIMITS)).await;
     client.expect(&["close 1008 Token expired"]).await;
     assert!(start.elapsed() < PING_INTERVAL);
 }

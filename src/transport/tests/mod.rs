@@ -130,7 +130,19 @@ impl Client {
     /// Connects, with the greeting read.
     async fn connect(hub: &Arc<Hub>, size: usize, limits: Limits) -> Self {
         let (stream, theirs) = tokio::io::duplex(size);
-        let mut client = Self { stream, connection: serve(theirs, hub, limits) };
+        Self::greeted(stream, serve(theirs, hub, limits)).await
+    }
+
+    /// The other end of a connection that runs.
+    async fn of(stream: DuplexStream, running: impl Future<Output = ()> + Send + 'static) -> Self {
+        let mut connection = JoinSet::new();
+        connection.spawn(running);
+        Self::greeted(stream, connection).await
+    }
+
+    /// The same, with its task.
+    async fn greeted(stream: DuplexStream, connection: JoinSet<()>) -> Self {
+        let mut client = Self { stream, connection };
         assert_eq!(client.bytes(GREETING.len()).await.unwrap(), GREETING.as_bytes());
         client
     }

@@ -164,10 +164,8 @@ async fn the_greeting_comes_before_events_and_before_a_close() {
             hub.close_all(reason);
         }
         publish(&hub, "two");
-        let mut connection = JoinSet::new();
-        connection.spawn(socket.run(echo(), subscriber, Arc::new(Alone), Turn::default()));
-        let mut client = Client { stream, connection };
-        assert_eq!(client.bytes(GREETING.len()).await.unwrap(), GREETING.as_bytes());
+        let running = socket.run(echo(), subscriber, Arc::new(Alone), Turn::default());
+        let mut client = Client::of(stream, running).await;
         client.expect(if close.is_some() { &[] } else { &["text one"] }).await;
         client.expect(&[last]).await;
     }
