@@ -11,8 +11,6 @@ use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 use super::answer::Reader;
 use super::request::written;
 use super::{Beside, CallError, Entrance};
-use crate::proxy::downstream::Downstream;
-use crate::proxy::service;
 
 /// What may be on its way in each direction.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -32,12 +30,9 @@ impl fmt::Debug for Line {
 impl Line {
     /// A new connection, and a task that serves it until either end hangs up.
     pub(super) fn open(entrance: &Entrance) -> Result<Self, CallError> {
-        let inside = entrance.0.get().ok_or(CallError::Closed)?;
-        let proxy = inside.proxy.upgrade().ok_or(CallError::Closed)?;
         let (ours, theirs) = duplex(BUFFER_BYTES);
         let beside = Arc::new(Beside::default());
-        let downstream = Downstream::ours(Box::new(theirs), inside.patience, Arc::clone(&beside));
-        let serving = service::serve(proxy, downstream, inside.shutdown.clone());
+        let serving = entrance.serve(theirs, Arc::clone(&beside)).ok_or(CallError::Closed)?;
         #[expect(
             clippy::disallowed_methods,
             reason = "ends when its line is dropped, and its exchange counts as in flight"

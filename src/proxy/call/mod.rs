@@ -9,27 +9,26 @@
 //! really ended: a captured write goes on without its caller, as it does without its client.
 
 mod answer;
+mod beside;
+mod entrance;
 mod line;
 mod request;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use pingora::proxy::HttpProxy;
-use pingora::server::ShutdownWatch;
+use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::connector::TailConnector;
-use super::gateway::Gateway;
 use crate::transport::Ahead;
+pub(super) use beside::{Beside, Errand};
+pub use entrance::Entrance;
 use line::Line;
 
 /// A request of ours.
@@ -86,80 +85,6 @@ pub enum CallError {
     /// The proxy does not run: not yet, or no more.
     #[error("the proxy does not run")]
     Closed,
-}
-
-type Proxy = HttpProxy<Gateway, TailConnector>;
-
-/// The way into the proxy. It opens with the proxy's first connection: pingora shows its proxy to nobody
-/// earlier, and whoever has something to call for came by a connection.
-#[derive(Clone, Default)]
-pub struct Entrance(Arc<OnceLock<Inside>>);
-
-struct Inside {
-    /// Weak: the proxy owns what owns this.
-    proxy: Weak<Proxy>,
-    shutdown: ShutdownWatch,
-    patience: Duration,
-}
-
-impl fmt::Debug for Entrance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Entrance").field(&self.0.get().is_some()).finish()
-    }
-}
-
-impl Entrance {
-    pub(super) fn open(&self, proxy: &Arc<Proxy>, shutdown: &ShutdownWatch, patience: Duration) {
-        self.0.get_or_init(|| Inside { proxy: Arc::downgrade(proxy), shutdown: shutdown.clone(), patience });
-    }
-}
-
-/// What the proxy must know of a call, and cannot be told by a header.
-#[derive(Debug)]
-pub(super) struct Errand {
-    /// The client's address, also in the form of a header.
-    pub(super) client: Option<(IpAddr, HeaderValue)>,
-    pub(super) tapping: Tapping,
-    pub(super) ahead: Option<Ahead>,
-}
-
-impl Errand {
-    fn of(call: &Call) -> Self {
-        let header = |address: IpAddr| Some((address, HeaderValue::try_from(address.to_string()).ok()?));
-        let ahead = call.ahead.clone();
-        Self { client: call.client.and_then(header), tapping: call.tapping, ahead }
-    }
-}
-
-/// What stands beside a connection of ours, seen from both of its ends.
-#[derive(Debug, Default)]
-pub(super) struct Beside(Mutex<Under>);
-
-#[derive(Debug, Default)]
-struct Under {
-    errand: Option<Errand>,
-    /// Given back when the call is over, or else with the connection.
-    place: Option<OwnedSemaphorePermit>,
-}
-
-impl Beside {
-    fn begin(&self, errand: Errand, place: OwnedSemaphorePermit) {
-        *self.lock() = Under { errand: Some(errand), place: Some(place) };
-    }
-
-    fn end(&self) -> Option<OwnedSemaphorePermit> {
-        self.lock().place.take()
-    }
-
-    /// That of the request that was just read.
-    pub(super) fn errand(&self) -> Option<Errand> {
-        self.lock().errand.take()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Under> {
-        // Nothing under the lock can panic half-way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// See the module's documentation.
@@ -220,7 +145,7 @@ impl Calls {
         Arc::clone(&self.places).acquire_owned().await.or(Err(CallError::Closed))
     }
 
-    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<Line>> {
+    fn lock_idle(&self) -> MutexGuard<'_, Vec<Line>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
