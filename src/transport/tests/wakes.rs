@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence::SourceParallel;
 
+use super::super::ahead::Hold;
 use super::super::link::{Link, State};
 use super::script::{Script, Scripted};
 use super::*;
@@ -20,6 +21,10 @@ enum Turn {
     Answer(usize),
     /// The hub closes the connection.
     Close,
+    /// A call begins, its own event is about to come, or it is answered.
+    Call,
+    Hold,
+    Answered,
     /// The socket can take so many bytes and flushes more.
     Room(usize, usize),
     /// The task runs, if it was woken: all of it, or only until it has registered.
@@ -62,6 +67,9 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
         8 => (0..30usize).prop_map(Turn::Event),
         3 => (0..30usize).prop_map(Turn::Answer),
         1 => Just(Turn::Close),
+        1 => Just(Turn::Call),
+        2 => Just(Turn::Hold),
+        1 => Just(Turn::Answered),
         6 => (0..40usize, 0..3usize).prop_map(|(room, flushes)| Turn::Room(room, flushes)),
         6 => Just(Turn::Run),
         2 => Just(Turn::Register),
@@ -82,14 +90,18 @@ proptest! {
         let link = Link::new(stream, Bytes::from(GREETING), OutboxLimits { frames, bytes: 100 });
         let task = Task::new();
         let mut expected = vec![GREETING.as_bytes().to_vec()];
-        let mut reason = None;
-        for (number, turn) in turns.into_iter().enumerate() {
+        let (mut reason, mut held) = (None, None::<Vec<Vec<u8>>>);
+        let (mut call, mut is_answering) = (1, false);
+        // What a call held back leaves with its answer at the latest.
+        for (number, turn) in turns.into_iter().chain([Turn::Answered]).enumerate() {
             let frame = |length| Frame::binary(&vec![u8::try_from(number).unwrap(); length]);
             match turn {
                 Turn::Event(length) => {
                     let frame = frame(length);
                     match link.send(&frame) {
-                        Sent::Written | Sent::Queued => expected.push(frame.websocket().to_vec()),
+                        Sent::Written | Sent::Queued => {
+                            held.as_mut().unwrap_or(&mut expected).push(frame.websocket().to_vec());
+                        }
                         Sent::Overflow => reason = Some(CloseReason::Overflow),
                         Sent::Gone => prop_assert!(reason.is_some()),
                     }
@@ -104,6 +116,23 @@ proptest! {
                 Turn::Close => {
                     link.close(CloseReason::GoingAway);
                     reason = reason.or(Some(CloseReason::GoingAway));
+                }
+                Turn::Call => {
+                    (call, is_answering) = (call + 1, true);
+                    link.begin_call(call);
+                }
+                Turn::Hold => {
+                    Hold::hold(&link, call);
+                    // A former call holds nothing back.
+                    held = held.or_else(|| is_answering.then(Vec::new));
+                }
+                Turn::Answered => {
+                    is_answering = false;
+                    link.end_call();
+                    // By now they may be too many for what waits already.
+                    let is_full = reason.is_none() && link.state() == State::Closing;
+                    reason = reason.or(is_full.then_some(CloseReason::Overflow));
+                    expected.extend(held.take().into_iter().flatten());
                 }
                 Turn::Room(room, flushes) => script.grant(room, flushes),
                 Turn::Run => task.run(&link),
@@ -121,7 +150,11 @@ proptest! {
                 let close = Frame::close(reason);
                 let before = written.strip_suffix(close.websocket().as_ref());
                 let before = before.expect("the close frame comes last");
-                let whole = (1..=expected.len()).any(|count| expected[..count].concat() == before);
+                let mut ends = expected.iter().scan(0, |end, frame| {
+                    *end += frame.len();
+                    Some(*end)
+                });
+                let whole = expected.concat().starts_with(before) && ends.any(|end| end == before.len());
                 prop_assert!(whole, "frames are left out only at the end, and only whole ones");
             }
         }
