@@ -114,7 +114,8 @@ impl Address {
     }
 
     /// Whether a request is about `model`, and about the record of `id` if there is one: an id such as `me` may
-    /// be the path of something else. Where `is_free`, no route needs to have the path, nor the id to be in it.
+    /// be the path of something else, also for a backend that takes `ME` or `me.json` for it. Where `is_free`, no
+    /// route needs to have the path, nor the id to be in it.
     pub fn leads_to(
         &self,
         (method, path): (&Method, &str),
@@ -122,6 +123,9 @@ impl Address {
         id: Option<&str>,
         is_free: bool,
     ) -> bool {
+        if self.map.strays(method, path, model) {
+            return false;
+        }
         let Some((found, found_id)) = self.map.target(method, path) else { return is_free };
         let is_model = found.is_some_and(|found| found.to_lowercase() == model.to_lowercase());
         is_model && (is_free || found_id.as_deref() == id)

@@ -37,6 +37,17 @@ pub(super) fn normalise(path: &str) -> Option<Cow<'_, str>> {
     (!steps).then_some(path)
 }
 
+/// What is alike for paths that differ only by letters' case, whatever way that is compared.
+pub(super) fn folded(path: &str) -> String {
+    path.to_uppercase().to_lowercase()
+}
+
+/// A path without what its last segment has behind the last full stop; `None` where it has none.
+pub(super) fn without_format(path: &str) -> Option<&str> {
+    let (before, format) = path.rsplit_once('.')?;
+    (!format.contains('/') && !before.ends_with('/')).then_some(before)
+}
+
 /// One segment, percent-decoded; `None` where that is no text, or text that no path may hold.
 pub(super) fn decode(segment: &str) -> Option<Cow<'_, str>> {
     let text = percent_decode_str(segment).decode_utf8().ok()?;

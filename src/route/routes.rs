@@ -66,6 +66,8 @@ struct Place {
 pub(super) struct Map {
     all: Vec<Arc<Route>>,
     router: matchit::Router<Place>,
+    /// The same as a backend may see it that takes no notice of letters' case.
+    loose: matchit::Router<Place>,
     /// Some template has a key split off.
     splits: bool,
 }
@@ -109,18 +111,21 @@ impl Routes {
                 add(&collection, implied);
             }
         }
-        let mut router = matchit::Router::new();
         let mut warnings = Vec::new();
-        for (template, mut place) in places {
+        let mut loose: BTreeMap<String, Place> = BTreeMap::new();
+        for (template, place) in &mut places {
             place.entries.sort_by_key(|entry| (entry.kind, entry.index));
             warnings.extend(shadowed(&place.entries, &routes));
-            router.insert(&template, place).map_err(|error| format!("{template}: {error}"))?;
+            let alike = loose.entry(path::folded(template)).or_default();
+            alike.rank.clone_from(&place.rank);
+            alike.entries.extend(place.entries.iter().cloned());
         }
+        let (router, loose) = (router(places)?, router(loose)?);
         warnings.sort();
         let splits = routes.iter().any(|route| route.pattern.is_split());
         let configured = routes.iter().filter(|route| !route.pattern.names_model()).map(|route| &route.model);
         let models = Arc::new(Models::new(configured));
-        let map = Arc::new(Map { all: routes, router, splits });
+        let map = Arc::new(Map { all: routes, router, loose, splits });
         Ok(Self { map, models, kept: Kept::default(), warnings })
     }
 
@@ -179,7 +184,7 @@ impl Routes {
 impl Map {
     fn way(&self, path: &str, method: impl Fn(&Route) -> Method) -> Option<Way<'_>> {
         let path = path::normalise(path)?;
-        let (place, parameters) = self.place(&path)?;
+        let (place, parameters) = self.place(&self.router, &path)?;
         let taking =
             |entry: &&Entry| self.all.get(entry.index).is_some_and(|route| route.takes(&method(route)));
         let entry = place.entries.iter().find(taking).or_else(|| place.entries.first())?;
@@ -198,10 +203,32 @@ impl Map {
         self.way(path, |_| method.clone()).is_some_and(|way| way.route.takes(method))
     }
 
+    /// Whether a backend may take a path for that of something else: one that takes no notice of letters' case
+    /// (Express), or takes what stands behind the last full stop for a format (`users.json`). `model`: what is meant.
+    pub(super) fn strays(&self, method: &Method, path: &str, model: &str) -> bool {
+        let way = self.way(path, |_| method.clone());
+        let leads_away = |place: &Place, parameters: &[String]| {
+            !place.entries.iter().any(|entry| match (&way, self.all.get(entry.index)) {
+                (Some(way), _) => way.index == entry.index && way.entry.kind == entry.kind,
+                (None, route) => route
+                    .and_then(|route| self::model(route, parameters))
+                    .is_some_and(|found| path::folded(&found) == path::folded(model)),
+            })
+        };
+        let Some(path) = path::normalise(path) else { return false };
+        let is_chosen =
+            way.as_ref().is_none_or(|way| way.route.pattern.has_parameter(path.matches('/').count()));
+        let others = [Some(&*path), path::without_format(&path).filter(|_| is_chosen)];
+        others.into_iter().flatten().any(|path| {
+            let place = self.place(&self.loose, &path::folded(path));
+            place.is_some_and(|(place, parameters)| leads_away(place, &parameters))
+        })
+    }
+
     /// The most specific template that matches, and the texts of its parameters.
-    fn place(&self, path: &str) -> Option<(&Place, Vec<String>)> {
+    fn place<'a>(&self, router: &'a matchit::Router<Place>, path: &str) -> Option<(&'a Place, Vec<String>)> {
         let at = |path: &str| {
-            let found = self.router.at(path).ok()?;
+            let found = router.at(path).ok()?;
             Some((found.value, found.params.iter().map(|(_, text)| text.to_owned()).collect()))
         };
         if !self.splits || !path.contains('(') {
@@ -210,6 +237,14 @@ impl Map {
         let places = path::readings(path).into_iter().filter_map(|reading| at(&reading));
         places.min_by(|(one, _), (other, _)| one.rank.cmp(&other.rank))
     }
+}
+
+fn router(places: BTreeMap<String, Place>) -> Result<matchit::Router<Place>, String> {
+    let mut router = matchit::Router::new();
+    for (template, place) in places {
+        router.insert(&template, place).map_err(|error| format!("{template}: {error}"))?;
+    }
+    Ok(router)
 }
 
 /// Entries of one path of which every method is taken by an earlier one.

@@ -337,3 +337,42 @@ fn a_condition_that_no_header_can_hold_was_lost() {
         assert_eq!(asked(column, value), (false, true), "{column} {value}");
     }
 }
+
+/// The backend (Express) takes no notice of letters' case, or takes what is behind a full stop for a format.
+#[test]
+fn a_path_that_differs_by_case_or_format_alone_led_to_the_records_of_another_route() {
+    let text = "[upstream]\nservers = [\"http://127.0.0.1:1\"]\n[[endpoint]]\npath = \"/ws\"\ndialect = \"canonical\"\n\
+         [[route]]\npath = \"/api/{team}/{collection}/{id}\"\nmodel = \"{collection}\"\n\
+         [[route]]\npath = \"/api/acme/payroll/{id}\"\nmodel = \"pay\"\n\
+         [[route]]\npath = \"/api/users/{id}\"\nmodel = \"user\"\n\
+         [[route]]\npath = \"/api/users/me\"\nmodel = \"self\"\nfields = [\"id\"]\n";
+    let resources = Config::parse("proxy.toml", text).unwrap().resources;
+    let of_team = |team: &str, entity: &str| {
+        let found = resources.find(None, entity)?;
+        let query = options(&filter("team", "eq", &format!("{team:?}")));
+        Some(found.ask(Wish::List(&query)).ok()?.request.target)
+    };
+    assert_eq!(of_team("acme", "rows").as_deref(), Some("/api/acme/rows"));
+    assert_eq!(of_team("other", "rows.v1").as_deref(), Some("/api/other/rows.v1"));
+    for (team, entity) in
+        [("ACME", "Payroll"), ("acme", "PayRoll"), ("acme", "payroll.json"), ("aCmE", "PAYROLL.JSON")]
+    {
+        assert_eq!(of_team(team, entity), None, "{team} {entity}");
+    }
+    let users = resources.find(None, "users").unwrap();
+    for (id, expected) in [
+        ("7", true),
+        ("7.json", true),
+        ("ann.smith", true),
+        ("You", true),
+        ("Me", false),
+        ("ME", false),
+        ("me.json", false),
+        ("Me.", false),
+        ("me.tar", false),
+    ] {
+        let id = Json::string(id);
+        let query = Query::default();
+        assert_eq!(users.ask(Wish::Item { id: &id, query: &query }).is_ok(), expected, "{id:?}");
+    }
+}

@@ -89,6 +89,12 @@ impl Pattern {
         collections
     }
 
+    /// The segment of that number, counted from 1, is a parameter as a whole.
+    pub(super) fn has_parameter(&self, number: usize) -> bool {
+        let segment = number.checked_sub(1).and_then(|number| self.segments.get(number));
+        matches!(segment, Some(Segment::Parameter(_)))
+    }
+
     /// The parameters that make up the id.
     pub(super) fn key(&self) -> Vec<Parameter> {
         self.key.iter().map(|number| self.parameter(*number)).collect()
