@@ -47,11 +47,12 @@ pub(super) fn settings(route: &Section<'_>, pattern: Option<&Pattern>) -> Option
     let name = |key| section.read(key, name);
     let (entity, schema) = (name("entity").flatten(), name("schema").flatten());
     let fields = section.get("fields", Vec::new());
+    let relations = section.get("relations", Vec::new());
     let table = Table { section: &section, preset };
     let translation = table.translation(pattern);
     let is_there = route.has("query");
     section.finish();
-    is_there.then_some(Settings { entity, schema, fields, translation })
+    is_there.then_some(Settings { entity, schema, fields, relations, translation })
 }
 
 impl Table<'_> {
@@ -82,6 +83,7 @@ impl Table<'_> {
             preload: template("preload"),
             preload_one: template("preload_one"),
             total: self.text("total", ItemsTotal::parse),
+            counts_forced: self.section.get("counts_forced", false),
             items: self.text("items", Pointer::parse),
             record: self.text("record", Pointer::parse),
             inner: self.text("inner", Pointer::parse),

@@ -26,6 +26,7 @@ impl Config {
         warnings.extend(self.resources.untold().map(|(route, key, request)| {
             format!("route {route} has [route.query] {key} = \"{request}\", which no route takes: what clients write by it is told to nobody")
         }));
+        warnings.extend(self.unlisted());
         if self.endpoints.iter().all(|endpoint| endpoint.dialect_name == "echo") {
             let warning =
                 "there is no [[endpoint]] but of dialect echo, which tells no events: nobody gets any";
@@ -78,6 +79,20 @@ impl Config {
                 )
             })
         })
+    }
+
+    /// Routes about whose records clients can ask nothing, since it is not said which fields they have.
+    fn unlisted(&self) -> Vec<String> {
+        let is_asked = self.endpoints.iter().any(|endpoint| endpoint.dialect_name == "websocketspec");
+        let mut paths: Vec<&str> = self.resources.unlisted().filter(|_| is_asked).collect();
+        paths.sort_unstable();
+        let warning = |path| {
+            format!(
+                "route {path} lists no fields in [route.query], and there are [route.rules]: websocketspec clients \
+                 from whom these keep something can neither filter nor sort its records"
+            )
+        };
+        paths.into_iter().map(warning).collect()
     }
 
     /// Models that are named where no route has them. Where a path names the model it may have any name.

@@ -179,6 +179,18 @@ pub(super) fn filter(groups: &[Vec<Condition>]) -> Result<Option<Filter>, Filter
     Filter::from_list(&Json::from_valid(list), deletes)
 }
 
+/// What the server's own conditions say of a record, which may leave out what they are about.
+pub(super) fn unless_silent(query: &Query) -> Result<Option<Filter>, FilterError> {
+    let mut list = Vec::new();
+    for condition in query.filters.iter().flatten().filter(|condition| condition.required) {
+        let column = Json::string(&condition.column);
+        let silent = r#""operator":"eq","value":null,"logic_operator":"or""#;
+        list.push(condition.source.as_str().to_owned());
+        list.push(format!(r#"{{"column":{},{silent}}}"#, column.as_str()));
+    }
+    Filter::from_list(&Json::from_valid(format!("[{}]", list.join(","))), Deletes::default())
+}
+
 /// Line and column say nothing of a part of a message.
 fn without_place(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(message, _)| message)

@@ -1,51 +1,44 @@
 //! What a query reaches beyond the records that it asks for.
 
 use super::{Query, Resource, Resources};
-use crate::rules::{Guarded, Refusal, Rules};
+use crate::rules::{Refusal, Ruled, Rules};
 
 impl Resources {
-    /// There are rules that a query may pass by.
-    pub fn has_guarded(&self) -> bool {
-        !self.guarded.is_empty()
+    /// Something is kept from this client that a query for something else could reach.
+    pub fn keeps_from(&self, ruled: &Ruled<'_>) -> bool {
+        self.rules.iter().any(|rules| ruled.is_kept_from_by(rules))
     }
 
-    /// Whether a query leads to no records about which there are rules by way of another resource: a preload, a
-    /// column inside a relation, or a parameter by which the backend embeds one.
+    /// Whether a query says no more than names that the config lists: any other one may be a relation under
+    /// whatever name, a column inside one, or a parameter by which the backend embeds one, and so lead to records
+    /// that are kept from this client.
     ///
     /// # Errors
-    /// The name that does.
-    pub fn check_reach(&self, resource: &Resource, query: &Query) -> Result<(), Refusal> {
-        if self.guarded.is_empty() {
+    /// The name that is not listed.
+    pub fn check_reach(&self, resource: &Resource, query: &Query, ruled: &Ruled<'_>) -> Result<(), Refusal> {
+        if !self.keeps_from(ruled) {
             return Ok(());
         }
-        query.preload.iter().try_for_each(|name| self.guarded.check_relation(name))?;
-        let conditions = || query.filters.iter().flatten().filter(|condition| !condition.required);
-        let compared = conditions().map(|condition| &condition.column);
+        let is_relation = |name: &&String| resource.relations.contains(name);
+        if let Some(name) = query.preload.iter().find(|name| !is_relation(name)) {
+            return Err(Refusal::relation(name));
+        }
+        let parameters = resource.parameters();
+        let is_listed = |name: &&String| resource.columns.contains(name) || parameters.contains(name);
+        let conditions = query.filters.iter().flatten().filter(|condition| !condition.required);
+        let compared = conditions.map(|condition| &condition.column);
         let sorted = query.sort.iter().map(|sort| &sort.column);
-        let is_listed = |name: &str| resource.columns.iter().any(|column| column == name);
-        compared
-            .chain(sorted)
-            .chain(&query.columns)
-            .filter(|name| !is_listed(name))
-            .try_for_each(|name| self.guarded.check_column(name))?;
-        let embeds = |value: &crate::event::Json| self.guarded.is_in(value.as_str());
-        let embedding = conditions()
-            .find(|condition| !is_listed(&condition.column) && condition.value.as_ref().is_some_and(embeds));
-        embedding.map_or(Ok(()), |condition| Err(Refusal::unlisted(&condition.column)))
+        // What is shown alone is found here too, so that it says nothing to the backend but its name.
+        let leading = query.columns.iter().filter(|name| !Rules::is_own(name));
+        let unlisted = compared.chain(sorted).chain(leading).find(|name| !is_listed(name));
+        unlisted.map_or(Ok(()), |name| Err(Refusal::unlisted(name)))
     }
 
-    /// The names of what has rules that a request for something else would pass by.
-    pub(super) fn guard(&self) -> Guarded {
-        let is_guarded =
-            |rules: &Rules| !rules.masks.is_empty() || !rules.forced.is_empty() || rules.operations.is_some();
-        let names = |guarded: bool| {
-            let wanted = self.named.values().flatten();
-            let wanted =
-                wanted.filter(move |resource| is_guarded(self.rules.find(&resource.model)) == guarded);
-            wanted.flat_map(|resource| [&*resource.entity, &*resource.model])
-        };
-        let models = self.rules.models().filter(|(_, rules)| is_guarded(rules)).map(|(model, _)| model);
-        let is_open = !self.open.is_empty() && is_guarded(self.rules.of_open());
-        Guarded::new(names(true).chain(models), is_open.then(|| names(false)))
+    /// The paths of routes whose records clients can neither filter nor sort, since rules keep something from some
+    /// and nothing says which fields there are.
+    pub fn unlisted(&self) -> impl Iterator<Item = &str> {
+        let is_ruled = self.rules.iter().any(Rules::keep_anything);
+        let all = self.named.values().flatten().chain(&self.open);
+        all.filter(move |resource| is_ruled && resource.columns.is_empty()).map(Resource::route)
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum Kind {
     Written {
         record: Place,
         many: bool,
+        /// What holds for each record that is shown, as far as it tells.
+        required: Option<Filter>,
     },
     /// A record that is gone.
     Deleted,
@@ -61,6 +63,8 @@ pub(super) struct ListReading {
     /// The part that the backend was asked for: offset and limit.
     pub(super) asked: Option<(u64, Option<u64>)>,
     pub(super) needs: Needs,
+    /// The backend holds the server's own conditions, and its numbers do too.
+    pub(super) counts_forced: bool,
 }
 
 /// How much of the list must have come.
@@ -106,21 +110,27 @@ impl Reading {
         let is_refuted = self.success_when.as_ref().zip(root).is_some_and(|(condition, root)| {
             json::find(root, &condition.pointer).is_some_and(|value| !condition.equals.is(value.get()))
         });
+        // Of a record that is somebody else's nothing is to be told, not even that it is there.
+        let is_missing = is_refuted || matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE);
+        if is_missing && matches!(self.kind, Kind::Item { required: Some(_), .. }) {
+            return Err(missing());
+        }
         if !status.is_success() || is_refuted {
             let status = if status.is_success() { StatusCode::BAD_GATEWAY } else { status };
             return Err(self.failure(status, root));
         }
         match &self.kind {
             Kind::Deleted => Ok(Data::one(null())),
-            Kind::Written { record, many: true } => {
-                let list = root.and_then(|root| json::find(root, &record.record));
-                Ok(Data::one(list.map_or_else(null, |list| record.list(body, list))))
-            }
-            Kind::Written { record, many: false } => {
-                Ok(Data::one(root.and_then(|root| record.one(body, root)).unwrap_or_else(null)))
+            Kind::Written { record, many, required } => {
+                let said = root.and_then(|root| match many {
+                    true => json::find(root, &record.record).map(|list| record.list(body, list)),
+                    false => record.one(body, root),
+                });
+                // A backend may answer with what was there before.
+                let may_see = |said: &Json| required.as_ref().is_none_or(|filter| are_all(said, filter));
+                Ok(Data::one(said.filter(may_see).unwrap_or_else(null)))
             }
             Kind::Item { record, required, shown } => {
-                let missing = || Failure::of(StatusCode::NOT_FOUND, "Not Found");
                 let found = record.one(body, root.ok_or_else(unreadable)?).ok_or_else(missing)?;
                 let may_see = required.as_ref().is_none_or(|filter| filter.matches(&Record::read(&found)));
                 if may_see { Ok(Data::one(shown.of_record(found))) } else { Err(missing()) }
@@ -183,11 +193,12 @@ impl ListReading {
             return Err(Failure::of(StatusCode::BAD_GATEWAY, &text));
         };
         let (came, told) = (elements.len() as u64, self.told(headers, root));
-        let is_all = self.asked.is_none() && told.map_or(self.whole, |told| told == came);
+        let is_complete = self.is_complete(came, told);
+        let is_all = self.asked.is_none() && is_complete;
         // Some backends answer their last page to a question for one behind it.
         let is_behind = self.asked.zip(told).is_some_and(|((offset, _), told)| offset > 0 && offset >= told);
         if is_behind && came > 0 {
-            let total = told.filter(|_| self.selection.guard.is_none());
+            let total = told.filter(|_| !self.is_guarded());
             return Ok(Data { data: Json::from_valid("[]".to_owned()), total, count: Some(0) });
         }
         if self.needs == Needs::Nothing {
@@ -201,14 +212,30 @@ impl ListReading {
         }
         let selected = self.selection.of(body, list, &elements);
         let total = match self.asked {
-            _ if self.selection.filter.is_some() || !selected.is_whole => is_all.then_some(selected.found),
-            // A backend that did not hold the server's own conditions counts what is not the client's business.
-            Some(_) if came == 0 && told != Some(0) && self.selection.guard.is_some() => None,
+            // A backend that does not hold the server's own conditions counts what is not the client's business, and
+            // no page tells whether it does.
+            _ if self.selection.filter.is_some() || self.is_guarded() || !selected.is_whole => {
+                is_complete.then_some(selected.found)
+            }
             _ if told.is_some() => told,
             Some((offset, limit)) => self.reached(offset, limit, came),
             None => is_all.then_some(came),
         };
         Ok(Data { data: selected.data, total, count: Some(selected.count) })
+    }
+
+    /// The backend's numbers may tell of records that are not the client's business.
+    fn is_guarded(&self) -> bool {
+        self.selection.guard.is_some() && !self.counts_forced
+    }
+
+    /// What came is all that the backend has of it; `told`: its own number.
+    fn is_complete(&self, came: u64, told: Option<u64>) -> bool {
+        let (offset, is_last) = match self.asked {
+            None => (0, self.whole),
+            Some((offset, limit)) => (offset, limit.is_some_and(|limit| came < limit)),
+        };
+        offset == 0 && told.map_or(is_last, |told| told == came)
     }
 
     /// All there is, where the part that came is the last one.
@@ -251,6 +278,20 @@ fn one<'a>(root: &'a RawValue, record: &Pointer) -> Option<&'a RawValue> {
     let value = json::find(root, record)?;
     let value = if json::is_array(value) { json::elements(value)?.into_iter().next()? } else { value };
     (value.get() != "null").then_some(value)
+}
+
+/// Whether a filter takes a record, or each one of a list.
+fn are_all(said: &Json, filter: &Filter) -> bool {
+    let takes = |json: &Json| filter.matches(&Record::read(json));
+    let list: Option<Vec<&RawValue>> = serde_json::from_str(said.as_str()).ok();
+    list.map_or_else(
+        || takes(said),
+        |list| list.iter().all(|raw| takes(&Json::from_valid(raw.get().to_owned()))),
+    )
+}
+
+fn missing() -> Failure {
+    Failure::of(StatusCode::NOT_FOUND, "Not Found")
 }
 
 fn null() -> Json {

@@ -9,7 +9,7 @@ use super::Translation;
 use crate::event::Json;
 use crate::json;
 use crate::route::Address;
-use crate::rules::{Guarded, Rulebook, Rules};
+use crate::rules::{Rulebook, Rules};
 
 /// The schema of a resource that names none.
 const SCHEMA: &str = "public";
@@ -23,6 +23,8 @@ pub struct Settings {
     pub schema: Option<String>,
     /// The fields of its records, for whoever asks; empty: not known.
     pub fields: Vec<String>,
+    /// Relations that clients may preload where something is kept from them.
+    pub relations: Vec<String>,
     /// How the backend is asked.
     pub translation: Translation,
 }
@@ -38,6 +40,7 @@ pub struct Resource {
     pub model: Arc<str>,
     /// The fields of its records; empty: not known.
     pub columns: Arc<[String]>,
+    pub(super) relations: Arc<[String]>,
     pub(super) address: Address,
     pub(super) translation: Arc<Translation>,
 }
@@ -53,7 +56,6 @@ pub struct Resources {
     /// What the id of each model is called, by its name in lower case: as its first route has it.
     id_fields: HashMap<String, String>,
     pub(super) rules: Rulebook,
-    pub(super) guarded: Guarded,
 }
 
 impl Resources {
@@ -77,7 +79,6 @@ impl Resources {
     #[must_use]
     pub fn ruled(mut self, rules: Rulebook) -> Self {
         self.rules = rules;
-        self.guarded = self.guard();
         self
     }
 
@@ -94,6 +95,7 @@ impl Resources {
             entity: Arc::from(named.as_deref().unwrap_or_default()),
             model: Arc::clone(&address.route.model.name),
             columns: settings.fields.into(),
+            relations: settings.relations.into(),
             translation: Arc::new(settings.translation),
             address,
         };

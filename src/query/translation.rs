@@ -57,6 +57,8 @@ pub struct Translation {
     pub preload_one: Option<Template>,
     /// Where an answer says how many there are.
     pub total: Option<ItemsTotal>,
+    /// The backend holds each condition that is the server's own, so that its total is of the client's records.
+    pub counts_forced: bool,
     /// Where the list stands; `None`: where the route says.
     pub items: Option<Pointer>,
     /// Where a record stands in the answers to our requests; `None`: where the route says.

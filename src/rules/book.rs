@@ -43,16 +43,6 @@ impl Rulebook {
         self.models.get(&model.to_lowercase()).unwrap_or(&self.named_by_path)
     }
 
-    /// Those of each model that a route names, in lower case.
-    pub fn models(&self) -> impl Iterator<Item = (&str, &Rules)> {
-        self.models.iter().map(|(model, rules)| (&**model, &**rules))
-    }
-
-    /// Those of models whose name stands in a path.
-    pub fn of_open(&self) -> &Rules {
-        &self.named_by_path
-    }
-
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Rules> {
         self.models.values().chain([&self.named_by_path]).map(|rules| &**rules)

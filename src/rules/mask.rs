@@ -54,8 +54,13 @@ pub(super) fn without(json: &Json, hidden: &[&Column]) -> Option<Json> {
 
 /// Few records do; names may be spelt with escapes.
 fn may_name(text: &str, hidden: &[&Column]) -> bool {
+    text.contains('\\') || names(text, hidden)
+}
+
+/// A text has the name of one of them in it.
+pub(super) fn names(text: &str, hidden: &[&Column]) -> bool {
     let lower = text.to_lowercase();
-    lower.contains('\\') || hidden.iter().any(|column| lower.contains(column.last()))
+    hidden.iter().any(|column| lower.contains(column.last()))
 }
 
 struct Strip<'a> {

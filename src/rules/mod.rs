@@ -7,7 +7,6 @@
 mod book;
 mod column;
 mod forced;
-mod guarded;
 mod mask;
 mod refusal;
 mod sent;
@@ -17,13 +16,13 @@ mod tests;
 pub use book::Rulebook;
 pub use column::Column;
 pub use forced::Forced;
-pub use guarded::Guarded;
 pub use mask::{MAX_MASKS, Mask};
 pub use refusal::Refusal;
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::event::Json;
@@ -85,6 +84,16 @@ impl Rules {
         add(&mut self.forced, &other.forced);
         add(&mut self.masks, &other.masks);
         self
+    }
+
+    /// They keep something from somebody.
+    pub fn keep_anything(&self) -> bool {
+        !self.forced.is_empty() || self.operations.is_some() || !self.masks.is_empty()
+    }
+
+    /// A name is nothing but that of a column of the record itself, not of something that it leads to.
+    pub fn is_own(name: &str) -> bool {
+        column::is_plain(name) && !name.contains('.') && !name.contains("__")
     }
 
     /// What they say to somebody. `columns`: those that records have, as far as that is known.
@@ -165,6 +174,18 @@ impl<'a> Ruled<'a> {
     /// Which columns are hidden from it: 0 for none.
     pub fn variant(&self) -> u32 {
         self.variant
+    }
+
+    /// Whether rules, of whatever model, keep something from this client.
+    pub fn is_kept_from_by(&self, rules: &Rules) -> bool {
+        let is_limited = !rules.forced.is_empty() || rules.operations.is_some();
+        is_limited || mask::variant(&rules.masks, self.identity) != 0
+    }
+
+    /// A text names something that is hidden from it, and may tell what that is.
+    pub fn names_hidden(&self, text: &str) -> bool {
+        let hidden: Vec<&Column> = self.hidden().collect();
+        mask::names(text, &hidden)
     }
 
     /// What it may see of JSON.
@@ -261,11 +282,10 @@ impl<'a> Ruled<'a> {
     /// tell what is in it.
     ///
     /// # Errors
-    /// One of them is neither a scalar nor a list of scalars.
+    /// One of them is neither a scalar nor a list of scalars, or a text that a backend could read as something else.
     pub fn check_values<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> Result<(), Refusal> {
-        let is_flat = |value: &str| !value.contains('{') && value.matches('[').count() <= 1;
-        let is_text = |value: &str| value.starts_with('"');
-        let is_fine = self.variant == 0 || values.into_iter().all(|value| is_text(value) || is_flat(value));
+        let is_flat = |value: &str| serde_json::from_str(value).is_ok_and(|value| is_flat(&value));
+        let is_fine = self.variant == 0 || values.into_iter().all(is_flat);
         if is_fine { Ok(()) } else { Err(Refusal::Value) }
     }
 
@@ -345,6 +365,15 @@ impl Added<'_> {
             self.value.as_str()
         )
     }
+}
+
+fn is_flat(value: &Value) -> bool {
+    let is_scalar = |value: &Value| match value {
+        Value::String(text) => !text.trim_start().starts_with(['{', '[']),
+        Value::Array(_) | Value::Object(_) => false,
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    };
+    value.as_array().map_or_else(|| is_scalar(value), |list| list.iter().all(is_scalar))
 }
 
 fn null() -> Json {

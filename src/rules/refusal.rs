@@ -20,8 +20,13 @@ pub enum Refusal {
     /// It may not ask by a name of which the server does not know that it is a column.
     #[error("column not allowed: {0} is not among the fields that the server lists")]
     Unlisted(String),
+    /// It may not have the records of this relation inside of others.
+    #[error("relation not allowed: {0} is not among the relations that the server lists")]
+    Relation(String),
     /// It may not compare with an object, which could hold what is hidden.
-    #[error("a filter may only compare with texts, numbers, true, false, null and lists of them")]
+    #[error(
+        "a filter may only compare with texts that are no JSON, numbers, true, false, null and lists of them"
+    )]
     Value,
     /// It may not say what this field is, or not this of it.
     #[error("field not allowed: {0}")]
@@ -46,6 +51,10 @@ impl Refusal {
         Self::Unlisted(name.chars().take(MAX_NAME).collect())
     }
 
+    pub(crate) fn relation(name: &str) -> Self {
+        Self::Relation(name.chars().take(MAX_NAME).collect())
+    }
+
     /// The field that it is about.
     pub fn field(&self) -> Option<&str> {
         match self {
@@ -54,6 +63,7 @@ impl Refusal {
             | Self::Claim(_)
             | Self::Column(_)
             | Self::Unlisted(_)
+            | Self::Relation(_)
             | Self::Value
             | Self::Data
             | Self::Filter(_) => None,

@@ -56,7 +56,22 @@ fn an_endpoint_that_knows_no_rules_is_warned_of() {
     let warnings = |text: &str| Config::parse("proxy.toml", text).unwrap().warnings().join("\n");
     let expected = "route /api/authors/{id} has rules, and endpoint /ws (flarchitect) knows nothing of them";
     assert!(warnings(&text).contains(expected), "{}", warnings(&text));
-    assert!(!warnings(&text.replace("flarchitect", "websocketspec")).contains("rules"));
+    assert!(!warnings(&text.replace("flarchitect", "websocketspec")).contains("knows nothing of them"));
+}
+
+/// Nothing says which names are columns of it, so rules let nobody ask by any.
+#[test]
+fn a_route_without_fields_is_warned_of_where_there_are_rules() {
+    let warnings = |rules: &str, dialect: &str| {
+        let text = MINIMAL.replace("[[endpoint]]", &format!("{rules}[[endpoint]]"));
+        Config::parse("proxy.toml", &text.replace("flarchitect", dialect)).unwrap().warnings().join("\n")
+    };
+    let expected = "route /api/authors/{id} lists no fields in [route.query], and there are [route.rules]";
+    assert!(warnings(RULES, "websocketspec").contains(expected));
+    let listed = format!("{RULES}[route.query]\nfields = [\"owner\"]\n");
+    for (rules, dialect) in [("", "websocketspec"), (RULES, "canonical"), (&listed, "websocketspec")] {
+        assert!(!warnings(rules, dialect).contains("lists no fields"), "{rules} {dialect}");
+    }
 }
 
 #[test]

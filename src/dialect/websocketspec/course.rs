@@ -316,7 +316,7 @@ fn check(
     ruled: &Ruled<'_>,
     resources: &Resources,
 ) -> Result<(), Fault> {
-    if ruled.is_free() && !resources.has_guarded() {
+    if ruled.is_free() && !resources.keeps_from(ruled) {
         return Ok(());
     }
     let act = match request.operation {
@@ -337,7 +337,7 @@ fn check(
         ruled.check_asked(compared, &resource.parameters())?;
         ruled.check_values(values)?;
         ruled.check_wanted(wanted)?;
-        resources.check_reach(resource, &query)?;
+        resources.check_reach(resource, &query, ruled)?;
         match request.operation {
             Operation::Create => ruled.check_new(data()?),
             Operation::Update => {

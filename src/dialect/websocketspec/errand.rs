@@ -9,7 +9,7 @@ use super::words::{self, Done, Numbers};
 use crate::event::Json;
 use crate::json;
 use crate::message::{Answer, Upstream, UpstreamError};
-use crate::query::{Asked, Data, Query, Reading, Resource, Wish};
+use crate::query::{Asked, Data, Failure, Query, Reading, Resource, Wish};
 use crate::rules::Ruled;
 
 /// Waits for the backend's answer.
@@ -91,7 +91,9 @@ impl Errand {
         ruled: &Ruled<'_>,
     ) -> Result<Start, Fault> {
         let Self { operation, reading, meta, is_list, behind } = self;
-        let fault = |failure| Fault::of_answer(operation, failure, settings.has_validation_error);
+        let fault = |failure| {
+            Fault::of_answer(operation, without_hidden(failure, ruled), settings.has_validation_error)
+        };
         let data = match answer {
             Ok(answer) => reading.read(answer.status, &answer.headers, &answer.body).map_err(fault)?,
             Err(error) => unseen(&reading, error).ok_or_else(|| Fault::of_silence(operation, error))?,
@@ -108,6 +110,15 @@ impl Errand {
             None => done(operation, is_list, &data),
         }))
     }
+}
+
+/// What a backend says of a failure, where it does not speak of what is hidden.
+fn without_hidden(failure: Failure, ruled: &Ruled<'_>) -> Failure {
+    let Failure { status, message, details } = failure;
+    let reason = || status.canonical_reason().unwrap_or("the backend refused it").to_owned();
+    let message = if ruled.names_hidden(&message) { reason() } else { message };
+    let details = details.map(|details| ruled.show(&details));
+    Failure { status, message, details: details.filter(|details| !ruled.names_hidden(details.as_str())) }
 }
 
 /// A write that was done, although its answer is too large.

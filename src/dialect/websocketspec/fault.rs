@@ -80,7 +80,11 @@ impl Fault {
         let code = match refusal {
             Refusal::Operation(_) => return Self::NotPossible(message),
             Refusal::Filter(_) => return Self::Invalid(message),
-            Refusal::Claim(_) | Refusal::Column(_) | Refusal::Unlisted(_) | Refusal::Value => "unauthorized",
+            Refusal::Claim(_)
+            | Refusal::Column(_)
+            | Refusal::Unlisted(_)
+            | Refusal::Relation(_)
+            | Refusal::Value => "unauthorized",
             Refusal::Forbidden(_) | Refusal::Required(_) | Refusal::Data => "validation_error",
         };
         let field = refusal.field().map(|field| format!(r#"{{"field":{}}}"#, Json::string(field).as_str()));

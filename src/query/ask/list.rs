@@ -55,6 +55,7 @@ impl Resource {
             },
             whole: self.whole_lists(),
             asked: plan.asked,
+            counts_forced: to.counts_forced,
             needs: if nothing {
                 Needs::Nothing
             } else if plan.cuts_here {

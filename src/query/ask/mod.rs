@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::value::RawValue;
 
+use super::options::unless_silent;
 use super::reading::{Kind, Place};
 use super::select::Shown;
 use super::template::{Encoding, Fill, Part, Value};
@@ -55,14 +56,16 @@ impl Resource {
                 let (known, _) = self.known(to.create.as_ref(), target, query, Some(data))?;
                 let endpoint = self.endpoint(to.create.as_ref(), Operation::Create, target, &known)?;
                 let many = data.as_str().starts_with('[');
-                let kind = Kind::Written { record: self.record(), many };
+                let required = unless_silent(query)?;
+                let kind = Kind::Written { record: self.record(), many, required };
                 Ok(self.asked(endpoint, Vec::new(), Some(self.body(data)?), kind))
             }
             Wish::Update { id, data, query } => {
                 let target = Target::Item(id);
                 let (known, _) = self.known(to.update.as_ref(), target, query, Some(data))?;
                 let endpoint = self.endpoint(to.update.as_ref(), Operation::Update, target, &known)?;
-                let kind = Kind::Written { record: self.record(), many: false };
+                let required = unless_silent(query)?;
+                let kind = Kind::Written { record: self.record(), many: false, required };
                 Ok(self.asked(endpoint, Vec::new(), Some(self.body(data)?), kind))
             }
             Wish::Delete { id, query } => {

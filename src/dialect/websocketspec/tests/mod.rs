@@ -3,6 +3,7 @@
 mod hooks;
 mod messages;
 mod notifications;
+mod reads;
 mod requests;
 mod rules;
 mod subscriptions;
