@@ -6,6 +6,7 @@ mod connections;
 mod faults;
 mod filters;
 mod hooks;
+mod hostile;
 mod readme;
 mod reads;
 mod rules;
