@@ -57,25 +57,26 @@ impl Body {
         self.kept.is_empty() && !self.full
     }
 
-    /// Undoes the `Content-Encoding`s, the last applied first (RFC 9110, section 8.4).
+    /// What came, without its `Content-Encoding`s.
     pub(super) fn decode(self, codings: &str, limit: usize) -> Result<Bytes, Reason> {
-        if self.full {
-            return Err(Reason::TooLarge);
-        }
-        let codings: Vec<String> =
-            codings.split(',').map(|c| c.trim().to_ascii_lowercase()).filter(|c| !c.is_empty()).collect();
-        if codings.len() > MAX_CODINGS {
-            return Err(Reason::Undecodable);
-        }
-        let mut body = self.kept;
-        for coding in codings.iter().rev() {
-            body = undo(coding, body, limit)?;
-        }
-        if body.len() > limit {
-            return Err(Reason::TooLarge);
-        }
-        Ok(Bytes::from(body))
+        if self.full { Err(Reason::TooLarge) } else { decoded(self.kept, codings, limit) }
     }
+}
+
+/// Undoes the `Content-Encoding`s of a body, the last applied first (RFC 9110, section 8.4).
+///
+/// # Errors
+/// It is no such coding, or has more than `limit` bytes without it.
+pub fn decoded(mut body: Vec<u8>, codings: &str, limit: usize) -> Result<Bytes, Reason> {
+    let codings: Vec<String> =
+        codings.split(',').map(|c| c.trim().to_ascii_lowercase()).filter(|c| !c.is_empty()).collect();
+    if codings.len() > MAX_CODINGS {
+        return Err(Reason::Undecodable);
+    }
+    for coding in codings.iter().rev() {
+        body = undo(coding, body, limit)?;
+    }
+    if body.len() > limit { Err(Reason::TooLarge) } else { Ok(Bytes::from(body)) }
 }
 
 fn undo(coding: &str, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Reason> {

@@ -29,6 +29,7 @@ use uuid::Uuid;
 use crate::event::Event;
 use crate::route::{Matched, Route};
 use body::Body;
+pub use body::decoded;
 pub use budget::Budget;
 use identify::References;
 pub use overlap::{Begun, Interval, Overlaps};

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::Request;
+use bytes::Bytes;
+use http::{Request, header, response};
 use uuid::Uuid;
 
 use super::call::{CallError, Calls, Tapping};
 use crate::broker::{Parcel, Publisher};
+use crate::capture;
 use crate::event::{Event, Operation, Origin, Outcome};
 use crate::identity::Credential;
 use crate::message::{Announcement, Answer, Call, Push, Returned, Upstream, UpstreamError, WebhookError};
@@ -54,7 +56,22 @@ async fn ask(calls: Option<Arc<Calls>>, upstream: Upstream, caller: Caller) -> R
     let (client, ahead) = (credentials.client(), Some(caller.ahead));
     let call = super::call::Call { request, client, tapping: Tapping::Tapped, ahead };
     let (head, body) = calls.call_with(call, credentials.headers()).await.map_err(failure)?.into_parts();
+    let body = plain(&head, body, calls.most_bytes())?;
     Ok(Answer { status: head.status, headers: head.headers, body })
+}
+
+/// Some backends compress what nobody has asked them to. What cannot be undone is no JSON either, as will be seen.
+fn plain(head: &response::Parts, body: Bytes, limit: usize) -> Result<Bytes, UpstreamError> {
+    let all = head.headers.get_all(header::CONTENT_ENCODING);
+    let codings: Vec<&str> = all.iter().filter_map(|codings| codings.to_str().ok()).collect();
+    if codings.is_empty() || body.is_empty() {
+        return Ok(body);
+    }
+    match capture::decoded(body.to_vec(), &codings.join(","), limit) {
+        Ok(plain) => Ok(plain),
+        Err(capture::Reason::TooLarge) => Err(UpstreamError::TooLarge(head.status)),
+        Err(_) => Ok(body),
+    }
 }
 
 fn failure(error: CallError) -> UpstreamError {

@@ -122,6 +122,11 @@ impl Calls {
         timeout(self.limits.time, self.place_and_call(call, along)).await.unwrap_or(Err(CallError::TimedOut))
     }
 
+    /// Bytes that an answer's body may have.
+    pub fn most_bytes(&self) -> usize {
+        self.limits.body
+    }
+
     async fn place_and_call(&self, call: Call, along: &HeaderMap) -> Result<Response<Bytes>, CallError> {
         let place = self.place().await?;
         let idle = self.lock_idle().pop();

@@ -99,3 +99,27 @@ fn a_message_that_is_too_large_ends_the_connection() {
     assert_eq!(client.0.close_code(), 1009);
     assert_eq!(origin.requests().len(), 0);
 }
+
+/// Nothing is asked for that is compressed, but some backends do it all the same.
+#[test]
+fn an_answer_that_came_compressed_was_no_json() {
+    let origin = Origin::start(|request, stream| {
+        let size = if request.line.contains("/2 ") { 3_000 } else { 10 };
+        let record = json!({"id": 1, "text": "x".repeat(size)}).to_string();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, record.as_bytes()).unwrap();
+        let body = encoder.finish().unwrap();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+        std::io::Write::write_all(stream, &[head.as_bytes(), &body].concat()).is_ok()
+    });
+    let proxy = scripted(&origin, "", &format!("{}[calls]\nmax_answer = \"1KiB\"\n", endpoint("")));
+    let mut client = Client::open(proxy.address);
+    let record = json!({"id": 1, "text": "xxxxxxxxxx"});
+    assert_eq!(client.data("read", &json!({"record_id": 1})), record);
+    let subscription = client.subscribe(&Value::Null);
+    assert_eq!(client.data("update", &json!({"record_id": 1, "data": {}})), record);
+    assert_eq!(client.told(&subscription), told("update", record));
+    // It is bounded as it will be, not as it came.
+    assert_eq!(client.fails("read", &json!({"record_id": 2})), (json!("read_error"), json!({"status": 502})));
+}
