@@ -27,7 +27,7 @@ use http::{HeaderName, request};
 use uuid::Uuid;
 
 use crate::identity::{Credential, Identity};
-use crate::message::{Encode, Message, Now, Returned, Turn, Webhook};
+use crate::message::{Encode, Message, Now, Returned, Turn, Upstream, Webhook};
 pub use mdb_engine::{Declaration, Entry, read_manifest};
 pub use options::{Defaults, Options};
 pub use report::{Attendance, Attendee, Report};
@@ -131,6 +131,11 @@ pub trait Conversation: Send + fmt::Debug {
     /// This message came faster than its endpoint allows, and nothing comes of it: a word to the client.
     fn dropped(&mut self, _message: &Message, _now: Now, _turn: &mut Turn) {}
 
+    /// What follows from the request to the backend that it waits for the answer to.
+    fn prospect(&self) -> Option<Prospect> {
+        None
+    }
+
     /// Goes on where it had asked for something.
     fn returned(&mut self, _returned: Returned, _now: Now, _turn: &mut Turn) {}
 
@@ -154,6 +159,19 @@ pub trait Conversation: Send + fmt::Debug {
     /// The connection has ended. Frames reach nobody any more; announcements do, and calls
     /// [return](Self::returned).
     fn ended(&mut self, _now: Now, _turn: &mut Turn) {}
+}
+
+/// What a request to the backend is for, before it is answered; for people.
+#[derive(Debug, Default)]
+pub struct Prospect {
+    /// The path of its route, as the config has it.
+    pub route: String,
+    /// What clients call the records.
+    pub resource: String,
+    /// What is done here to its answer, one line each.
+    pub here: Vec<String>,
+    /// Another request that follows if the answer allows it, with what is done to the answer to that.
+    pub behind: Option<(Upstream, Vec<String>)>,
 }
 
 /// Makes a dialect from the options of an endpoint.

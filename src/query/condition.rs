@@ -36,6 +36,14 @@ pub enum Operator {
     IsNotEmpty,
 }
 
+/// Where clients say it in another way than templates: for them nothing at all and an empty text are one.
+const SAID: [(Operator, &str); 4] = [
+    (Operator::IsNull, "eq null"),
+    (Operator::IsNotNull, "neq null"),
+    (Operator::IsEmpty, "is_null"),
+    (Operator::IsNotEmpty, "is_not_null"),
+];
+
 impl Operator {
     /// Each with its name in templates.
     pub const ALL: [(&'static str, Self); 18] = [
@@ -62,6 +70,12 @@ impl Operator {
     /// Its name in templates.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, operator)| *operator == self).map_or("eq", |(name, _)| name)
+    }
+
+    /// As clients say it.
+    pub fn word(self) -> &'static str {
+        let said = SAID.iter().find(|(operator, _)| *operator == self);
+        said.map_or_else(|| self.name(), |(_, word)| word)
     }
 
     /// `name` as clients write it, which [`Filter`](crate::filter::Filter) has found to be one.
@@ -136,7 +150,7 @@ impl Condition {
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.column, self.operator.name())?;
+        write!(f, "{} {}", self.column, self.operator.word())?;
         self.value.as_ref().map_or(Ok(()), |value| write!(f, " {}", value.as_str()))
     }
 }

@@ -32,7 +32,7 @@ pub enum QueryError {
     #[error("{0} is not allowed to be that")]
     Kept(String),
     /// An id that no path can hold.
-    #[error("the id is none")]
+    #[error("no record can have that id")]
     Id,
     /// Data that is no JSON object or list of them.
     #[error("the data must be an object or a list of objects")]

@@ -8,6 +8,7 @@ mod ask;
 mod condition;
 mod error;
 mod options;
+mod pages;
 mod preset;
 mod reach;
 mod reading;
@@ -24,6 +25,7 @@ mod untold;
 pub use condition::{Condition, Operator};
 pub use error::{Failure, QueryError};
 pub use options::{Query, Sort};
+pub use pages::NextPage;
 pub use preset::{Lines, PRESETS, Preset};
 pub use reading::{Data, Reading};
 pub use resources::{Resource, Resources, Settings};
@@ -93,4 +95,6 @@ pub struct Asked {
     pub request: Upstream,
     /// For its answer.
     pub reading: Reading,
+    /// What a page does not hold of what was asked for.
+    pub next: Option<Box<NextPage>>,
 }

@@ -1,6 +1,7 @@
 //! The `options` of a request: what of a list is wanted.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::{Condition, QueryError};
@@ -42,22 +43,23 @@ pub struct Sort {
     pub descending: bool,
 }
 
+/// Read one by one, so that a client hears which of them is wrong.
 #[derive(Deserialize)]
 struct Options<'a> {
     #[serde(borrow, default)]
     filters: Option<&'a RawValue>,
-    #[serde(default)]
-    columns: Option<Vec<String>>,
-    #[serde(default)]
-    omit_columns: Option<Vec<String>>,
-    #[serde(default)]
-    sort: Option<Vec<SortOption>>,
-    #[serde(default)]
-    limit: Option<u64>,
-    #[serde(default)]
-    offset: Option<u64>,
-    #[serde(default)]
-    preload: Option<Vec<Preload>>,
+    #[serde(borrow, default)]
+    columns: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    omit_columns: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sort: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    limit: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    offset: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    preload: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -74,20 +76,28 @@ enum Preload {
     Name(String),
 }
 
-impl Options<'_> {
-    fn check_counts(&self) -> Result<(), QueryError> {
-        let count = |names: &Option<Vec<String>>| names.as_ref().map_or(0, Vec::len);
-        let counts = [
-            ("sort", self.sort.as_ref().map_or(0, Vec::len), MAX_SORTS),
-            ("columns", count(&self.columns), MAX_COLUMNS),
-            ("omit_columns", count(&self.omit_columns), MAX_COLUMNS),
-            ("preload", self.preload.as_ref().map_or(0, Vec::len), MAX_PRELOADS),
-        ];
-        let over = counts.into_iter().find(|(_, count, most)| count > most);
-        over.map_or(Ok(()), |(name, _, most)| {
-            Err(QueryError::Options(format!("options: {name} may have {most} elements")))
-        })
+/// One option.
+fn option<T: DeserializeOwned>(
+    name: &str,
+    expected: &str,
+    value: Option<&RawValue>,
+) -> Result<Option<T>, QueryError> {
+    let wrong = |_| QueryError::Options(format!("options: {name}: expected {expected}"));
+    value.map_or(Ok(None), |value| serde_json::from_str(value.get()).map_err(wrong))
+}
+
+/// One that is a list of no more than `most`.
+fn list<T: DeserializeOwned>(
+    name: &str,
+    expected: &str,
+    value: Option<&RawValue>,
+    most: usize,
+) -> Result<Vec<T>, QueryError> {
+    let list: Vec<T> = option(name, expected, value)?.unwrap_or_default();
+    if list.len() > most {
+        return Err(QueryError::Options(format!("options: {name} may have {most} elements")));
     }
+    Ok(list)
 }
 
 impl Query {
@@ -104,24 +114,28 @@ impl Query {
             QueryError::Options(format!("options: {}", without_place(&error.to_string())))
         })?;
         let Some(read) = read else { return Ok(Self::default()) };
-        read.check_counts()?;
-        let sort = read.sort.unwrap_or_default().into_iter().map(|sort| Sort {
-            descending: sort.direction.is_some_and(|word| word.eq_ignore_ascii_case("desc")),
-            column: sort.column,
-        });
-        let preload = read.preload.unwrap_or_default().into_iter();
+        let (names, number) = ("a list of names", "a whole number that is not negative");
+        let sort: Vec<SortOption> =
+            list("sort", r#"a list of {"column","direction"}"#, read.sort, MAX_SORTS)?;
+        let preload: Vec<Preload> =
+            list("preload", r#"a list of {"relation"} or names"#, read.preload, MAX_PRELOADS)?;
+        let is_descending = |sort: &SortOption| {
+            sort.direction.as_deref().is_some_and(|word| word.eq_ignore_ascii_case("desc"))
+        };
+        let relation = |preload| match preload {
+            Preload::Relation { relation } | Preload::Name(relation) => relation,
+        };
         Ok(Self {
             filters: read.filters.map_or_else(|| Ok(Vec::new()), groups)?,
-            columns: read.columns.unwrap_or_default(),
-            omit_columns: read.omit_columns.unwrap_or_default(),
-            sort: sort.collect(),
-            limit: read.limit,
-            offset: read.offset,
-            preload: preload
-                .map(|preload| match preload {
-                    Preload::Relation { relation } | Preload::Name(relation) => relation,
-                })
+            columns: list("columns", names, read.columns, MAX_COLUMNS)?,
+            omit_columns: list("omit_columns", names, read.omit_columns, MAX_COLUMNS)?,
+            sort: sort
+                .into_iter()
+                .map(|sort| Sort { descending: is_descending(&sort), column: sort.column })
                 .collect(),
+            limit: option("limit", number, read.limit)?,
+            offset: option("offset", number, read.offset)?,
+            preload: preload.into_iter().map(relation).collect(),
         })
     }
 

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::value::RawValue;
 
-use super::select::{Selection, Shown, flat};
-use super::{Failure, ItemsTotal, Translation};
+use super::select::{Selection, Shown, alternatives, flat};
+use super::{Condition, Failure, ItemsTotal, Translation};
 use crate::event::Json;
 use crate::filter::{Filter, Record};
 use crate::json;
-use crate::route::{Condition, Pointer};
+use crate::route::{self, Pointer};
 
 /// Where an answer says what went wrong, if nothing else is said.
 const ERRORS: [&str; 3] = ["/message", "/error", "/detail"];
@@ -19,7 +19,7 @@ const ERRORS: [&str; 3] = ["/message", "/error", "/detail"];
 /// How the answer to one request is read.
 #[derive(Debug)]
 pub struct Reading {
-    pub(super) success_when: Option<Condition>,
+    pub(super) success_when: Option<route::Condition>,
     /// How the backend was asked.
     pub(super) translation: Arc<Translation>,
     pub(super) kind: Kind,
@@ -32,6 +32,8 @@ pub(super) enum Kind {
     Item {
         record: Place,
         required: Option<Filter>,
+        /// The same, to be told.
+        groups: Vec<Vec<Condition>>,
         shown: Shown,
     },
     /// A record that was written, or a list of them.
@@ -130,7 +132,7 @@ impl Reading {
                 let may_see = |said: &Json| required.as_ref().is_none_or(|filter| are_all(said, filter));
                 Ok(Data::one(said.filter(may_see).unwrap_or_else(null)))
             }
-            Kind::Item { record, required, shown } => {
+            Kind::Item { record, required, shown, .. } => {
                 let found = record.one(body, root.ok_or_else(unreadable)?).ok_or_else(missing)?;
                 let may_see = required.as_ref().is_none_or(|filter| filter.matches(&Record::read(&found)));
                 if may_see { Ok(Data::one(shown.of_record(found))) } else { Err(missing()) }
@@ -158,7 +160,13 @@ impl Reading {
                 }
                 lines
             }
-            Kind::Item { shown, .. } => shown.told(),
+            Kind::Item { groups, shown, .. } => {
+                let missing = "; another one is not found";
+                let conditions = groups
+                    .iter()
+                    .map(|group| format!("takes a record with {}{missing}", alternatives(group)));
+                conditions.chain(shown.told()).collect()
+            }
             Kind::Written { .. } | Kind::Deleted => Vec::new(),
         }
     }
@@ -204,11 +212,12 @@ impl ListReading {
         if self.needs == Needs::Nothing {
             return Ok(Data { data: Json::from_valid("[]".to_owned()), total: Some(0), count: Some(0) });
         }
-        if self.needs == Needs::All && !is_all {
-            return Err(Failure::of(
-                StatusCode::NOT_IMPLEMENTED,
-                "not supported together with limit or offset: the backend did not send the whole list",
-            ));
+        // Of records that did not come nobody knows whether they are wanted.
+        let is_cut = self.asked.is_none() && told.is_some_and(|told| told > came);
+        let is_short = if self.needs == Needs::All { !is_all } else { is_cut };
+        if let Some(what) = self.selection.needs_all().filter(|_| is_short) {
+            let text = format!("{what} not supported: the backend did not send the whole list");
+            return Err(Failure::of(StatusCode::NOT_IMPLEMENTED, &text));
         }
         let selected = self.selection.of(body, list, &elements);
         let total = match self.asked {

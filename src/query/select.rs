@@ -97,8 +97,7 @@ impl Selection {
     pub(super) fn told(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for group in &self.filters {
-            let texts: Vec<String> = group.iter().map(ToString::to_string).collect();
-            lines.push(format!("keeps records with {}", texts.join(" or ")));
+            lines.push(format!("keeps records with {}", alternatives(group)));
         }
         let sort =
             |sort: &Sort| format!("{}{}", sort.column, if sort.descending { ", descending" } else { "" });
@@ -112,6 +111,16 @@ impl Selection {
         lines.extend(self.slice.limit.map(|limit| format!("keeps {limit} at most")));
         lines.extend(self.shown.told());
         lines
+    }
+
+    /// What is done here for which all of the list is needed.
+    pub(super) fn needs_all(&self) -> Option<String> {
+        let filter = self.filters.iter().flatten().next();
+        let filter =
+            filter.map(|condition| format!("Filter {} {}", condition.column, condition.operator.word()));
+        let sort = || self.sort.first().map(|sort| format!("Sort by {}", sort.column));
+        let paging = || (self.slice != Slice::default()).then(|| "Paging".to_owned());
+        filter.or_else(sort).or_else(paging)
     }
 
     pub(super) fn of(&self, document: &Bytes, list: &RawValue, elements: &[&RawValue]) -> Selected {
@@ -156,6 +165,11 @@ impl Selection {
         *items = rows.into_iter().map(|(_, item)| item.clone()).collect();
         true
     }
+}
+
+/// A group in words.
+pub(super) fn alternatives(group: &[Condition]) -> String {
+    group.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 impl Slice {

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::subscriptions::Subscriptions;
 use super::wanted::{Name, Said, Wanted};
 use super::words;
-use crate::dialect::Conversation;
+use crate::dialect::{Conversation, Prospect};
 use crate::event::Json;
 use crate::message::{CloseReason, Message, Now, Returned, Turn};
 use crate::query::Resource;
@@ -150,6 +150,10 @@ impl Conversation for Client {
     fn dropped(&mut self, message: &Message, now: Now, turn: &mut Turn) {
         let id = Said::read(message).id;
         turn.frames.push(words::response(&id, &Err(Fault::TooFast), now.time));
+    }
+
+    fn prospect(&self) -> Option<Prospect> {
+        self.course.as_ref()?.1.prospect()
     }
 
     fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {

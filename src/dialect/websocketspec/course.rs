@@ -8,6 +8,7 @@ use super::settings::Settings;
 use super::subscriptions::{Subscriptions, Terms};
 use super::wanted::{Name, Operation, Request};
 use super::words::Done;
+use crate::dialect::Prospect;
 use crate::event::Json;
 use crate::message::{Call, Command, Returned, Turn};
 use crate::query::{Query, Resource, Resources};
@@ -107,6 +108,16 @@ impl Course {
                 None
             }
         }
+    }
+
+    /// What the request is for that is awaited.
+    pub(super) fn prospect(&self) -> Option<Prospect> {
+        let (Task::Request { resource, .. }, Stage::Upstream(errand)) = (&self.task, &self.stage) else {
+            return None;
+        };
+        let (here, behind) = errand.prospect();
+        let name = format!("{}.{}", resource.schema, resource.entity);
+        Some(Prospect { route: resource.route().to_owned(), resource: name, here, behind })
     }
 
     fn wait(&mut self, stage: Stage, call: Call, desk: &mut Desk<'_>) -> Option<Outcome> {

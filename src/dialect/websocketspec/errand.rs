@@ -9,7 +9,7 @@ use super::words::{self, Done, Numbers};
 use crate::event::Json;
 use crate::json;
 use crate::message::{Answer, Upstream, UpstreamError};
-use crate::query::{Asked, Data, Failure, Query, Reading, Resource, Wish};
+use crate::query::{Asked, Data, Failure, NextPage, Query, Reading, Resource, Wish};
 use crate::rules::Ruled;
 
 /// Waits for the backend's answer.
@@ -22,6 +22,10 @@ pub(super) struct Errand {
     is_list: bool,
     /// The write itself, where it is looked first whether the record is the client's business.
     behind: Option<Asked>,
+    /// The page that may follow.
+    next: Option<Box<NextPage>>,
+    /// What the page before this one held, and whether anything is held back.
+    before: Option<(Data, bool)>,
 }
 
 /// Where a request leads.
@@ -56,8 +60,9 @@ impl Errand {
             let look = resource.ask(Wish::Item { id, query: &query }).map_err(fault)?;
             behind = Some(std::mem::replace(&mut asked, look));
         }
-        let Asked { request, reading } = asked;
-        Ok(Start::Ask(request, Box::new(Self { operation, reading, meta: None, is_list, behind })))
+        let Asked { request, reading, next } = asked;
+        let errand = Self { operation, reading, next, before: None, meta: None, is_list, behind };
+        Ok(Start::Ask(request, Box::new(errand)))
     }
 
     /// Where the config does not say which columns there are, a record does that this client may read.
@@ -74,10 +79,17 @@ impl Errand {
         require(&mut query, ruled)?;
         let one = Query { limit: Some(1), ..query.clone() };
         let asked = resource.ask(Wish::List(&one)).or_else(|_| resource.ask(Wish::List(&query)));
-        let Asked { request, reading } = asked.ok().ok_or_else(unknown_columns)?;
+        let Asked { request, reading, .. } = asked.ok().ok_or_else(unknown_columns)?;
         let meta = Some((of.clone(), resource.clone()));
-        let errand = Self { operation: Operation::Meta, reading, meta, is_list: true, behind: None };
+        let operation = Operation::Meta;
+        let errand = Self { operation, reading, next: None, before: None, meta, is_list: true, behind: None };
         Ok(Start::Ask(request, Box::new(errand)))
+    }
+
+    /// What is done here to the answer, and what follows it.
+    pub(super) fn prospect(&self) -> (Vec<String>, Option<(Upstream, Vec<String>)>) {
+        let behind = self.behind.as_ref().or(self.next.as_ref().map(|page| &page.asked));
+        (self.reading.told(), behind.map(|asked| (asked.request.clone(), asked.reading.told())))
     }
 
     /// Goes on with an answer.
@@ -90,7 +102,7 @@ impl Errand {
         settings: &Settings,
         ruled: &Ruled<'_>,
     ) -> Result<Start, Fault> {
-        let Self { operation, reading, meta, is_list, behind } = self;
+        let Self { operation, reading, next, before, meta, is_list, behind } = self;
         let fault = |failure| {
             Fault::of_answer(operation, without_hidden(failure, ruled), settings.has_validation_error)
         };
@@ -98,10 +110,23 @@ impl Errand {
             Ok(answer) => reading.read(answer.status, &answer.headers, &answer.body).map_err(fault)?,
             Err(error) => unseen(&reading, error).ok_or_else(|| Fault::of_silence(operation, error))?,
         };
-        if let Some(Asked { request, reading }) = behind {
-            let errand = Self { operation, reading, meta, is_list, behind: None };
-            return Ok(Start::Ask(request, Box::new(errand)));
+        let ask = |Asked { request, reading, .. }, before| {
+            let (next, meta, behind) = (None, None, None);
+            Ok(Start::Ask(
+                request,
+                Box::new(Self { operation, reading, meta, is_list, behind, next, before }),
+            ))
+        };
+        if let Some(write) = behind {
+            return ask(write, None);
         }
+        if let Some(page) = next.filter(|page| page.is_needed(&data)) {
+            return ask(page.asked, Some((data, page.is_guarded)));
+        }
+        let data = match before {
+            Some((first, is_guarded)) => first.and(&data, is_guarded),
+            None => data,
+        };
         Ok(Start::Done(match meta {
             Some((of, resource)) => {
                 let columns = columns(&data.data).ok_or_else(unknown_columns)?;

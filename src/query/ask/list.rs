@@ -1,6 +1,7 @@
 //! A list: what the backend is asked, and what is left to be done here.
 
 use super::super::options::filter;
+use super::super::pages::{NextPage, Pages};
 use super::super::reading::{Kind, ListReading, Needs};
 use super::super::select::{Selection, Shown, Slice};
 use super::super::template::Part;
@@ -23,6 +24,21 @@ struct Plan {
 
 impl Resource {
     pub(super) fn ask_list(&self, query: &Query) -> Result<Asked, QueryError> {
+        if let Some(Pages { first, second }) = self.translation.pages(query)
+            && let (mut asked, true) = self.ask_part(&first.0, Some(first.1))?
+        {
+            let begin = second.0.offset.unwrap_or_default();
+            let (full, is_guarded) =
+                (first.1.limit.unwrap_or_default(), query.filters.iter().any(|group| is_required(group)));
+            let next = self.ask_part(&second.0, Some(second.1))?.0;
+            asked.next = Some(Box::new(NextPage { asked: next, begin, full, is_guarded }));
+            return Ok(asked);
+        }
+        Ok(self.ask_part(query, None)?.0)
+    }
+
+    /// `true`: the backend sends the part that is asked for. `wanted`: of that part.
+    fn ask_part(&self, query: &Query, wanted: Option<Slice>) -> Result<(Asked, bool), QueryError> {
         let to = &self.translation;
         let (known, groups) = self.known(to.list.as_ref(), Target::Collection, query, None)?;
         let endpoint = self.endpoint(to.list.as_ref(), Operation::Read, Target::Collection, &known)?;
@@ -40,7 +56,9 @@ impl Resource {
         let filters = filter(&plan.left)?;
         // The server's own conditions are never left to the backend alone.
         let guard = groups.iter().filter(|group| is_required(group)).cloned().collect::<Vec<_>>();
-        let slice = if plan.cuts_here { part } else { Slice { offset: 0, limit: query.limit } };
+        let all = Slice { offset: 0, limit: query.limit };
+        let slice = if plan.cuts_here { part } else { wanted.unwrap_or(all) };
+        let is_part = plan.asked.is_some();
         let list = ListReading {
             items: to.items.clone().unwrap_or_else(|| self.address.route.list.clone()),
             total: to.total.clone(),
@@ -64,7 +82,7 @@ impl Resource {
                 Needs::Some
             },
         };
-        Ok(self.asked(endpoint, plan.parts, None, Kind::List(Box::new(list))))
+        Ok((self.asked(endpoint, plan.parts, None, Kind::List(Box::new(list))), is_part))
     }
 
     /// A list that is asked for without limit is all there is.
@@ -102,7 +120,7 @@ impl Resource {
         match (self.translation.on_unsupported, left.iter().flatten().find(|condition| !condition.is_never()))
         {
             (Unsupported::Error, Some(condition)) => {
-                let detail = format!("{} {}", condition.column, condition.operator.name());
+                let detail = format!("{} {}", condition.column, condition.operator.word());
                 Err(QueryError::Unsupported { what: "Filter", detail })
             }
             (Unsupported::Ignore, _) => {

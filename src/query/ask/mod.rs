@@ -46,9 +46,10 @@ impl Resource {
                 let (known, _) = self.known(to.item.as_ref(), Target::Item(id), query, None)?;
                 let endpoint = self.endpoint(to.item.as_ref(), Operation::Read, Target::Item(id), &known)?;
                 let preload = self.preload(query)?;
-                let required = query.filters.iter().filter(|group| is_required(group)).cloned();
-                let required = super::options::filter(&required.collect::<Vec<_>>())?;
-                let kind = Kind::Item { record: self.record(), required, shown: Shown::of(query) };
+                let groups =
+                    query.filters.iter().filter(|group| is_required(group)).cloned().collect::<Vec<_>>();
+                let (required, shown) = (super::options::filter(&groups)?, Shown::of(query));
+                let kind = Kind::Item { record: self.record(), required, groups, shown };
                 Ok(self.asked(endpoint, preload, None, kind))
             }
             Wish::Create { data, query } => {
@@ -244,7 +245,7 @@ impl Resource {
         }
         let query = if words.is_empty() { String::new() } else { format!("?{}", words.join("&")) };
         let request = Upstream { method, target: path + &query, headers, body: body.unwrap_or_default() };
-        Asked { request, reading: self.reading(kind) }
+        Asked { request, reading: self.reading(kind), next: None }
     }
 
     fn reading(&self, kind: Kind) -> Reading {

@@ -56,9 +56,22 @@ fn a_part_of_a_list_that_did_not_come_whole_is_refused() {
     let body = |total: u64| format!(r#"{{"total":{total},"data":[{{"id":1}},{{"id":2}},{{"id":3}}]}}"#);
     assert_eq!(read(&users, over, &body(3)).unwrap(), r#"[{"id":2}] 2 1"#);
     assert_eq!(read(&users, over, &body(4)).unwrap_err().status, StatusCode::NOT_IMPLEMENTED);
-    // Without a part the records are right, and how many there are is not known.
+}
+
+#[test]
+fn a_filter_found_nothing_on_the_first_page_and_said_that_there_was_nothing() {
+    let with = |query: &str| users(&format!("page = \"page={{page}}\"\nitems = \"/data\"\n{query}"));
     let all = filter("id", "gte", "2");
-    assert_eq!(read(&users, &all, &body(4)).unwrap(), r#"[{"id":2},{"id":3}] ? 2"#);
+    let body = |total: u64| format!(r#"{{"total":{total},"data":[{{"id":1}},{{"id":2}},{{"id":3}}]}}"#);
+    let told = with("total = \"/total\"");
+    assert_eq!(read(&told, &all, &body(3)).unwrap(), r#"[{"id":2},{"id":3}] 2 2"#);
+    let refused = |query: &str| read(&told, query, &body(4)).unwrap_err().message;
+    let why = "not supported: the backend did not send the whole list";
+    assert_eq!(refused(&all), format!("Filter id gte {why}"));
+    assert_eq!(refused(r#"{"sort":[{"column":"id"}]}"#), format!("Sort by id {why}"));
+    // What the backend was asked for, or what nobody has counted, is as it came.
+    assert_eq!(read(&told, "{}", &body(4)).unwrap(), r#"[{"id":1},{"id":2},{"id":3}] 4 3"#);
+    assert_eq!(read(&with(""), &all, &body(4)).unwrap(), r#"[{"id":2},{"id":3}] ? 2"#);
 }
 
 #[test]

@@ -114,8 +114,34 @@ fn pages_are_asked_for_where_the_offset_is_at_the_begin_of_one() {
     let users = users("page = \"page={page}&per_page={limit}\"\ntotal = \"/total\"");
     assert_eq!(list(&users, r#"{"limit":10,"offset":20}"#).unwrap(), "GET /api/users?page=3&per_page=10");
     assert_eq!(list(&users, r#"{"limit":10}"#).unwrap(), "GET /api/users?page=1&per_page=10");
-    assert_eq!(list(&users, r#"{"limit":10,"offset":15}"#).unwrap(), "GET /api/users");
     assert_eq!(list(&users, r#"{"limit":0}"#).unwrap(), "GET /api/users");
+}
+
+#[test]
+fn a_list_from_an_offset_on_ended_there() {
+    let users = users("limit = \"n={limit}\"\noffset = \"from={offset}&to={end}\"\nwhole_lists = true");
+    assert_eq!(list(&users, r#"{"limit":2,"offset":3}"#).unwrap(), "GET /api/users?n=2&from=3&to=5");
+    // Nobody knows where it ends.
+    assert_eq!(list(&users, r#"{"offset":3}"#).unwrap(), "GET /api/users");
+}
+
+#[test]
+fn a_part_that_begins_in_a_page_was_cut_out_of_the_whole_list() {
+    let pages = |rest: &str, query: &str| {
+        let users = users(&format!("page = \"page={{page}}&per_page={{limit}}\"\n{rest}"));
+        let asked = users.ask(Wish::List(&options(query))).unwrap();
+        let next = asked.next.map(|next| next.asked.request.target);
+        (asked.request.target, next)
+    };
+    let page = |number: u8| format!("/api/users?page={number}&per_page=10");
+    let part = r#"{"limit":10,"offset":15}"#;
+    for rest in ["", "total = \"/total\"", "on_unsupported = \"ignore\"", "on_unsupported = \"error\""] {
+        assert_eq!(pages(rest, part), (page(2), Some(page(3))), "{rest}");
+    }
+    assert_eq!(pages("", r#"{"limit":10,"offset":20}"#), (page(3), None));
+    // What is held against the list here needs all of it.
+    let like = r#"{"filters":[{"column":"a","operator":"like","value":"x%"}],"limit":10,"offset":15}"#;
+    assert_eq!(pages("total = \"/total\"", like), ("/api/users".to_owned(), None));
 }
 
 #[test]
@@ -374,5 +400,30 @@ fn a_path_that_differs_by_case_or_format_alone_led_to_the_records_of_another_rou
         let id = Json::string(id);
         let query = Query::default();
         assert_eq!(users.ask(Wish::Item { id: &id, query: &query }).is_ok(), expected, "{id:?}");
+    }
+}
+
+#[test]
+fn an_option_that_is_wrong_was_not_named() {
+    for (options, expected) in [
+        (r#"{"limit":-1}"#, "options: limit: expected a whole number that is not negative"),
+        (r#"{"offset":"5"}"#, "options: offset: expected a whole number that is not negative"),
+        (r#"{"columns":"id"}"#, "options: columns: expected a list of names"),
+        (r#"{"sort":["id"]}"#, r#"options: sort: expected a list of {"column","direction"}"#),
+        (r#"{"preload":[1]}"#, r#"options: preload: expected a list of {"relation"} or names"#),
+    ] {
+        assert_eq!(Query::read(&json(options)).unwrap_err().to_string(), expected);
+    }
+    assert_eq!(Query::read(&json(r#"{"limit":null,"sort":null}"#)).unwrap(), Query::default());
+}
+
+#[test]
+fn a_refusal_named_an_operator_that_no_client_has_said() {
+    let users = users("filter = { gt = \"{column}__gt={value}\" }\non_unsupported = \"error\"");
+    for (operator, value, said) in
+        [("is_null", "1", "is_null"), ("is_not_null", "1", "is_not_null"), ("eq", "null", "eq null")]
+    {
+        let refused = list(&users, &filter("a", operator, value)).unwrap_err().to_string();
+        assert_eq!(refused, format!("Filter not supported: a {said}"));
     }
 }

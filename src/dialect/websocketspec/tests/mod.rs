@@ -3,6 +3,7 @@
 mod hooks;
 mod messages;
 mod notifications;
+mod pages;
 mod reads;
 mod requests;
 mod rules;
