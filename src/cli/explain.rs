@@ -26,13 +26,17 @@ pub(super) struct Options {
     /// The request's path, with or without query.
     #[arg(required_unless_present = "message")]
     path: Option<String>,
-    /// In place of a request: a message of a client of `websocketspec`; says which request it becomes.
+    /// In place of a request: a message of a client of `websocketspec`; says which requests it becomes, or how it is
+    /// refused.
     #[arg(long, value_name = "JSON", conflicts_with_all = ["method", "path"])]
     message: Option<String>,
     /// With --message: what the client's token says, such as 'sub=ann' or 'org=5'; a value that is JSON is taken as
     /// such; may be repeated.
     #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = super::token::parse_claim, requires = "message")]
     claims: Vec<(String, Value)>,
+    /// With --message: the path of the endpoint that gets it [default: the first one of `websocketspec`]
+    #[arg(long, value_name = "PATH", requires = "message")]
+    endpoint: Option<String>,
     /// A file with the body of the backend's answer.
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
@@ -88,7 +92,9 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let config = super::load(&options.file.config)?;
     let text = match &options.message {
-        Some(message) => lines(&super::wish::explain(message, &options.claims, &config)?),
+        Some(message) => {
+            lines(&super::wish::explain(message, options.endpoint.as_deref(), &options.claims, &config)?)
+        }
         None => explain(options, &config)?,
     };
     io::stdout().write_all(text.as_bytes())?;

@@ -3,6 +3,7 @@
 
 mod clients;
 mod connections;
+mod explain;
 mod faults;
 mod filters;
 mod hooks;

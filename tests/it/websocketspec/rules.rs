@@ -58,31 +58,3 @@ fn everybody_has_to_do_with_his_own_records_alone_and_sees_no_more_of_them_than_
     }
     drop(of_bob);
 }
-
-/// What the backend is asked for somebody of whom these claims are true.
-fn explained(message: &str, claims: &[&str]) -> String {
-    let query = "[route.query]\nfilter = { eq = \"{column}={value}\" }\n";
-    let rules = "[route.rules]\noperations = [\"read\"]\n\
-                 forced = [{ column = \"owner\", operator = \"eq\", value = \"{claims.sub}\" }]\n";
-    let upstream = "[upstream]\nservers = [\"http://127.0.0.1:1\"]\n";
-    let auth = "[auth.jwt]\nalgorithms = [\"HS256\"]\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
-    let folder = Folder::new();
-    let file = folder.write("proxy.toml", format!("{upstream}{USERS}{query}{rules}{}{auth}", endpoint("")));
-    let mut command = restcast();
-    command.args(["explain", "--message", message, "--config"]).arg(file);
-    command.args(claims.iter().flat_map(|claim| ["--claim", claim]));
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-fn explain_shows_a_messages_request_with_what_the_rules_add() {
-    let read = r#"{"operation":"read","entity":"users"}"#;
-    let ann = explained(read, &["sub=ann"]);
-    assert!(ann.contains("  request   GET /api/users?owner=ann\n"), "{ann}");
-    let nobody = explained(read, &[]);
-    assert!(nobody.contains("  refused   ") && !nobody.contains("request"), "{nobody}");
-    let delete = explained(r#"{"operation":"delete","entity":"users","record_id":1}"#, &["sub=ann"]);
-    assert!(delete.contains("  refused   "), "{delete}");
-}
