@@ -64,6 +64,8 @@ pub(super) struct ListReading {
     pub(super) whole: bool,
     /// The part that the backend was asked for: offset and limit.
     pub(super) asked: Option<(u64, Option<u64>)>,
+    /// Its parts are pages, counted by the backend.
+    pub(super) by_page: bool,
     pub(super) needs: Needs,
     /// The backend holds the server's own conditions, and its numbers do too.
     pub(super) counts_forced: bool,
@@ -212,6 +214,10 @@ impl ListReading {
         if self.needs == Needs::Nothing {
             return Ok(Data { data: Json::from_valid("[]".to_owned()), total: Some(0), count: Some(0) });
         }
+        if self.is_elsewhere(came, told) {
+            let text = "Paging not supported: the backend's pages are smaller than was asked for";
+            return Err(Failure::of(StatusCode::NOT_IMPLEMENTED, text));
+        }
         // Of records that did not come nobody knows whether they are wanted.
         let is_cut = self.asked.is_none() && told.is_some_and(|told| told > came);
         let is_short = if self.needs == Needs::All { !is_all } else { is_cut };
@@ -245,6 +251,13 @@ impl ListReading {
             Some((offset, limit)) => (offset, limit.is_some_and(|limit| came < limit)),
         };
         offset == 0 && told.map_or(is_last, |told| told == came)
+    }
+
+    /// The backend, which counts pages, has made them smaller: what came stands at another place of the list.
+    fn is_elsewhere(&self, came: u64, told: Option<u64>) -> bool {
+        let Some((offset, Some(limit))) = self.asked.filter(|_| self.by_page) else { return false };
+        let is_behind_begin = offset > 0 || self.selection.slice.offset > 0;
+        is_behind_begin && came < limit && told.is_some_and(|told| told > offset.saturating_add(came))
     }
 
     /// All there is, where the part that came is the last one.

@@ -74,6 +74,7 @@ impl Resource {
             whole: self.whole_lists(),
             asked: plan.asked,
             counts_forced: to.counts_forced,
+            by_page: to.page.is_some(),
             needs: if nothing {
                 Needs::Nothing
             } else if plan.cuts_here {

@@ -50,6 +50,21 @@ fn a_page_behind_the_last_one_was_the_last_one_again() {
 }
 
 #[test]
+fn a_page_of_a_backend_that_makes_them_smaller_was_another_one() {
+    let users = users("page = \"page={page}&size={limit}\"\ntotal = \"/total\"\nitems = \"/data\"");
+    let body = |total: u64| format!(r#"{{"total":{total},"data":[3,4]}}"#);
+    let with = |offset: u64, total: u64| {
+        read(&users, &format!(r#"{{"limit":4,"offset":{offset}}}"#), &body(total))
+            .map_err(|failure| failure.message)
+    };
+    let smaller = "Paging not supported: the backend's pages are smaller than was asked for";
+    assert_eq!(with(4, 9), Err(smaller.to_owned()));
+    assert_eq!(with(2, 9), Err(smaller.to_owned()));
+    assert_eq!(with(4, 6).unwrap(), "[3,4] 6 2");
+    assert_eq!(with(0, 9).unwrap(), "[3,4] 9 2");
+}
+
+#[test]
 fn a_part_of_a_list_that_did_not_come_whole_is_refused() {
     let users = users("limit = \"limit={limit}\"\ntotal = \"/total\"\nitems = \"/data\"");
     let over = r#"{"filters":[{"column":"id","operator":"gte","value":2}],"limit":1}"#;
