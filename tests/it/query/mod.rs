@@ -14,7 +14,7 @@ use bytes::Bytes;
 use restcast::config::Config;
 use restcast::event::Json;
 use restcast::filter::{Deletes, Filter, Record};
-use restcast::query::{Failure, Query, Resource, Wish};
+use restcast::query::{Asked, Data, Failure, Query, Resource, Wish};
 use serde_json::{Value, json};
 
 /// Who answers the question for a part of the list.
@@ -80,7 +80,14 @@ impl Rows {
     /// The same, or the refusal.
     fn answer(&self, wish: Wish<'_>) -> Result<(Json, Option<u64>), Failure> {
         let asked = self.resource.ask(wish).unwrap();
-        let request = asked.request;
+        let mut data = self.send(&asked)?;
+        if let Some(page) = asked.next.filter(|page| page.is_needed(&data)) {
+            data = data.and(&self.send(&page.asked)?, page.is_guarded);
+        }
+        Ok((data.data, data.total))
+    }
+
+    fn send(&self, Asked { request, reading, .. }: &Asked) -> Result<Data, Failure> {
         let headers: Vec<(&str, &str)> =
             request.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         let answer = crate::http::request(
@@ -98,8 +105,7 @@ impl Rows {
             );
         }
         let status = ::http::StatusCode::from_u16(answer.status).unwrap();
-        let read = asked.reading.read(status, &given, &Bytes::from(answer.body));
-        read.map(|data| (data.data, data.total))
+        reading.read(status, &given, &Bytes::from(answer.body))
     }
 
     /// What comes of a list.
@@ -158,6 +164,11 @@ impl Rows {
         let all = sorted.len() as u64;
         assert_eq!(of(3, 0), (sorted[..3].to_vec(), Some(all)));
         assert_eq!(of(3, 3), (sorted[3..6].to_vec(), Some(all)));
+        // A part that begins in a page, and the last one.
+        assert_eq!(of(3, 2), (sorted[2..5].to_vec(), Some(all)));
+        let last = sorted.len() - 1;
+        assert_eq!(of(2, last), (sorted[last..].to_vec(), Some(all)));
+        assert_eq!(of(last, 1), (sorted[1..].to_vec(), Some(all)));
         assert_eq!(of(3, 600), (Vec::new(), Some(all)));
     }
 
