@@ -9,7 +9,7 @@ use super::Translation;
 use crate::event::Json;
 use crate::json;
 use crate::route::Address;
-use crate::rules::{Rulebook, Rules};
+use crate::rules::{Rulebook, Rules, fold};
 
 /// The schema of a resource that names none.
 const SCHEMA: &str = "public";
@@ -145,14 +145,20 @@ impl Resource {
         last.unwrap_or("id")
     }
 
-    /// What data calls an id that is not this one.
+    /// What data calls an id that is not this one, also in the envelope that the backend has around records.
     pub fn other_id(&self, id: &Json, data: &Json) -> Option<&str> {
-        let said = json::members(json::parse(data.as_str())?)?;
+        let mut said = json::members(json::parse(data.as_str())?)?;
+        let mut inside = said.clone();
+        for token in self.address.route.record.tokens() {
+            let named = inside.into_iter().filter(|(member, _)| fold(member) == fold(token));
+            inside = named.filter_map(|(_, value)| json::members(value)).flatten().collect();
+            said.extend(inside.iter().cloned());
+        }
         let is_other = |value: &RawValue, own: &Option<String>| {
             Json::parse(value.get()).and_then(|value| value.scalar_text()) != *own
         };
         let found = self.address.id_parts(id).into_iter().find(|(name, own)| {
-            let mut named = said.iter().filter(|(member, _)| member.eq_ignore_ascii_case(name));
+            let mut named = said.iter().filter(|(member, _)| fold(member) == fold(name));
             named.any(|(_, value)| is_other(value, own))
         });
         found.map(|(name, _)| name)

@@ -2,6 +2,12 @@
 
 const MAX_BYTES: usize = 128;
 
+/// A name as backends take it that see no case in names: Go's `encoding/json` takes `ſ` for `s` too, which is no
+/// upper-case letter of anything.
+pub(crate) fn fold(name: &str) -> String {
+    if name.is_ascii() { name.to_ascii_lowercase() } else { name.to_uppercase().to_lowercase() }
+}
+
 /// A column that a rule is about; with dots, one inside others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -19,7 +25,7 @@ impl Column {
         if !is_plain(name) {
             return Err("the name of a column, such as \"salary\"".to_owned());
         }
-        Ok(Self { name: name.to_owned(), path: format!(".{}", name.to_lowercase()) })
+        Ok(Self { name: name.to_owned(), path: format!(".{}", fold(name)) })
     }
 
     /// As it was written.
@@ -43,18 +49,18 @@ impl Column {
 
     /// `name` is it, or something inside it.
     pub(super) fn is_around(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
+        let name = fold(name);
         name.strip_prefix(self.lower()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
     /// It is inside `name`.
     pub(super) fn is_inside(&self, name: &str) -> bool {
-        self.lower().strip_prefix(&name.to_lowercase()).is_some_and(|rest| rest.starts_with('.'))
+        self.lower().strip_prefix(&fold(name)).is_some_and(|rest| rest.starts_with('.'))
     }
 
     /// `name` has it as a part: `author.salary` and `salary__gt` have `salary`, `salaryman` has not.
     pub(super) fn is_part_of(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
+        let name = fold(name);
         let ends_word = |next: Option<char>| next.is_none_or(|letter| !letter.is_alphanumeric());
         name.match_indices(self.lower()).any(|(at, found)| {
             let before = name.get(..at).unwrap_or_default().chars().next_back();

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::Column;
+use super::{Column, fold};
 use crate::event::Json;
 use crate::identity::Identity;
 use crate::json;
@@ -59,7 +59,7 @@ fn may_name(text: &str, hidden: &[&Column]) -> bool {
 
 /// A text has the name of one of them in it.
 pub(super) fn names(text: &str, hidden: &[&Column]) -> bool {
-    let lower = text.to_lowercase();
+    let lower = fold(text);
     hidden.iter().any(|column| lower.contains(column.last()))
 }
 
@@ -98,7 +98,7 @@ impl Strip<'_> {
         for (name, value) in members {
             let here = self.path.len();
             self.path.push('.');
-            self.path.push_str(&name.to_lowercase());
+            self.path.push_str(&fold(&name));
             if !self.hidden.iter().any(|column| column.ends(&self.path)) {
                 self.text.push_str(separator);
                 self.text.push_str(Json::string(&name).as_str());

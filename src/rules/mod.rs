@@ -15,6 +15,7 @@ mod tests;
 
 pub use book::Rulebook;
 pub use column::Column;
+pub(crate) use column::fold;
 pub use forced::Forced;
 pub use mask::{MAX_MASKS, Mask};
 pub use refusal::Refusal;

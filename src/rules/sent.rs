@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Added, Column, Refusal, Rules};
+use super::{Added, Column, Refusal, Rules, fold};
 use crate::event::Json;
 use crate::filter::{Deletes, Filter, Record};
 use crate::json;
@@ -27,6 +27,10 @@ pub(super) fn check(data: &Json, kind: Kind, rules: &Rules, forced: &[Added<'_>]
     let raw: &RawValue = serde_json::from_str(data.as_str()).ok().ok_or(Refusal::Data)?;
     if kind == Kind::New && raw.get().starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(raw.get()).ok().ok_or(Refusal::Data)?;
+        // Some backends take it for a record, and one that comes with nothing.
+        if elements.is_empty() {
+            return Err(Refusal::Data);
+        }
         return elements.into_iter().try_for_each(|element| check_one(element, kind, rules, forced));
     }
     check_one(raw, kind, rules, forced)
@@ -41,20 +45,23 @@ fn check_one(raw: &RawValue, kind: Kind, rules: &Rules, forced: &[Added<'_>]) ->
         return Err(Refusal::Forbidden(column.name().to_owned()));
     }
     if kind == Kind::New {
-        let has = |name: &String| {
-            let path = format!(".{}", name.to_lowercase());
-            fields.iter().any(|(sent, value)| *sent == path && value.get() != "null")
-        };
-        if let Some(name) = rules.required.iter().find(|name| !has(name)) {
+        let members = json::members(raw).ok_or(Refusal::Data)?;
+        if let Some(name) = rules.required.iter().find(|name| !has(&members, name)) {
             return Err(Refusal::Required(name.clone()));
         }
     }
     forced.iter().try_for_each(|added| agrees(raw, &fields, added))
 }
 
+/// The field is there by this very name. Of several the backend may take another one than we do.
+fn has(members: &[(String, &RawValue)], name: &str) -> bool {
+    let is_null = |(sent, value): &(String, &RawValue)| fold(sent) == fold(name) && value.get() == "null";
+    members.iter().any(|(sent, _)| sent == name) && !members.iter().any(is_null)
+}
+
 /// What is always true of records is not for clients to say otherwise: each time that they name it.
 fn agrees(raw: &RawValue, fields: &[(String, &RawValue)], added: &Added<'_>) -> Result<(), Refusal> {
-    let path = format!(".{}", added.column.to_lowercase());
+    let path = format!(".{}", fold(added.column));
     let named = fields.iter().filter(|(sent, _)| *sent == path).count();
     let refusal = || Refusal::Forbidden(added.column.to_owned());
     // In an envelope, or about another record; nobody can tell.
@@ -97,9 +104,12 @@ fn collect<'a>(
     }
     for (name, value) in json::members(raw)? {
         let here = path.len();
-        path.push('.');
-        path.push_str(&name.to_lowercase());
-        fields.push((path.clone(), value));
+        // Some backends take what is behind a full stop for something inside.
+        for part in fold(&name).split('.') {
+            path.push('.');
+            path.push_str(part);
+            fields.push((path.clone(), value));
+        }
         collect_inside(value, path, depth + 1, fields)?;
         path.truncate(here);
     }

@@ -22,6 +22,7 @@ use crate::filter::Record;
 use crate::json;
 use crate::message::Upstream;
 use crate::route::Pointer;
+use crate::rules::fold;
 
 /// What the path's parameters are.
 type Known = HashMap<String, String>;
@@ -277,8 +278,7 @@ fn equality(groups: &[Vec<Condition>], name: &str) -> Option<(usize, String)> {
 /// Whether the server's own conditions on a column hold for what a parameter of that name is to be. A text that
 /// is to be compared with numbers is one, or nobody knows what the backend makes of it.
 fn is_allowed(query: &Query, name: &str, text: &str) -> Result<bool, QueryError> {
-    let is_about =
-        |condition: &Condition| condition.required && condition.column.to_lowercase() == name.to_lowercase();
+    let is_about = |condition: &Condition| condition.required && fold(&condition.column) == fold(name);
     for group in query.filters.iter().filter(|group| group.iter().any(is_about)) {
         let Some(condition) = group.iter().find(|condition| is_about(condition)) else { continue };
         let is_numeric = condition.values().iter().any(is_number);

@@ -37,6 +37,12 @@ fn fields_are_required_of_new_records_and_forbidden_in_all() {
         (r#"[{"title":"a"},{}]"#, required(), Err(Refusal::Data)),
         (r#"[{"title":"a"},{"title":"b","role":1}]"#, forbidden("role"), Err(Refusal::Data)),
         (r#"[{"op":"replace","path":"/role"}]"#, required(), Err(Refusal::Data)),
+        (r#"{"title":"a","title":null}"#, required(), Ok(())),
+        (r#"{"title":null,"title":"a"}"#, required(), Ok(())),
+        (r#"{"title":"a","Title":null}"#, required(), Ok(())),
+        (r#"{"TITLE":"a"}"#, required(), Ok(())),
+        (r#"{"title.x":"a"}"#, required(), Ok(())),
+        ("[]", Err(Refusal::Data), Err(Refusal::Data)),
         (r#"[[{"role":1}]]"#, Err(Refusal::Data), Err(Refusal::Data)),
         (r#"{"title":"a","\ud800":1,"role":1}"#, Err(Refusal::Data), Err(Refusal::Data)),
         (r#""role""#, Err(Refusal::Data), Err(Refusal::Data)),
@@ -47,6 +53,28 @@ fn fields_are_required_of_new_records_and_forbidden_in_all() {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(500), "}".repeat(500));
     assert_eq!(check(&rules(), &deep).1, Err(Refusal::Data));
     assert_eq!(Refusal::Forbidden("role".to_owned()).field(), Some("role"));
+}
+
+/// Go and others take `ſ` for `s` and the sign of Kelvin for `k`; `MongoDB` takes what is behind a
+/// full stop for something inside.
+#[test]
+fn a_forbidden_field_was_sent_by_another_spelling_of_its_name() {
+    let rules = Rules { forbidden: columns(&["roles", "kind"]), ..Rules::default() };
+    for data in [
+        r#"{"role\u017f":1}"#,
+        r#"{"roleſ":1}"#,
+        r#"{"\u212aind":1}"#,
+        r#"{"roles.0":"admin"}"#,
+        r#"{"user.roles.0":"admin"}"#,
+        r#"{"user":{"roles.$[]":"admin"}}"#,
+    ] {
+        let (new, change) = check(&rules, data);
+        assert!(matches!((new, change), (Err(Refusal::Forbidden(_)), Err(Refusal::Forbidden(_)))), "{data}");
+    }
+    let owned = Rules { forced: vec![forced("user_id", "eq", &json!("{claims.sub}"))], ..Rules::default() };
+    for data in [r#"{"uſer_id":"bob"}"#, r#"{"user_id":"ann","uſer_id":"bob"}"#, r#"{"user_id.0":"bob"}"#] {
+        assert_eq!(check(&owned, data).1, Err(Refusal::Forbidden("user_id".to_owned())), "{data}");
+    }
 }
 
 #[test]
