@@ -45,9 +45,10 @@ impl Parts {
         let (publisher, worker) =
             Publisher::start(config.tap.queue_limit, broker, Arc::clone(&hub), Arc::clone(&metrics))
                 .context("cannot start the hub's worker")?;
-        let realtime = Realtime { hub: Arc::clone(&hub), metrics: Arc::clone(&metrics) };
+        let realtime = Realtime::new(&hub, &metrics);
         let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
-        let in_flight = InFlight::default();
+        let requests = InFlight::default();
+        let in_flight = [requests.clone(), realtime.connections.clone()];
 
         let verifier = config.auth.clone().map(Verifier::new).transpose()?;
         let entrance = Entrance::default();
@@ -99,7 +100,7 @@ impl Parts {
             upstreams: Arc::clone(&upstreams),
             trusted: config.server.trusted_proxies,
             metrics: Arc::clone(&metrics),
-            in_flight: in_flight.clone(),
+            in_flight: requests,
         };
         listeners.push(proxy_service(gateway, threads, &config.server.listen, entrance));
         let running = Running { listeners, sockets, upstreams, hub, in_flight, verifier, asker, metrics };

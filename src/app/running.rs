@@ -47,7 +47,8 @@ pub(super) struct Running {
     pub(super) sockets: Sockets,
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) hub: Arc<Hub>,
-    pub(super) in_flight: InFlight,
+    /// Requests, and connections.
+    pub(super) in_flight: [InFlight; 2],
     pub(super) verifier: Option<Verifier>,
     /// Asks the backend what readers may see, where some route wants that.
     pub(super) asker: Option<(Asker, Asked)>,
@@ -80,10 +81,10 @@ impl Running {
         self.hub.close_all(CloseReason::GoingAway);
         let deadline = Instant::now() + drain_timeout;
         tokio::select! {
-            () = drained(&self.hub, &self.in_flight, deadline) => {}
+            () = drained(&self.in_flight, deadline) => {}
             () = signals.next() => {}
         }
-        let (requests, connections) = (self.in_flight.count(), self.hub.connections());
+        let [requests, connections] = self.in_flight.each_ref().map(InFlight::count);
         if requests + connections > 0 {
             tracing::warn!(requests, connections, "stopped before all was done");
         } else {
@@ -93,8 +94,8 @@ impl Running {
     }
 }
 
-async fn drained(hub: &Hub, in_flight: &InFlight, deadline: Instant) {
-    while Instant::now() < deadline && in_flight.count() + hub.connections() > 0 {
+async fn drained(in_flight: &[InFlight], deadline: Instant) {
+    while Instant::now() < deadline && in_flight.iter().any(|those| those.count() > 0) {
         sleep(DRAIN_TICK).await;
     }
 }

@@ -1,9 +1,9 @@
-//! How many requests are under way.
+//! How many requests, or connections, are under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Requests under way; shutting down waits for them.
+/// Requests under way, or connections; shutting down waits for them.
 #[derive(Debug, Clone, Default)]
 pub struct InFlight(Arc<AtomicUsize>);
 
@@ -19,7 +19,7 @@ impl InFlight {
     }
 }
 
-/// One request; it counts until it is dropped.
+/// One of them; it counts until it is dropped.
 #[derive(Debug)]
 pub(super) struct InFlightGuard(Arc<AtomicUsize>);
 

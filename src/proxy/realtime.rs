@@ -14,6 +14,7 @@ use super::admission::Admission;
 use super::credentials;
 use super::forward::TrustedProxies;
 use super::hop;
+use super::in_flight::InFlight;
 use super::respond::Refusal;
 use super::takeover;
 use crate::access::Credentials;
@@ -48,6 +49,8 @@ pub struct Realtime {
     pub hub: Arc<Hub>,
     /// Where they are counted.
     pub metrics: Arc<Metrics>,
+    /// Those that are not over yet: what is said of one that has left the hub is a part of it.
+    pub connections: InFlight,
 }
 
 /// Said in place of a 101 when the hub is full or the process stops.
@@ -126,6 +129,12 @@ impl Drop for Counted {
 }
 
 impl Realtime {
+    /// With no connection yet.
+    pub fn new(hub: &Arc<Hub>, metrics: &Arc<Metrics>) -> Self {
+        let (hub, metrics) = (Arc::clone(hub), Arc::clone(metrics));
+        Self { hub, metrics, connections: InFlight::default() }
+    }
+
     /// The same for a client that says itself who it is.
     pub(super) async fn admit(
         &self,
@@ -175,8 +184,9 @@ impl Realtime {
         subscriber.bear(credentials);
         let counted = Counted::new(&self.metrics, endpoint.index);
         let backstage = Arc::clone(&endpoint.backstage);
+        let in_flight = self.connections.enter();
         let connection = async move {
-            let _counted = counted;
+            let _until_it_is_over = (counted, in_flight);
             socket.run(conversation, subscriber, backstage, turn).await;
         };
         #[expect(

@@ -112,7 +112,7 @@ impl Tapped {
         let gateway = Gateway {
             routes: Arc::clone(&tap.routes),
             endpoints: Vec::new(),
-            realtime: Realtime { hub, metrics: Arc::clone(&metrics) },
+            realtime: Realtime::new(&hub, &metrics),
             tap,
             upstreams: Arc::new(upstreams(&[format!("http://{server}")])),
             trusted: TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]),

@@ -129,3 +129,44 @@ fn where_nobody_answers_the_config_says_what_becomes_of_it() {
         assert_eq!(answer["error"]["code"].as_str(), code, "{answer}");
     }
 }
+
+/// The proxy behind an application that hears of who leaves.
+fn leaving(app: &Origin, origin: &Origin, drain: &str) -> Proxy {
+    let hooks = r#"hooks = ["before_disconnect", "after_disconnect"]"#;
+    let options = format!(
+        "hook_url = \"http://{}/hook\"\nhook_secret = \"secret\"\n{hooks}\nhook_retries = 0",
+        app.address
+    );
+    let upstream = format!("servers = [\"http://{}\"]", origin.address);
+    let tables = format!("{USERS}{}", endpoint(&options));
+    Proxy::with_server(&format!("drain_timeout = \"{drain}\""), &upstream, &tables)
+}
+
+#[test]
+fn an_application_did_not_hear_of_those_who_left_because_the_process_ended() {
+    let (app, origin) = (Origin::fixed("HTTP/1.1 204 No Content\r\n\r\n"), Origin::json(200, "[]"));
+    let mut proxy = leaving(&app, &origin, "20s");
+    let clients: Vec<Client> = (0..20).map(|_| Client::open(proxy.address)).collect();
+    proxy.process.signal("TERM");
+    for mut client in clients {
+        assert_eq!(client.0.close_code(), 1001);
+    }
+    assert_eq!(proxy.process.wait().code(), Some(0));
+    let heard = |name: &str| {
+        let about = |body: &Vec<u8>| String::from_utf8_lossy(body).contains(name);
+        app.requests().iter().filter(|request| about(&request.body)).count()
+    };
+    assert_eq!((heard("before_disconnect"), heard("after_disconnect")), (20, 20));
+}
+
+#[test]
+fn an_application_that_does_not_answer_holds_up_the_end_no_longer_than_the_config_says() {
+    // It never answers.
+    let (app, origin) = (Origin::start(|_, _| true), Origin::json(200, "[]"));
+    let mut proxy = leaving(&app, &origin, "300ms");
+    let mut client = Client::open(proxy.address);
+    proxy.process.signal("TERM");
+    assert_eq!(client.0.close_code(), 1001);
+    assert_eq!(proxy.process.wait().code(), Some(0));
+    assert!(proxy.process.line("stopped before all was done").contains("connections=1"));
+}
