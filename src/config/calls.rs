@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::reader::Section;
 use super::setting::Bytes;
-use super::{MIB, from_one};
+use super::{KIB, from_one};
+
+/// Many clients take no frame of more than 1 MiB: with what is around it, and an id of 64 KiB, it fits.
+const DEFAULT_ANSWER: Bytes = Bytes(950 * KIB);
 
 /// `[calls]`
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +24,7 @@ pub struct CallsConfig {
 
 pub(super) fn calls(section: Section<'_>) -> CallsConfig {
     let number = |key, default| section.read(key, |value| from_one(value, 1 << 20)).unwrap_or(default);
-    let Bytes(max_answer) = section.get("max_answer", Bytes(MIB));
+    let Bytes(max_answer) = section.get("max_answer", DEFAULT_ANSWER);
     let config = CallsConfig {
         at_once: number("at_once", 1024),
         waiting: number("waiting", 4096),

@@ -39,7 +39,10 @@ pub enum UpstreamError {
     /// The answer, of this status, is larger than may be.
     #[error("the backend's answer is too large")]
     TooLarge(StatusCode),
-    /// The exchange broke off; whether the backend did something is not known.
+    /// The answer, of this status, broke off.
+    #[error("the backend's answer broke off")]
+    Cut(StatusCode),
+    /// The exchange broke off without an answer; whether the backend did something is not known.
     #[error("the backend cannot be reached")]
     Broken,
 }

@@ -130,7 +130,11 @@ impl Answers {
                 Sighting { answer: Answer::of_status(status.as_u16()), ..Sighting::unclear() }
             }
             Some(Err(
-                error @ (CallError::Busy | CallError::TimedOut | CallError::Broken | CallError::Closed),
+                error @ (CallError::Busy
+                | CallError::TimedOut
+                | CallError::Cut(_)
+                | CallError::Broken
+                | CallError::Closed),
             )) => {
                 tracing::debug!(%error, "a question to the backend has no answer");
                 Sighting::unclear()

@@ -79,6 +79,7 @@ fn failure(error: CallError) -> UpstreamError {
         CallError::Busy => UpstreamError::Busy,
         CallError::TimedOut => UpstreamError::TimedOut,
         CallError::TooLarge(status) => UpstreamError::TooLarge(status),
+        CallError::Cut(status) => UpstreamError::Cut(status),
         CallError::Broken | CallError::Closed => UpstreamError::Broken,
     }
 }
@@ -88,7 +89,7 @@ fn outcome(error: UpstreamError) -> Called {
         UpstreamError::Busy => Called::Busy,
         UpstreamError::TimedOut => Called::TimedOut,
         UpstreamError::TooLarge(_) => Called::TooLarge,
-        UpstreamError::Broken => Called::Broken,
+        UpstreamError::Cut(_) | UpstreamError::Broken => Called::Broken,
     }
 }
 

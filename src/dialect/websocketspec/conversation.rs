@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::hooks::{About, Caller, Kind, Point, Veto, When};
 use super::settings::Settings;
 use super::subscriptions::Subscriptions;
-use super::wanted::{Name, Said, Wanted};
+use super::wanted::{Name, Said, Wanted, shown};
 use super::words;
 use crate::dialect::{Conversation, Prospect};
 use crate::event::Json;
@@ -127,8 +127,8 @@ impl Client {
 
     fn find(&self, of: &Name) -> Result<Resource, Fault> {
         let schema = of.schema.as_deref().or(self.settings.default_schema.as_deref());
-        let full_name =
-            || schema.map_or_else(|| of.entity.clone(), |schema| format!("{schema}.{}", of.entity));
+        let entity = || shown(&of.entity);
+        let full_name = || schema.map_or_else(entity, |schema| format!("{}.{}", shown(schema), entity()));
         self.settings.resources.find(schema, &of.entity).ok_or_else(|| Fault::ModelNotFound(full_name()))
     }
 }

@@ -10,7 +10,7 @@ use crate::event::Json;
 use crate::json;
 use crate::message::{Answer, Upstream, UpstreamError};
 use crate::query::{Asked, Data, Failure, NextPage, Query, Reading, Resource, Wish};
-use crate::rules::Ruled;
+use crate::rules::{Act, Ruled};
 
 /// Waits for the backend's answer.
 #[derive(Debug)]
@@ -20,12 +20,31 @@ pub(super) struct Errand {
     /// What is asked for is not the records but what they look like.
     meta: Option<(Name, Resource)>,
     is_list: bool,
-    /// The write itself, where it is looked first whether the record is the client's business.
-    behind: Option<Asked>,
-    /// The page that may follow.
-    next: Option<Box<NextPage>>,
-    /// What the page before this one held, and whether anything is held back.
-    before: Option<(Data, bool)>,
+    behind: Behind,
+    before: Before,
+}
+
+/// What may follow on the answer.
+#[derive(Debug)]
+enum Behind {
+    Nothing,
+    /// The write itself, where it is looked first whether the record is the client's business, and what follows
+    /// on that.
+    Write(Asked, Box<Self>),
+    /// The record that was changed, if the answer does not show it.
+    Record(Asked),
+    /// The next page, if there can be something on it.
+    Page(Box<NextPage>),
+}
+
+/// What an earlier answer held.
+#[derive(Debug)]
+enum Before {
+    Nothing,
+    /// The page before this one; `true`: something may be held back.
+    Page(Data, bool),
+    /// What came of the write whose record is being read.
+    Write(Data),
 }
 
 /// Where a request leads.
@@ -52,17 +71,19 @@ impl Errand {
         require(&mut query, ruled)?;
         let wish = wish(request, &query)?;
         let is_list = matches!(wish, Wish::List(_));
-        let mut asked = resource.ask(wish).map_err(fault)?;
-        let mut behind = None;
+        let Asked { request: mut ask, mut reading, next } = resource.ask(wish).map_err(fault)?;
+        let changed = || changed(request, resource, &query, ruled).map_or(Behind::Nothing, Behind::Record);
+        let mut behind = next.map_or_else(changed, Behind::Page);
         if let (Operation::Update | Operation::Delete, Some(id)) = (operation, &request.record_id)
             && ruled.checks_records()
         {
             let look = resource.ask(Wish::Item { id, query: &query }).map_err(fault)?;
-            behind = Some(std::mem::replace(&mut asked, look));
+            let write = Asked { request: ask, reading, next: None };
+            behind = Behind::Write(write, Box::new(behind));
+            (ask, reading) = (look.request, look.reading);
         }
-        let Asked { request, reading, next } = asked;
-        let errand = Self { operation, reading, next, before: None, meta: None, is_list, behind };
-        Ok(Start::Ask(request, Box::new(errand)))
+        let errand = Self { operation, reading, meta: None, is_list, behind, before: Before::Nothing };
+        Ok(Start::Ask(ask, Box::new(errand)))
     }
 
     /// Where the config does not say which columns there are, a record does that this client may read.
@@ -81,14 +102,18 @@ impl Errand {
         let asked = resource.ask(Wish::List(&one)).or_else(|_| resource.ask(Wish::List(&query)));
         let Asked { request, reading, .. } = asked.ok().ok_or_else(unknown_columns)?;
         let meta = Some((of.clone(), resource.clone()));
-        let operation = Operation::Meta;
-        let errand = Self { operation, reading, next: None, before: None, meta, is_list: true, behind: None };
+        let (behind, before) = (Behind::Nothing, Before::Nothing);
+        let errand = Self { operation: Operation::Meta, reading, meta, is_list: true, behind, before };
         Ok(Start::Ask(request, Box::new(errand)))
     }
 
     /// What is done here to the answer, and what follows it.
     pub(super) fn prospect(&self) -> (Vec<String>, Option<(Upstream, Vec<String>)>) {
-        let behind = self.behind.as_ref().or(self.next.as_ref().map(|page| &page.asked));
+        let behind = match &self.behind {
+            Behind::Write(asked, _) => Some(asked),
+            Behind::Page(page) => Some(&page.asked),
+            Behind::Record(_) | Behind::Nothing => None,
+        };
         (self.reading.told(), behind.map(|asked| (asked.request.clone(), asked.reading.told())))
     }
 
@@ -97,44 +122,72 @@ impl Errand {
     /// # Errors
     /// The backend did not do it.
     pub(super) fn go_on(
-        self,
+        mut self,
         answer: Result<Answer, UpstreamError>,
         settings: &Settings,
         ruled: &Ruled<'_>,
     ) -> Result<Start, Fault> {
-        let Self { operation, reading, next, before, meta, is_list, behind } = self;
-        let fault = |failure| {
-            Fault::of_answer(operation, without_hidden(failure, ruled), settings.has_validation_error)
+        let is_large = matches!(answer, Err(UpstreamError::TooLarge(_)));
+        let data = match (
+            self.read(answer, settings, ruled),
+            std::mem::replace(&mut self.before, Before::Nothing),
+        ) {
+            (Ok(data), Before::Page(first, is_guarded)) => first.and(&data, is_guarded),
+            (Ok(data), Before::Nothing | Before::Write(_)) => data,
+            // It is done, whatever becomes of this.
+            (Err(_), Before::Write(written)) => written,
+            (Err(fault), Before::Nothing | Before::Page(..)) => return Err(fault),
         };
-        let data = match answer {
-            Ok(answer) => reading.read(answer.status, &answer.headers, &answer.body).map_err(fault)?,
-            Err(error) => unseen(&reading, error).ok_or_else(|| Fault::of_silence(operation, error))?,
-        };
-        let ask = |Asked { request, reading, .. }, before| {
-            let (next, meta, behind) = (None, None, None);
-            Ok(Start::Ask(
-                request,
-                Box::new(Self { operation, reading, meta, is_list, behind, next, before }),
-            ))
-        };
-        if let Some(write) = behind {
-            return ask(write, None);
+        match std::mem::replace(&mut self.behind, Behind::Nothing) {
+            Behind::Write(asked, behind) => return Ok(self.ask(asked, *behind, Before::Nothing)),
+            Behind::Page(page) if page.is_needed(&data) => {
+                let before = Before::Page(data, page.is_guarded);
+                return Ok(self.ask(page.asked, Behind::Nothing, before));
+            }
+            Behind::Record(asked) if !is_large && data.data.as_str() == "null" => {
+                return Ok(self.ask(asked, Behind::Nothing, Before::Write(data)));
+            }
+            Behind::Page(_) | Behind::Record(_) | Behind::Nothing => {}
         }
-        if let Some(page) = next.filter(|page| page.is_needed(&data)) {
-            return ask(page.asked, Some((data, page.is_guarded)));
-        }
-        let data = match before {
-            Some((first, is_guarded)) => first.and(&data, is_guarded),
-            None => data,
-        };
-        Ok(Start::Done(match meta {
+        Ok(Start::Done(match self.meta {
             Some((of, resource)) => {
                 let columns = columns(&data.data).ok_or_else(unknown_columns)?;
                 words::meta(&of, &resource.schema, &ruled.known(&columns), resource.id_field())
             }
-            None => done(operation, is_list, &data),
+            None => done(self.operation, self.is_list, &data),
         }))
     }
+
+    fn ask(self, Asked { request, reading, .. }: Asked, behind: Behind, before: Before) -> Start {
+        Start::Ask(request, Box::new(Self { reading, behind, before, ..self }))
+    }
+
+    fn read(
+        &self,
+        answer: Result<Answer, UpstreamError>,
+        settings: &Settings,
+        ruled: &Ruled<'_>,
+    ) -> Result<Data, Fault> {
+        let fault = |failure| {
+            let failure = without_hidden(failure, ruled);
+            Fault::of_answer(self.operation, failure, settings.has_validation_error)
+        };
+        match answer {
+            Ok(answer) => self.reading.read(answer.status, &answer.headers, &answer.body).map_err(fault),
+            Err(error) => {
+                unseen(&self.reading, error).ok_or_else(|| Fault::of_silence(self.operation, error))
+            }
+        }
+    }
+}
+
+/// Where a record is read that a request changes, if its client may read it.
+fn changed(request: &Request, resource: &Resource, query: &Query, ruled: &Ruled<'_>) -> Option<Asked> {
+    let id = request.record_id.as_ref().filter(|_| request.operation == Operation::Update)?;
+    ruled.check(Act::Read).ok()?;
+    // What a write answers has all columns, and nothing else.
+    let query = Query { filters: query.filters.clone(), ..Query::default() };
+    resource.ask(Wish::Item { id, query: &query }).ok()
 }
 
 /// What a backend says of a failure, where it does not speak of what is hidden.
@@ -146,10 +199,10 @@ fn without_hidden(failure: Failure, ruled: &Ruled<'_>) -> Failure {
     Failure { status, message, details: details.filter(|details| !ruled.names_hidden(details.as_str())) }
 }
 
-/// A write that was done, although its answer is too large.
+/// A write that was done, although its answer is too large or broke off.
 fn unseen(reading: &Reading, error: UpstreamError) -> Option<Data> {
     match error {
-        UpstreamError::TooLarge(status) => reading.unseen(status),
+        UpstreamError::TooLarge(status) | UpstreamError::Cut(status) => reading.unseen(status),
         UpstreamError::Busy | UpstreamError::TimedOut | UpstreamError::Broken => None,
     }
 }

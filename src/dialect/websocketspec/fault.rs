@@ -125,7 +125,9 @@ impl Fault {
         let status = match error {
             UpstreamError::Busy => StatusCode::SERVICE_UNAVAILABLE,
             UpstreamError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
-            UpstreamError::TooLarge(_) | UpstreamError::Broken => StatusCode::BAD_GATEWAY,
+            UpstreamError::TooLarge(_) | UpstreamError::Cut(_) | UpstreamError::Broken => {
+                StatusCode::BAD_GATEWAY
+            }
         };
         let message = capitalized(&error.to_string());
         Self::Failed { code: operation.error(), message, details: Some(by_status(status)) }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::wanted::Name;
+use super::wanted::{Name, shown};
 use super::words::{self, Done};
 use crate::event::{Json, Topic};
 use crate::filter::Filter;
@@ -73,7 +73,7 @@ impl Subscriptions {
     /// It is not there, or not there any more.
     pub(super) fn find(&self, id: &str) -> Result<Json, Fault> {
         let held = self.held.iter().find(|held| held.id == id);
-        let held = held.ok_or_else(|| Fault::SubscriptionNotFound(id.to_owned()))?;
+        let held = held.ok_or_else(|| Fault::SubscriptionNotFound(shown(id)))?;
         Ok(Json::from_valid(format!("{{{}}}", held.tag.text.trim_end_matches(','))))
     }
 
@@ -95,7 +95,7 @@ impl Subscriptions {
     /// It is not there, or not there any more.
     pub(super) fn remove(&mut self, id: &str, commands: &mut Vec<Command>) -> Result<Done, Fault> {
         let place = self.held.iter().position(|held| held.id == id);
-        let place = place.ok_or_else(|| Fault::SubscriptionNotFound(id.to_owned()))?;
+        let place = place.ok_or_else(|| Fault::SubscriptionNotFound(shown(id)))?;
         let Held { topic, tag, .. } = self.held.remove(place);
         commands.push(Command::Unsubscribe { topic, tag: Some(tag) });
         Ok(words::unsubscribed(id))

@@ -218,6 +218,6 @@ fn null() -> Json {
     Json::from_valid("null".to_owned())
 }
 
-fn shown(word: &str) -> String {
+pub(super) fn shown(word: &str) -> String {
     word.chars().take(SHOWN_CHARS).collect()
 }

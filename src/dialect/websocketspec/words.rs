@@ -12,6 +12,9 @@ use crate::event::{Event, Json};
 use crate::message::{Frame, Halves};
 use crate::time::utc;
 
+/// Of what went wrong, so many characters are told. The backend may say it at length, and once more in the details.
+const MAX_MESSAGE: usize = 1000;
+
 /// What came of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Done {
@@ -72,7 +75,8 @@ pub(super) fn response(id: &Json, outcome: &Result<Done, Fault>, time: SystemTim
 }
 
 fn error(fault: &Fault) -> String {
-    let (code, message) = (fault.code(), Value::from(fault.to_string()));
+    let text: String = fault.to_string().chars().take(MAX_MESSAGE).collect();
+    let (code, message) = (fault.code(), Value::from(text));
     let details =
         fault.details().map_or_else(String::new, |details| format!(r#","details":{}"#, details.as_str()));
     format!(r#"{{"code":"{code}","message":{message}{details}}}"#)

@@ -42,11 +42,12 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         let (head, ()) = head.into_parts();
         let end = End::of(&head, method)?;
         let body = match end {
-            End::AtOnce => Some(Bytes::new()),
-            End::Behind(length) => self.sized(length).await?,
-            End::LastChunk => self.chunked().await?,
-            End::Close => self.rest().await?,
+            End::AtOnce => Ok(Some(Bytes::new())),
+            End::Behind(length) => self.sized(length).await,
+            End::LastChunk => self.chunked().await,
+            End::Close => self.rest().await,
         };
+        let body = body.map_err(|_broken| CallError::Cut(head.status))?;
         let body = body.ok_or(CallError::TooLarge(head.status))?;
         let goes_on = end != End::Close && self.buffer.is_empty() && !hop::ends_connection(&head);
         Ok((Response::from_parts(head, body), goes_on))

@@ -79,7 +79,10 @@ pub enum CallError {
     /// The answer's body is larger than the limit.
     #[error("the answer is too large")]
     TooLarge(StatusCode),
-    /// The exchange broke off.
+    /// The exchange broke off inside the answer's body.
+    #[error("the answer broke off")]
+    Cut(StatusCode),
+    /// The exchange broke off before there was an answer.
     #[error("the exchange broke off")]
     Broken,
     /// The proxy does not run: not yet, or no more.

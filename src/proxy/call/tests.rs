@@ -53,6 +53,11 @@ async fn serve_backend(mut stream: TcpStream, gate: Arc<Semaphore>) -> Option<()
         }
         let answer = if head.contains("/big") {
             format!("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{}", "x".repeat(1_000_000))
+        } else if head.contains("/cut") {
+            let bodies = ["Content-Length: 9\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n5\r\n{"];
+            let answer = format!("HTTP/1.1 201 Created\r\n{}", bodies[usize::from(head.contains("/cut/2"))]);
+            stream.write_all(answer.as_bytes()).await.ok()?;
+            return Some(());
         } else if head.contains("/chunked") {
             "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
              5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
@@ -273,6 +278,18 @@ async fn what_is_too_many_or_too_much_is_an_error_of_its_own_call() {
         assert_eq!(call.await.unwrap().unwrap().status(), StatusCode::OK);
     }
     assert_eq!((setup.calls.waiting.load(Ordering::Relaxed), setup.under_way()), (0, 0));
+}
+
+/// Its status says what became of it.
+#[tokio::test]
+async fn an_answer_that_breaks_off_has_a_status() {
+    let setup = setup(LIMITS).await;
+    setup.http("GET /x").await;
+    for path in ["/cut/1", "/cut/2"] {
+        let cut = setup.call(ask(Method::POST, path)).await;
+        assert_eq!(cut, Err(CallError::Cut(StatusCode::CREATED)), "{path}");
+    }
+    until("their places", || setup.under_way() == 0).await;
 }
 
 #[tokio::test]

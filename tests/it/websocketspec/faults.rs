@@ -1,5 +1,8 @@
 //! What goes wrong.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 
 #[test]
@@ -122,4 +125,26 @@ fn an_answer_that_came_compressed_was_no_json() {
     assert_eq!(client.told(&subscription), told("update", record));
     // It is bounded as it will be, not as it came.
     assert_eq!(client.fails("read", &json!({"record_id": 2})), (json!("read_error"), json!({"status": 502})));
+}
+
+/// More is an end of the connection to many clients; `websockets` for Python is one.
+#[test]
+fn a_frame_was_larger_than_clients_take() {
+    let largest = Arc::new(AtomicUsize::new(950 * 1024));
+    let length = Arc::clone(&largest);
+    let origin = Origin::start(move |_, stream| {
+        let body = json!({"t": "x".repeat(length.load(Ordering::Relaxed) - r#"{"t":""}"#.len())}).to_string();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        std::io::Write::write_all(stream, format!("{head}{body}").as_bytes()).is_ok()
+    });
+    let proxy = scripted(&origin, "", &endpoint(""));
+    let mut client = Client::open(proxy.address);
+    let id = "i".repeat(65_000);
+    client.say(&request(&id, "read", &json!({"record_id": "7"})));
+    let frame = client.0.next_text();
+    assert!(frame.contains(r#""success":true"#) && frame.len() < 1 << 20, "{}", frame.len());
+    largest.fetch_add(1, Ordering::Relaxed);
+    let answer = client.request("read", &json!({"record_id": "7"}));
+    assert_eq!(answer["error"]["code"], "read_error");
+    assert_eq!(answer["error"]["message"], "The backend's answer is too large");
 }

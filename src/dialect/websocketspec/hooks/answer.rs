@@ -1,6 +1,6 @@
 //! What an application answers.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{Kind, Point, When};
@@ -28,7 +28,7 @@ pub(in super::super) struct Changes {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Answer<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "said")]
     allow: Option<bool>,
     #[serde(default)]
     message: Option<String>,
@@ -36,10 +36,15 @@ struct Answer<'a> {
     options: Option<&'a RawValue>,
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "said")]
     result: Option<&'a RawValue>,
     #[serde(borrow, default)]
     metadata: Option<&'a RawValue>,
+}
+
+/// Something, where null is no way to say nothing: it would let through what was to be refused or hidden.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 /// Reads an answer: changes, or words of refusal. Empty, it wants nothing.
@@ -63,10 +68,14 @@ pub(super) fn read(point: Point, answer: &[u8]) -> Result<Result<Changes, String
     let changes = Changes {
         options: json(answer.options),
         data: json(answer.data),
-        result: json(answer.result),
+        result: json(answer.result).filter(|result| takes_result(point) || result.as_str() != "null"),
         metadata: json(answer.metadata),
     };
     if changes.fit(point) { Ok(Ok(changes)) } else { Err(WebhookError::Answer) }
+}
+
+fn takes_result(point: Point) -> bool {
+    point.when == When::After && !matches!(point.kind, Kind::Connect | Kind::Disconnect)
 }
 
 impl Changes {
@@ -80,11 +89,10 @@ impl Changes {
             Kind::Unsubscribe | Kind::Connect | Kind::Disconnect => false,
         };
         let takes_data = matches!(point.kind, Kind::Create | Kind::Update);
-        let takes_result = !matches!(point.kind, Kind::Connect | Kind::Disconnect);
         let is_before = point.when == When::Before;
         let fits = (self.options.is_none() || (is_before && takes_options))
             && (self.data.is_none() || (is_before && takes_data))
-            && (self.result.is_none() || (!is_before && takes_result));
+            && (self.result.is_none() || takes_result(point));
         let is_small = self.metadata.as_ref().is_none_or(|json| json.as_str().len() <= MAX_METADATA);
         fits && is_small
             && starts(&self.options, &['{'])

@@ -123,6 +123,7 @@ fn an_open_hook_took_an_answer_that_nobody_understands_for_consent() {
         Ok("[]".into()),
         Ok(r#"{"data":{}}"#.into()),
         Ok(r#"{"allow":"false"}"#.into()),
+        Ok(r#"{"allow":null}"#.into()),
         Err(WebhookError::Answer),
         Err(WebhookError::Status(302)),
         Err(WebhookError::Status(403)),
@@ -279,5 +280,22 @@ fn options_of_hooks_say_what_would_be_right() {
         WebSocketSpec::new(&options);
         let reported = options.reported();
         assert!(reported.len() == 1 && reported[0].starts_with(expected), "{reported:?}");
+    }
+}
+
+/// It is how some languages say that there is nothing to be seen.
+#[test]
+fn a_result_of_null_showed_everything() {
+    let mut client = talk("before_read after_read after_subscribe");
+    for (body, data) in [("{\"id\":7}", "null"), ("[]", "null")] {
+        let inside = if body == "[]" { "" } else { r#","record_id":"7""# };
+        client.say(&request("read", inside));
+        assert!(said(&mut client, r#"{"allow":true,"result":null}"#)[0].starts_with("ask GET"), "none yet");
+        backend(&mut client, 200, body);
+        let told = said(&mut client, r#"{"allow":true,"options":null,"data":null,"result":null}"#);
+        assert!(
+            told[0].starts_with(&format!(r#"{{"id":"r","type":"response","success":true,"data":{data},"#)),
+            "{told:?}"
+        );
     }
 }

@@ -85,6 +85,7 @@ fn a_backend_that_does_not_answer_is_told() {
         (UpstreamError::Busy, "Too many requests are under way", 503),
         (UpstreamError::TimedOut, "The backend did not answer in time", 504),
         (UpstreamError::TooLarge(StatusCode::CONFLICT), "The backend's answer is too large", 502),
+        (UpstreamError::Cut(StatusCode::CONFLICT), "The backend's answer broke off", 502),
         (UpstreamError::Broken, "The backend cannot be reached", 502),
     ];
     let mut talk = Talk::open("");
@@ -99,6 +100,7 @@ fn a_backend_that_does_not_answer_is_told() {
 #[test]
 fn a_write_that_was_done_was_told_as_a_failure_because_its_answer_was_large() {
     let large = UpstreamError::TooLarge(StatusCode::OK);
+    let cut = UpstreamError::Cut(StatusCode::OK);
     let mut talk = Talk::open("");
     for (operation, inside, expected) in [
         ("create", r#","data":{}"#, "null"),
@@ -107,6 +109,13 @@ fn a_write_that_was_done_was_told_as_a_failure_because_its_answer_was_large() {
     ] {
         talk.say(&request(operation, inside));
         assert_eq!(talk.returned(Err(large)), done("r", &format!(r#""data":{expected}"#)));
+        talk.say(&request(operation, inside));
+        let mut told = talk.come_back(Returned::Upstream(Err(cut)));
+        if operation == "update" {
+            assert_eq!(told, ["ask GET /api/users/7"]);
+            told = talk.come_back(Returned::Upstream(Err(cut)));
+        }
+        assert_eq!(told, [done("r", &format!(r#""data":{expected}"#))]);
     }
     for inside in ["", r#","record_id":"7""#] {
         talk.say(&request("read", inside));
@@ -147,4 +156,93 @@ fn columns_that_nobody_has_written_down_are_those_of_a_record() {
     assert_eq!(talk.ask(&meta, 200, "[]"), unknown);
     let refused = failed_with(r#""r""#, "unauthorized", "Forbidden", r#"{"status":403}"#);
     assert_eq!(talk.ask(&meta, 403, ""), refused);
+}
+
+fn asks(client: &mut Talk, status: u16, body: &str) -> Vec<String> {
+    client.come_back(Returned::Upstream(Ok(answer(status, body))))
+}
+
+/// Clients show the record after the update.
+#[test]
+fn an_update_was_answered_with_null_where_the_backend_shows_no_record() {
+    let update =
+        request("update", r#","record_id":"7","data":{"a":1},"options":{"columns":["a"],"preload":["b"]}"#);
+    for (status, body) in [(204, ""), (200, ""), (200, "null"), (200, "[]"), (202, "accepted")] {
+        let mut talk = Talk::open("");
+        assert_eq!(talk.say(&update), [r#"ask PATCH /api/users/7 {"a":1}"#], "{body}");
+        assert_eq!(asks(&mut talk, status, body), ["ask GET /api/users/7"], "{status} {body}");
+        let record = r#"{"id":7,"a":1}"#;
+        assert_eq!(asks(&mut talk, 200, record), [done("r", &format!(r#""data":{record}"#))]);
+    }
+}
+
+/// The client would have done it once more.
+#[test]
+fn an_update_stays_done_whatever_becomes_of_the_read_behind_it() {
+    let update = request("update", r#","record_id":"7","data":{"a":1}"#);
+    let null = [done("r", r#""data":null"#)];
+    for (status, body) in [(404, "{}"), (500, ""), (403, "{}"), (200, "no JSON"), (204, "")] {
+        let mut talk = Talk::open("");
+        talk.say(&update);
+        asks(&mut talk, 204, "");
+        assert_eq!(asks(&mut talk, status, body), null, "{status} {body}");
+    }
+    for error in [UpstreamError::Busy, UpstreamError::TimedOut, UpstreamError::TooLarge(StatusCode::OK)] {
+        let mut talk = Talk::open("");
+        talk.say(&update);
+        asks(&mut talk, 204, "");
+        assert_eq!(talk.come_back(Returned::Upstream(Err(error))), null, "{error}");
+    }
+    let mut talk = Talk::open("");
+    talk.say(&update);
+    let refused = failed_with(r#""r""#, "update_error", "Conflict", r#"{"status":409}"#);
+    assert_eq!(asks(&mut talk, 409, ""), [refused], "what was not done is not read");
+}
+
+/// Clients take no frame of any size.
+#[test]
+fn what_a_backend_said_at_length_was_told_twice() {
+    let long = "x".repeat(500_000);
+    let told =
+        Talk::open("").ask(&request("create", r#","data":{}"#), 422, &format!(r#"{{"detail":"{long}"}}"#));
+    assert!(told.len() < 502_000, "{}", told.len());
+    assert!(told.contains(&format!(r#""message":"{}","details""#, "x".repeat(1000))));
+}
+
+/// 60 KB came back for each 60 KB.
+#[test]
+fn a_name_that_nobody_knows_was_repeated_whole() {
+    let (long, short) = ("é".repeat(30_000), "é".repeat(100));
+    let rows = [
+        (
+            format!(r#""type":"request","operation":"read","entity":"{long}""#),
+            "model_not_found",
+            format!("Model not found: public.{short}"),
+        ),
+        (
+            format!(r#""type":"request","operation":"read","entity":"{long}","schema":"{long}""#),
+            "model_not_found",
+            format!("Model not found: {short}.{short}"),
+        ),
+        (
+            format!(r#""type":"subscription","operation":"unsubscribe","subscription_id":"{long}""#),
+            "subscription_not_found",
+            format!("Subscription not found: {short}"),
+        ),
+    ];
+    for (inside, code, message) in rows {
+        assert_eq!(
+            Talk::open("").say(&format!(r#"{{"id":"r",{inside}}}"#)),
+            [failed(r#""r""#, code, &message)]
+        );
+    }
+    for inside in [
+        format!(r#""options":{{"limit":"{long}"}}"#),
+        format!(r#""options":{{"filters":[{{"column":"{long}","operator":"{long}"}}]}}"#),
+        format!(r#""options":{{"sort":[{{"column":"{long}","direction":{{"{long}":1}}}}]}}"#),
+        format!(r#""options":{{"preload":["{long}"]}}"#),
+    ] {
+        let told = Talk::open("").say(&request("read", &format!(",{inside}")));
+        assert!(told[0].len() < 3000, "{}", told[0].len());
+    }
 }

@@ -374,3 +374,44 @@ fn what_an_application_said_of_a_user_was_told_of_whoever_was_left() {
     client.returned(Ok(answer(200, "[]")));
     assert!(client.say(&request("read", ""))[0].contains(r#""metadata":{"team":8}"#));
 }
+
+/// The backend answers some writes without the record, and the client is told what it may see of it.
+#[test]
+fn the_record_behind_an_update_is_read_under_the_rules() {
+    let update = request("update", r#","record_id":"7","data":{"a":1}"#);
+    let (own, other) = (r#"{"id":7,"owner":"ann","salary":1}"#, r#"{"id":7,"owner":"bob"}"#);
+    for (behind, data) in [(own, r#"{"id":7,"owner":"ann"}"#), (other, "null"), ("{}", "null")] {
+        let mut client = talk(&format!("{OWNED}{MASKED}"), &ann(&[]));
+        assert_eq!(client.say(&update), ["ask GET /api/users/7"]);
+        let returned = |body| Returned::Upstream(Ok(answer(200, body)));
+        assert_eq!(client.come_back(returned(own)), [r#"ask PATCH /api/users/7 {"a":1}"#]);
+        assert_eq!(client.come_back(returned("")), ["ask GET /api/users/7"]);
+        assert_eq!(client.come_back(returned(behind)), [done("r", &format!(r#""data":{data}"#))]);
+    }
+    let mut client = talk("operations = [\"update\"]\n", &ann(&[]));
+    assert_eq!(client.say(&update), [r#"ask PATCH /api/users/7 {"a":1}"#]);
+    let told = client.come_back(Returned::Upstream(Ok(answer(204, ""))));
+    assert_eq!(told, [done("r", r#""data":null"#)], "who may not read is told nothing");
+}
+
+/// Some backends take a record out of the envelope that they put it into.
+#[test]
+fn an_update_said_another_id_inside_an_envelope() {
+    for (envelope, data) in [
+        ("envelope = \"data\"", r#"{"data":{"id":8}}"#),
+        ("envelope = \"jsonapi\"", r#"{"data":{"type":"users","id":"8"}}"#),
+        ("record = \"/a/b\"", r#"{"a":{"b":{"ID":8}}}"#),
+        ("record = \"/a/b\"", r#"{"a":{"b":{"id":7,"id":8}}}"#),
+        ("record = \"/a/b\"", r#"{"a":{"b":{"id":7}},"a":{"b":{"id":8}}}"#),
+        ("record = \"/a/b\"", r#"{"a":{"b":{"id":8}},"a":{"b":{"id":7}}}"#),
+        ("record = \"/data\"", r#"{"id":8,"data":{"id":7}}"#),
+    ] {
+        let routes = format!(
+            "[[route]]\npath = \"/api/users/{{id}}\"\nmodel = \"user\"\n{envelope}\n[route.rules]\n{OWNED}"
+        );
+        let dialect = with_routes(&routes, "");
+        let mut client = Talk(open(&*dialect, "/ws", (&ann(&[]), false), NOW).0);
+        let told = client.say(&request("update", &format!(r#","record_id":"7","data":{data}"#)));
+        assert!(told[0].contains("Field not allowed: id"), "{envelope} {data}: {told:?}");
+    }
+}
