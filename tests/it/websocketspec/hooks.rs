@@ -143,7 +143,7 @@ fn leaving(app: &Origin, origin: &Origin, drain: &str) -> Proxy {
 }
 
 #[test]
-fn an_application_did_not_hear_of_those_who_left_because_the_process_ended() {
+fn an_application_hears_of_all_who_leave_before_the_process_ends() {
     let (app, origin) = (Origin::fixed("HTTP/1.1 204 No Content\r\n\r\n"), Origin::json(200, "[]"));
     let mut proxy = leaving(&app, &origin, "20s");
     let clients: Vec<Client> = (0..20).map(|_| Client::open(proxy.address)).collect();

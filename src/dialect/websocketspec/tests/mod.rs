@@ -8,6 +8,7 @@ mod reads;
 mod requests;
 mod rules;
 mod subscriptions;
+mod updates;
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};

@@ -158,47 +158,6 @@ fn columns_that_nobody_has_written_down_are_those_of_a_record() {
     assert_eq!(talk.ask(&meta, 403, ""), refused);
 }
 
-fn asks(client: &mut Talk, status: u16, body: &str) -> Vec<String> {
-    client.come_back(Returned::Upstream(Ok(answer(status, body))))
-}
-
-/// Clients show the record after the update.
-#[test]
-fn an_update_was_answered_with_null_where_the_backend_shows_no_record() {
-    let update =
-        request("update", r#","record_id":"7","data":{"a":1},"options":{"columns":["a"],"preload":["b"]}"#);
-    for (status, body) in [(204, ""), (200, ""), (200, "null"), (200, "[]"), (202, "accepted")] {
-        let mut talk = Talk::open("");
-        assert_eq!(talk.say(&update), [r#"ask PATCH /api/users/7 {"a":1}"#], "{body}");
-        assert_eq!(asks(&mut talk, status, body), ["ask GET /api/users/7"], "{status} {body}");
-        let record = r#"{"id":7,"a":1}"#;
-        assert_eq!(asks(&mut talk, 200, record), [done("r", &format!(r#""data":{record}"#))]);
-    }
-}
-
-/// The client would have done it once more.
-#[test]
-fn an_update_stays_done_whatever_becomes_of_the_read_behind_it() {
-    let update = request("update", r#","record_id":"7","data":{"a":1}"#);
-    let null = [done("r", r#""data":null"#)];
-    for (status, body) in [(404, "{}"), (500, ""), (403, "{}"), (200, "no JSON"), (204, "")] {
-        let mut talk = Talk::open("");
-        talk.say(&update);
-        asks(&mut talk, 204, "");
-        assert_eq!(asks(&mut talk, status, body), null, "{status} {body}");
-    }
-    for error in [UpstreamError::Busy, UpstreamError::TimedOut, UpstreamError::TooLarge(StatusCode::OK)] {
-        let mut talk = Talk::open("");
-        talk.say(&update);
-        asks(&mut talk, 204, "");
-        assert_eq!(talk.come_back(Returned::Upstream(Err(error))), null, "{error}");
-    }
-    let mut talk = Talk::open("");
-    talk.say(&update);
-    let refused = failed_with(r#""r""#, "update_error", "Conflict", r#"{"status":409}"#);
-    assert_eq!(asks(&mut talk, 409, ""), [refused], "what was not done is not read");
-}
-
 /// Clients take no frame of any size.
 #[test]
 fn what_a_backend_said_at_length_was_told_twice() {
