@@ -9,6 +9,8 @@ use crate::json;
 
 /// Objects inside each other that are looked through; what is deeper is refused.
 const MAX_DEPTH: usize = 64;
+/// Bytes of the way to a field; one with longer names is refused, since each field inside it is kept with its way.
+const MAX_PATH: usize = 1024;
 
 /// What the data is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +110,9 @@ fn collect<'a>(
         for part in fold(&name).split('.') {
             path.push('.');
             path.push_str(part);
+            if path.len() > MAX_PATH {
+                return None;
+            }
             fields.push((path.clone(), value));
         }
         collect_inside(value, path, depth + 1, fields)?;

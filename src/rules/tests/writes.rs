@@ -77,6 +77,17 @@ fn a_forbidden_field_was_sent_by_another_spelling_of_its_name() {
     }
 }
 
+/// Each full stop and each field inside would have cost the whole way to it.
+#[test]
+fn a_long_name_was_kept_for_each_field_inside_it() {
+    for data in [
+        format!(r#"{{"title":"a","{}":1}}"#, ".".repeat(60_000)),
+        format!(r#"{{"title":"a","{}":{{"a":1}}}}"#, "x".repeat(30_000)),
+    ] {
+        assert_eq!(check(&rules(), &data), (Err(Refusal::Data), Err(Refusal::Data)));
+    }
+}
+
 #[test]
 fn a_forbidden_field_was_sent_in_an_envelope() {
     for data in [
