@@ -64,8 +64,8 @@ pub(super) struct ListReading {
     pub(super) whole: bool,
     /// The part that the backend was asked for: offset and limit.
     pub(super) asked: Option<(u64, Option<u64>)>,
-    /// Its parts are pages, counted by the backend.
-    pub(super) by_page: bool,
+    /// Records of a page, where the backend counts pages.
+    pub(super) page_size: Option<u64>,
     pub(super) needs: Needs,
     /// The backend holds the server's own conditions, and its numbers do too.
     pub(super) counts_forced: bool,
@@ -255,9 +255,9 @@ impl ListReading {
 
     /// The backend, which counts pages, has made them smaller: what came stands at another place of the list.
     fn is_elsewhere(&self, came: u64, told: Option<u64>) -> bool {
-        let Some((offset, Some(limit))) = self.asked.filter(|_| self.by_page) else { return false };
+        let Some(((offset, _), size)) = self.asked.zip(self.page_size) else { return false };
         let is_behind_begin = offset > 0 || self.selection.slice.offset > 0;
-        is_behind_begin && came < limit && told.is_some_and(|told| told > offset.saturating_add(came))
+        is_behind_begin && came < size && told.is_some_and(|told| told > offset.saturating_add(came))
     }
 
     /// All there is, where the part that came is the last one.

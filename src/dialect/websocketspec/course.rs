@@ -89,7 +89,11 @@ impl Course {
                     Err(fault) => Some(self.end(Err(fault), desk)),
                 }
             }
-            (Stage::Upstream(errand), Returned::Upstream(answer)) => {
+            (Stage::Upstream(mut errand), Returned::Upstream(answer)) => {
+                // What was asked for by who it was is not for who it is, but for what became of a write.
+                if desk.caller.is_another && !errand.concludes() {
+                    return Some(self.end(Err(Fault::Expired), desk));
+                }
                 let gone_on = self.ruled(desk, |ruled| errand.go_on(answer, desk.settings, &ruled));
                 self.follow(gone_on, desk)
             }

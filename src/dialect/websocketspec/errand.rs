@@ -117,6 +117,13 @@ impl Errand {
         (self.reading.told(), behind.map(|asked| (asked.request.clone(), asked.reading.told())))
     }
 
+    /// Nothing is to follow on the answer; `true`: that says what became of a write.
+    pub(super) fn concludes(&mut self) -> bool {
+        let is_write = matches!(self.operation, Operation::Create | Operation::Update | Operation::Delete);
+        let is_look = matches!(std::mem::replace(&mut self.behind, Behind::Nothing), Behind::Write(..));
+        is_write && !is_look
+    }
+
     /// Goes on with an answer.
     ///
     /// # Errors

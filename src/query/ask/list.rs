@@ -74,7 +74,7 @@ impl Resource {
             whole: self.whole_lists(),
             asked: plan.asked,
             counts_forced: to.counts_forced,
-            by_page: to.page.is_some(),
+            page_size: to.page.as_ref().and(plan.asked).and_then(|(_, limit)| limit),
             needs: if nothing {
                 Needs::Nothing
             } else if plan.cuts_here {

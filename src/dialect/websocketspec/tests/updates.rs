@@ -86,3 +86,27 @@ fn an_update_said_another_id_inside_an_envelope() {
         assert!(told[0].contains("Field not allowed: id"), "{envelope} {data}: {told:?}");
     }
 }
+
+/// The change was sent although nobody had looked for who the client is now, and what was read for who it was
+/// was told behind the word that it is nobody.
+#[test]
+fn what_was_asked_for_by_a_user_went_on_behind_the_end_of_its_token() {
+    let expire = |talk: &mut Talk| talk.0.expired(NOW, &mut Turn::default());
+    let over = failed(r#""r""#, "unauthorized", "Token expired");
+    let found = r#"{"id":1,"owner":"ann"}"#;
+    for (operation, inside) in
+        [("update", r#","record_id":1,"data":{}"#), ("delete", r#","record_id":1"#), ("read", "")]
+    {
+        let mut talk = talk(OWNED, &ann(&[]));
+        assert!(talk.say(&request(operation, inside)).concat().starts_with("ask GET"));
+        expire(&mut talk);
+        assert_eq!(talk.returned(Ok(answer(200, found))), over, "{operation}");
+    }
+    // A write that was done is told as such, and nothing is asked behind it.
+    let mut talk = talk(OWNED, &ann(&[]));
+    talk.say(&request("update", r#","record_id":1,"data":{}"#));
+    assert!(talk.returned(Ok(answer(200, found))).starts_with("ask PATCH"));
+    expire(&mut talk);
+    let told = talk.returned(Ok(answer(204, "")));
+    assert!(told.contains(r#""success":true,"data":null"#), "{told}");
+}
