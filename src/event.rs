@@ -42,12 +42,21 @@ impl Json {
 
     /// The value as plain text, for a JSON string or number; `None` for anything else.
     pub fn scalar_text(&self) -> Option<String> {
-        match self.as_str().as_bytes().first()? {
-            b'"' => serde_json::from_str(self.as_str()).ok(),
-            b'-' | b'0'..=b'9' => Some(self.as_str().to_owned()),
+        let text = self.as_str();
+        match text.as_bytes().first()? {
+            b'"' => unescaped(text)
+                .map_or_else(|| serde_json::from_str(text).ok(), |inside| Some(inside.to_owned())),
+            b'-' | b'0'..=b'9' => Some(text.to_owned()),
             _ => None,
         }
     }
+}
+
+/// What a piece of valid JSON says if it is a string in which nothing is escaped, as most are: what stands between
+/// its quotes. `None`: a JSON reader is needed.
+pub(crate) fn unescaped(json: &str) -> Option<&str> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    (!inside.contains('\\')).then_some(inside)
 }
 
 impl fmt::Debug for Json {
@@ -336,3 +345,29 @@ impl fmt::Display for Topic {
 /// compare as they were delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_are_texts_whether_or_not_something_in_them_is_escaped() {
+        let rows = [
+            (r#""""#, Some("")),
+            (r#""seven""#, Some("seven")),
+            (r#""sept é""#, Some("sept é")),
+            (r#""say \"7\"""#, Some(r#"say "7""#)),
+            (r#""\\""#, Some(r"\")),
+            (r#""\u0037""#, Some("7")),
+            (r#""\ud800""#, None),
+            ("-7.50", Some("-7.50")),
+            ("null", None),
+            ("true", None),
+            (r#"["7"]"#, None),
+            (r#"{"7":"7"}"#, None),
+        ];
+        for (json, expected) in rows {
+            assert_eq!(Json::parse(json).unwrap().scalar_text().as_deref(), expected, "{json}");
+        }
+    }
+}

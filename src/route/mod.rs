@@ -115,9 +115,10 @@ impl Route {
             IdType::Integer => true,
             IdType::String => false,
         };
-        match Json::parse(text) {
-            Some(json) if number && id::is_canonical_integer(text) => json,
-            _ => Json::string(text),
+        if number && id::is_canonical_integer(text) {
+            Json::from_valid(text.to_owned())
+        } else {
+            Json::string(text)
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
-use crate::event::Json;
+use crate::event::{Json, unescaped};
 use crate::message::Message;
 
 /// Of a word that is not known, so many characters are repeated to the client.
@@ -179,7 +179,10 @@ impl<'a> Fields<'a> {
     /// `None` where it is missing or empty.
     fn text(&self, field: &str) -> Result<Option<Cow<'a, str>>, Fault> {
         let Some(raw) = self.raw(field) else { return Ok(None) };
-        let Text(text) = serde_json::from_str(raw).ok().ok_or(Fault::Unparsable)?;
+        let text = match unescaped(raw) {
+            Some(text) => Cow::Borrowed(text),
+            None => serde_json::from_str::<Text<'a>>(raw).ok().ok_or(Fault::Unparsable)?.0,
+        };
         Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
