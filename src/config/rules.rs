@@ -1,6 +1,6 @@
 //! `[route.rules]`: what clients of `websocketspec` may do with a route's records, and see of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
@@ -35,17 +35,18 @@ pub(super) fn rulebook(reader: &Reader<'_>, routes: &Routes, rules: &[Rules]) ->
     let (open, named): (Vec<Address>, Vec<_>) =
         routes.addresses().partition(|address| address.model_parameter().is_some());
     let collections = named.iter().filter(|address| address.is_resource());
-    let taken: HashSet<String> =
-        collections.filter_map(|address| Some(address.collection(&HashMap::new())?.to_lowercase())).collect();
+    let taken: HashSet<String> = collections
+        .filter_map(|address| Some(address.collection(&BTreeMap::new())?.to_lowercase()))
+        .collect();
     let is_open = |model: &str| {
         let leads = |parameter: &str, address: &Address| {
-            let known = HashMap::from([(parameter.to_owned(), model.to_owned())]);
+            let known = BTreeMap::from([(parameter.to_owned(), model.to_owned())]);
             address.collection(&known).is_none_or(|path| !taken.contains(&path.to_lowercase()))
         };
         open.iter().any(|address| address.model_parameter().is_some_and(|name| leads(name, address)))
     };
     let book = Rulebook::new(models.iter().map(Option::as_deref).zip(rules), is_open);
-    if book.iter().any(|rules| rules.masks.len() > MAX_MASKS) {
+    if book.keeping().iter().any(|rules| rules.masks.len() > MAX_MASKS) {
         reader.report(
             0,
             "route.rules.masks",

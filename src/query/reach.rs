@@ -6,7 +6,7 @@ use crate::rules::{Refusal, Ruled, Rules};
 impl Resources {
     /// Something is kept from this client that a query for something else could reach.
     pub fn keeps_from(&self, ruled: &Ruled<'_>) -> bool {
-        self.rules.iter().any(|rules| ruled.is_kept_from_by(rules))
+        self.rules.keeping().iter().any(|rules| ruled.is_kept_from_by(rules))
     }
 
     /// Whether a query says no more than names that the config lists: any other one may be a relation under
@@ -37,7 +37,7 @@ impl Resources {
     /// The paths of routes whose records clients can neither filter nor sort, since rules keep something from some
     /// and nothing says which fields there are.
     pub fn unlisted(&self) -> impl Iterator<Item = &str> {
-        let is_ruled = self.rules.iter().any(Rules::keep_anything);
+        let is_ruled = !self.rules.keeping().is_empty();
         let all = self.named.values().flatten().chain(&self.open);
         all.filter(move |resource| is_ruled && resource.columns.is_empty()).map(Resource::route)
     }

@@ -1,6 +1,6 @@
 //! What clients may name, and what is known of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -43,6 +43,7 @@ pub struct Resource {
     pub(super) relations: Arc<[String]>,
     pub(super) address: Address,
     pub(super) translation: Arc<Translation>,
+    rules: Arc<Rules>,
 }
 
 /// All that clients can name.
@@ -78,6 +79,9 @@ impl Resources {
     /// The same, with rules about them.
     #[must_use]
     pub fn ruled(mut self, rules: Rulebook) -> Self {
+        for resource in self.named.values_mut().flatten() {
+            resource.rules = Arc::clone(rules.find(&resource.model));
+        }
         self.rules = rules;
         self
     }
@@ -97,13 +101,14 @@ impl Resources {
             columns: settings.fields.into(),
             relations: settings.relations.into(),
             translation: Arc::new(settings.translation),
+            rules: Arc::default(),
             address,
         };
         if is_open {
             self.open.push(resource);
         } else if let Some(name) = named {
             // Some backends take paths whatever their letters' case.
-            self.taken.extend(resource.address.collection(&HashMap::new()).map(|path| path.to_lowercase()));
+            self.taken.extend(resource.address.collection(&BTreeMap::new()).map(|path| path.to_lowercase()));
             let (model, field) = (resource.model.to_lowercase(), resource.id_field().to_owned());
             self.id_fields.entry(model).or_insert(field);
             self.named.entry(name).or_default().push(resource);
@@ -127,14 +132,15 @@ impl Resources {
     fn named_by_path(&self, open: &Resource, entity: &str) -> Option<Resource> {
         let parameter = open.address.model_parameter()?;
         let model = open.address.model_named(entity)?;
-        let known = HashMap::from([(parameter.to_owned(), entity.to_owned())]);
+        let known = BTreeMap::from([(parameter.to_owned(), entity.to_owned())]);
         // Where the path has further parameters, no other collection is meant by it.
         let others = || open.address.list_parameters().len() > 1;
         let is_free = open
             .address
             .collection(&known)
             .map_or_else(others, |path| !self.taken.contains(&path.to_lowercase()));
-        is_free.then(|| Resource { entity: Arc::from(entity), model, ..open.clone() })
+        let rules = Arc::clone(self.rules.find(&model));
+        is_free.then(|| Resource { entity: Arc::from(entity), model, rules, ..open.clone() })
     }
 }
 
@@ -162,6 +168,11 @@ impl Resource {
             named.any(|(_, value)| is_other(value, own))
         });
         found.map(|(name, _)| name)
+    }
+
+    /// What clients may do with its records, and see of them.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The path of its route, as the config has it.

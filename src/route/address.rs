@@ -1,6 +1,6 @@
 //! Where requests to a route go: its paths, read the other way round.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use http::Method;
@@ -73,9 +73,13 @@ impl Address {
 
     /// The parameters of an item's path that are no part of the id.
     pub fn item_parameters(&self) -> Vec<String> {
+        self.others().map(ToOwned::to_owned).collect()
+    }
+
+    fn others(&self) -> impl Iterator<Item = &str> {
         let pattern = &self.route.pattern;
         let others = pattern.names().enumerate().filter(|(number, _)| !pattern.key.contains(number));
-        others.map(|(_, name)| name.to_owned()).collect()
+        others.map(|(_, name)| name)
     }
 
     /// What an id says of the path's parameters: each part of it, where it has as many as the path has for it, else
@@ -100,35 +104,25 @@ impl Address {
     }
 
     /// The path of the collection, where `known` says what its parameters are; these are texts, not encoded.
-    pub fn collection(&self, known: &HashMap<String, String>) -> Option<String> {
+    pub fn collection(&self, known: &BTreeMap<String, String>) -> Option<String> {
         let path = item::fill(&self.collection_pattern(), &encoded(known)?)?;
         Some(path + self.slash())
     }
 
     /// The path of the record of this id.
-    pub fn item(&self, known: &HashMap<String, String>, id: &Json) -> Option<String> {
+    pub fn item(&self, known: &BTreeMap<String, String>, id: &Json) -> Option<String> {
         item::given(&id.scalar_text()?)?;
-        let known = encoded(known)?;
-        let known = known.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        // What is part of the id is taken from there.
+        let known = encoded(self.others().filter_map(|name| known.get_key_value(name)))?;
+        let known = known.iter().map(|(name, text)| (*name, text.as_str())).collect();
         Some(item::build(&self.route, &known, &[], id)? + self.slash())
     }
 
     /// Whether a request is about `model`, and about the record of `id` if there is one: an id such as `me` may
     /// be the path of something else, also for a backend that takes `ME` or `me.json` for it. Where `is_free`, no
     /// route needs to have the path, nor the id to be in it.
-    pub fn leads_to(
-        &self,
-        (method, path): (&Method, &str),
-        model: &str,
-        id: Option<&str>,
-        is_free: bool,
-    ) -> bool {
-        if self.map.strays(method, path, model) {
-            return false;
-        }
-        let Some((found, found_id)) = self.map.target(method, path) else { return is_free };
-        let is_model = found.is_some_and(|found| found.to_lowercase() == model.to_lowercase());
-        is_model && (is_free || found_id.as_deref() == id)
+    pub fn leads_to(&self, request: (&Method, &str), model: &str, id: Option<&str>, is_free: bool) -> bool {
+        self.map.leads_to(request, model, id, is_free)
     }
 
     /// Whether a write by this method and path gives an event.
@@ -153,6 +147,8 @@ impl Address {
 }
 
 /// Values as they stand in a path; `None`: no path may hold one of them.
-fn encoded(known: &HashMap<String, String>) -> Option<HashMap<String, String>> {
-    known.iter().map(|(name, text)| Some((name.clone(), item::given(text)?))).collect()
+fn encoded<'a>(
+    known: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> Option<HashMap<&'a str, String>> {
+    known.into_iter().map(|(name, text)| Some((name.as_str(), item::given(text)?))).collect()
 }

@@ -116,16 +116,18 @@ pub(super) fn build(
         let mut value = |name: &str| {
             number += 1;
             match keys.iter().find(|(key, _)| *key == number - 1) {
-                Some((_, part)) => part.within(segment),
-                None => known.get(name).map(|text| (*text).to_owned()),
+                Some((_, part)) => part.within(segment).map(Cow::Owned),
+                None => known.get(name).map(|text| Cow::Borrowed(*text)),
             }
         };
         let text = match segment {
             Segment::Constant(text) => {
-                written.get(at).map_or_else(|| encode(text), |text| (*text).to_owned())
+                written.get(at).map_or_else(|| encode(text), |text| Cow::Borrowed(*text))
             }
             Segment::Parameter(name) => value(name)?,
-            Segment::Parenthesised { constant, name } => format!("{}({})", encode(constant), value(name)?),
+            Segment::Parenthesised { constant, name } => {
+                Cow::Owned(format!("{}({})", encode(constant), value(name)?))
+            }
         };
         path.extend(["/", &text]);
     }
@@ -133,14 +135,14 @@ pub(super) fn build(
 }
 
 /// A pattern with what is known of its parameters, as it stands in a path.
-pub(super) fn fill(pattern: &Pattern, known: &HashMap<String, String>) -> Option<String> {
+pub(super) fn fill(pattern: &Pattern, known: &HashMap<&str, String>) -> Option<String> {
     let mut path = String::new();
     for segment in &pattern.segments {
         let text = match segment {
             Segment::Constant(text) => encode(text),
-            Segment::Parameter(name) => known.get(name)?.clone(),
+            Segment::Parameter(name) => Cow::Borrowed(known.get(name.as_str())?.as_str()),
             Segment::Parenthesised { constant, name } => {
-                format!("{}({})", encode(constant), known.get(name)?)
+                Cow::Owned(format!("{}({})", encode(constant), known.get(name.as_str())?))
             }
         };
         path.extend(["/", &text]);
@@ -150,9 +152,12 @@ pub(super) fn fill(pattern: &Pattern, known: &HashMap<String, String>) -> Option
 
 /// A text as it stands in one segment of a path; `None`: backends would take it for a step, or for nothing.
 fn segment(text: &str) -> Option<String> {
+    (!is_step(text)).then(|| value(text))
+}
+
+fn is_step(text: &str) -> bool {
     let until_semicolon = text.split(';').next().unwrap_or_default();
-    let is_step = matches!(until_semicolon, "" | "." | "..");
-    (!is_step).then(|| value(text))
+    matches!(until_semicolon, "" | "." | "..")
 }
 
 /// The same of a text that a client chose; `None` also where a backend that decodes too early could take it for
@@ -166,8 +171,8 @@ fn value(text: &str) -> String {
     utf8_percent_encode(text, VALUE).to_string()
 }
 
-fn encode(text: &str) -> String {
-    Cow::from(utf8_percent_encode(text, SEGMENT)).into_owned()
+fn encode(text: &str) -> Cow<'_, str> {
+    utf8_percent_encode(text, SEGMENT).into()
 }
 
 /// One part of an id, as it stands in one parameter.
@@ -183,8 +188,8 @@ impl Part {
     /// `None`: no path may hold it.
     fn within(&self, segment: &Segment) -> Option<String> {
         let is_quoted = matches!(segment, Segment::Parenthesised { .. }) && !self.bare && !self.whole;
-        let text = if is_quoted { key::quoted(&self.text) } else { self.text.clone() };
-        self::segment(&self.text).map(|_| value(&text))
+        let text = if is_quoted { Cow::Owned(key::quoted(&self.text)) } else { Cow::Borrowed(&*self.text) };
+        (!is_step(&self.text)).then(|| value(&text))
     }
 }
 

@@ -13,7 +13,7 @@ const MAX_KEYS: usize = 4;
 
 /// A text holds a character that means something here.
 pub(super) fn is_reserved(text: &str) -> bool {
-    text.contains([ENCODED_SLASH, KEY_FOLLOWS])
+    text.bytes().any(|byte| [ENCODED_SLASH, KEY_FOLLOWS].contains(&char::from(byte)))
 }
 
 /// Brings a request's path into the form that patterns are matched in: each segment percent-decoded, one
@@ -33,13 +33,15 @@ pub(super) fn normalise(path: &str) -> Option<Cow<'_, str>> {
         Cow::Borrowed(path)
     };
     // The backend takes them for steps, so they are nobody's id.
-    let steps = path.contains("/.") && path.split('/').any(|segment| segment == "." || segment == "..");
+    let steps = path.contains('.')
+        && path.contains("/.")
+        && path.split('/').any(|segment| segment == "." || segment == "..");
     (!steps).then_some(path)
 }
 
 /// What is alike for paths that differ only by letters' case, whatever way that is compared.
 pub(super) fn folded(path: &str) -> String {
-    path.to_uppercase().to_lowercase()
+    if path.is_ascii() { path.to_ascii_lowercase() } else { path.to_uppercase().to_lowercase() }
 }
 
 /// A path without what its last segment has behind the last full stop; `None` where it has none.

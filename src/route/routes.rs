@@ -183,8 +183,11 @@ impl Routes {
 
 impl Map {
     fn way(&self, path: &str, method: impl Fn(&Route) -> Method) -> Option<Way<'_>> {
-        let path = path::normalise(path)?;
-        let (place, parameters) = self.place(&self.router, &path)?;
+        self.normal_way(&path::normalise(path)?, method)
+    }
+
+    fn normal_way(&self, path: &str, method: impl Fn(&Route) -> Method) -> Option<Way<'_>> {
+        let (place, parameters) = self.place(&self.router, path)?;
         let taking =
             |entry: &&Entry| self.all.get(entry.index).is_some_and(|route| route.takes(&method(route)));
         let entry = place.entries.iter().find(taking).or_else(|| place.entries.first())?;
@@ -192,10 +195,24 @@ impl Map {
         Some(Way { index: entry.index, entry, route, parameters })
     }
 
-    /// The model and the id that a request is about; `None`: no route has its path.
-    pub(super) fn target(&self, method: &Method, path: &str) -> Option<(Option<Arc<str>>, Option<String>)> {
-        let Way { entry, route, parameters, .. } = self.way(path, |_| method.clone())?;
-        Some((model(route, &parameters), entry.id(route, &parameters)))
+    /// See [`Address::leads_to`](super::Address::leads_to).
+    pub(super) fn leads_to(
+        &self,
+        (method, path): (&Method, &str),
+        model: &str,
+        id: Option<&str>,
+        is_free: bool,
+    ) -> bool {
+        let Some(path) = path::normalise(path) else { return is_free };
+        let way = self.normal_way(&path, |_| method.clone());
+        if self.strays(way.as_ref(), &path, model) {
+            return false;
+        }
+        let Some(Way { entry, route, parameters, .. }) = way else { return is_free };
+        let found = self::model(route, &parameters);
+        let is_model =
+            found.is_some_and(|found| *found == *model || found.to_lowercase() == model.to_lowercase());
+        is_model && (is_free || entry.id(route, &parameters).as_deref() == id)
     }
 
     /// Whether a route has this path and takes the method.
@@ -204,21 +221,19 @@ impl Map {
     }
 
     /// Whether a backend may take a path for that of something else: one that takes no notice of letters' case
-    /// (Express), or takes what stands behind the last full stop for a format (`users.json`). `model`: what is meant.
-    pub(super) fn strays(&self, method: &Method, path: &str, model: &str) -> bool {
-        let way = self.way(path, |_| method.clone());
+    /// (Express), or takes what stands behind the last full stop for a format (`users.json`). `way`: where it leads,
+    /// `model`: what is meant.
+    fn strays(&self, way: Option<&Way<'_>>, path: &str, model: &str) -> bool {
         let leads_away = |place: &Place, parameters: &[String]| {
-            !place.entries.iter().any(|entry| match (&way, self.all.get(entry.index)) {
+            !place.entries.iter().any(|entry| match (way, self.all.get(entry.index)) {
                 (Some(way), _) => way.index == entry.index && way.entry.kind == entry.kind,
                 (None, route) => route
                     .and_then(|route| self::model(route, parameters))
                     .is_some_and(|found| path::folded(&found) == path::folded(model)),
             })
         };
-        let Some(path) = path::normalise(path) else { return false };
-        let is_chosen =
-            way.as_ref().is_none_or(|way| way.route.pattern.has_parameter(path.matches('/').count()));
-        let others = [Some(&*path), path::without_format(&path).filter(|_| is_chosen)];
+        let is_chosen = || way.is_none_or(|way| way.route.pattern.has_parameter(path.matches('/').count()));
+        let others = [Some(path), path::without_format(path).filter(|_| is_chosen())];
         others.into_iter().flatten().any(|path| {
             let place = self.place(&self.loose, &path::folded(path));
             place.is_some_and(|(place, parameters)| leads_away(place, &parameters))

@@ -12,6 +12,8 @@ pub struct Rulebook {
     models: HashMap<String, Arc<Rules>>,
     /// Of models whose name stands in a path.
     named_by_path: Arc<Rules>,
+    /// Those that keep something from somebody.
+    keeping: Vec<Arc<Rules>>,
 }
 
 impl Rulebook {
@@ -34,8 +36,10 @@ impl Rulebook {
             let rules = if is_open(&model) { rules.and(&named_by_path) } else { rules };
             (model, Arc::new(rules))
         };
-        let models = models.into_iter().map(both).collect();
-        Self { models, named_by_path: Arc::new(named_by_path) }
+        let models: HashMap<String, Arc<Rules>> = models.into_iter().map(both).collect();
+        let named_by_path = Arc::new(named_by_path);
+        let keeping = models.values().chain([&named_by_path]).filter(|rules| rules.keep_anything());
+        Self { keeping: keeping.cloned().collect(), models, named_by_path }
     }
 
     /// The rules of a model.
@@ -43,8 +47,8 @@ impl Rulebook {
         self.models.get(&model.to_lowercase()).unwrap_or(&self.named_by_path)
     }
 
-    /// Each of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Rules> {
-        self.models.values().chain([&self.named_by_path]).map(|rules| &**rules)
+    /// Each of them that keeps something from somebody.
+    pub fn keeping(&self) -> &[Arc<Rules>] {
+        &self.keeping
     }
 }

@@ -195,8 +195,7 @@ impl Course {
     fn ruled<T>(&self, desk: &Desk<'_>, tell: impl FnOnce(Ruled<'_>) -> T) -> T {
         match &self.task {
             Task::Request { resource, .. } | Task::Subscribe { resource, .. } => {
-                let rules = desk.settings.resources.rules(&resource.model);
-                tell(rules.of(&desk.caller.identity, &resource.columns))
+                tell(resource.rules().of(&desk.caller.identity, &resource.columns))
             }
             Task::Unsubscribe { .. } => tell(crate::rules::Rules::default().of(&desk.caller.identity, &[])),
         }

@@ -2,7 +2,7 @@
 
 mod list;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use crate::route::Pointer;
 use crate::rules::fold;
 
 /// What the path's parameters are.
-type Known = HashMap<String, String>;
+type Known = BTreeMap<String, String>;
 
 /// Which path is meant, and whose id stands in it.
 #[derive(Debug, Clone, Copy)]
