@@ -26,7 +26,7 @@ pub struct Credentials {
     key: u128,
     holder: u128,
     headers: HeaderMap,
-    client: Option<IpAddr>,
+    client: Option<(IpAddr, HeaderValue)>,
 }
 
 impl fmt::Debug for Credentials {
@@ -47,7 +47,10 @@ impl Credentials {
         told.retain(|(name, _)| *name != X_FORWARDED_FOR && *name != header::FORWARDED);
         // Stable: several lines of one name keep their order.
         told.sort_by_key(|(name, _)| *name);
-        Self { key: keys.of(&told), holder: keys.of(&proof(&headers)), headers, client }
+        let (key, holder) = (keys.of(&told), keys.of(&proof(&headers)));
+        let client =
+            client.and_then(|address| Some((address, HeaderValue::try_from(address.to_string()).ok()?)));
+        Self { key, holder, headers, client }
     }
 
     /// The same of somebody else: who proves with `token` who it is, or with nothing.
@@ -59,7 +62,7 @@ impl Credentials {
         if let Some(value) = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()) {
             headers.insert(header::AUTHORIZATION, value);
         }
-        Self::new(keys, headers, self.client)
+        Self::new(keys, headers, self.client.as_ref().map(|(address, _)| *address))
     }
 
     /// By which they are known.
@@ -78,9 +81,9 @@ impl Credentials {
         &self.headers
     }
 
-    /// Who is at the other end of the reader's connection.
-    pub fn client(&self) -> Option<IpAddr> {
-        self.client
+    /// Who is at the other end of the reader's connection, also in the form of a header.
+    pub fn client(&self) -> Option<&(IpAddr, HeaderValue)> {
+        self.client.as_ref()
     }
 }
 

@@ -101,7 +101,8 @@ impl Asker {
     async fn get(&self, question: &Question) -> Option<Reply> {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = question.record.parse().ok()?;
-        let call = Call { request, client: question.who.client(), tapping: Tapping::Untapped, ahead: None };
+        let client = question.who.client().cloned();
+        let call = Call { request, client, tapping: Tapping::Untapped, ahead: None };
         Some(self.calls.call_with(call, question.who.headers()).await)
     }
 }

@@ -53,7 +53,7 @@ async fn ask(calls: Option<Arc<Calls>>, upstream: Upstream, caller: Caller) -> R
     *request.method_mut() = upstream.method;
     *request.uri_mut() = upstream.target.try_into().ok().ok_or(UpstreamError::Broken)?;
     *request.headers_mut() = upstream.headers;
-    let (client, ahead) = (credentials.client(), Some(caller.ahead));
+    let (client, ahead) = (credentials.client().cloned(), Some(caller.ahead));
     let call = super::call::Call { request, client, tapping: Tapping::Tapped, ahead };
     let (head, body) = calls.call_with(call, credentials.headers()).await.map_err(failure)?.into_parts();
     let body = plain(&head, body, calls.most_bytes())?;

@@ -31,9 +31,18 @@ pub(super) fn ends_connection(response: &response::Parts) -> bool {
 
 /// Whether a field belongs to the connection, or tells where a message ends.
 pub(super) fn frames_or_connects(name: &HeaderName) -> bool {
-    let fields =
-        [header::CONNECTION, header::TE, header::TRAILER, header::UPGRADE, KEEP_ALIVE, PROXY_CONNECTION];
-    fields.contains(name) || [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].contains(name)
+    // Made once, not for each field.
+    static FIELDS: [HeaderName; 8] = [
+        header::CONNECTION,
+        header::TE,
+        header::TRAILER,
+        header::UPGRADE,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+    ];
+    FIELDS.contains(name)
 }
 
 /// Removes from a final answer what the backend says about its connection to us; pingora replaces

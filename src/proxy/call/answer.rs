@@ -55,7 +55,9 @@ impl<S: AsyncRead + Unpin> Reader<S> {
 
     async fn head(&mut self) -> Result<Response<()>, CallError> {
         loop {
-            if let Some(head) = parse(&mut self.buffer)? {
+            if !self.buffer.is_empty()
+                && let Some(head) = parse(&mut self.buffer)?
+            {
                 return Ok(head);
             }
             self.fill().await?;

@@ -20,9 +20,7 @@ pub(in crate::proxy) struct Errand {
 
 impl Errand {
     pub(super) fn of(call: &Call) -> Self {
-        let header = |address: IpAddr| Some((address, HeaderValue::try_from(address.to_string()).ok()?));
-        let ahead = call.ahead.clone();
-        Self { client: call.client.and_then(header), tapping: call.tapping, ahead }
+        Self { client: call.client.clone(), tapping: call.tapping, ahead: call.ahead.clone() }
     }
 }
 

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -37,8 +37,8 @@ pub struct Call {
     /// Method, path with query, headers and body. What concerns the connection or frames the body is put in
     /// its place.
     pub request: Request<Bytes>,
-    /// On whose behalf: where the client is connected from, as the backend is told it.
-    pub client: Option<IpAddr>,
+    /// On whose behalf: where the client is connected from, as the backend is told it, also in the form of a header.
+    pub client: Option<(IpAddr, HeaderValue)>,
     /// Whether the tap sees it.
     pub tapping: Tapping,
     /// To be told just before its event goes to the hub.

@@ -41,10 +41,14 @@ fn is_carried(name: &HeaderName) -> bool {
 
 /// With capitals, as most clients write names: the backend sees them as they are here.
 fn put(head: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
+    let begin = head.len();
+    head.put_slice(name.as_str().as_bytes());
     let mut is_first = true;
-    for byte in name.as_str().bytes() {
-        head.put_u8(if is_first { byte.to_ascii_uppercase() } else { byte });
-        is_first = byte == b'-';
+    for byte in head.iter_mut().skip(begin) {
+        if is_first {
+            byte.make_ascii_uppercase();
+        }
+        is_first = *byte == b'-';
     }
     head.put_slice(b": ");
     head.put_slice(value.as_bytes());

@@ -203,7 +203,7 @@ async fn the_backend_is_told_of_the_client_and_not_of_the_connection() {
     ];
     for (client, headers, seen, unseen) in rows {
         let mut call = ask(Method::GET, "/echo?a=b");
-        call.client = client.map(|client| client.parse().unwrap());
+        call.client = client.map(|client| (client.parse().unwrap(), HeaderValue::from_static(client)));
         for (name, value) in &headers {
             call.request.headers_mut().insert(*name, HeaderValue::from_static(value));
         }
