@@ -33,11 +33,14 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// The inside of a JSON object.
-    fn text(self) -> String {
-        let number = |name: &str, value: Option<u64>| value.map(|value| format!(r#""{name}":{value}"#));
-        let numbers = [number("total", self.total), number("count", self.count)];
-        numbers.into_iter().flatten().collect::<Vec<_>>().join(",")
+    /// One more member of a JSON object.
+    fn member(self) -> String {
+        match (self.total, self.count) {
+            (Some(total), Some(count)) => format!(r#","metadata":{{"total":{total},"count":{count}}}"#),
+            (Some(total), None) => format!(r#","metadata":{{"total":{total}}}"#),
+            (None, Some(count)) => format!(r#","metadata":{{"count":{count}}}"#),
+            (None, None) => r#","metadata":{}"#.to_owned(),
+        }
     }
 }
 
@@ -61,17 +64,31 @@ impl Done {
 }
 
 pub(super) fn response(id: &Json, outcome: &Result<Done, Fault>, time: SystemTime) -> Frame {
-    let (id, time) = (id.as_str(), utc(time));
-    let (success, outcome) = match outcome {
-        Ok(Done { data, metadata: None }) => (true, format!(r#""data":{data}"#)),
-        Ok(Done { data, metadata: Some(metadata) }) => {
-            (true, format!(r#""data":{data},"metadata":{{{}}}"#, metadata.text()))
+    let (error, numbers);
+    let (is_success, outcome, metadata) = match outcome {
+        Ok(Done { data, metadata }) => {
+            numbers = metadata.map_or_else(String::new, Numbers::member);
+            (r#"true,"data":"#, data, numbers.as_str())
         }
-        Err(fault) => (false, format!(r#""error":{}"#, error(fault))),
+        Err(fault) => {
+            error = self::error(fault);
+            (r#"false,"error":"#, &error, "")
+        }
     };
-    Frame::text(&format!(
-        r#"{{"id":{id},"type":"response","success":{success},{outcome},"timestamp":"{time}"}}"#
-    ))
+    Frame::text(
+        &[
+            r#"{"id":"#,
+            id.as_str(),
+            r#","type":"response","success":"#,
+            is_success,
+            outcome,
+            metadata,
+            r#","timestamp":""#,
+            &utc(time),
+            r#""}"#,
+        ]
+        .concat(),
+    )
 }
 
 fn error(fault: &Fault) -> String {
