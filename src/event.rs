@@ -326,6 +326,18 @@ impl Topic {
     }
 }
 
+impl Topic {
+    /// Everybody in a namespace. No model begins as it and the following do.
+    pub fn namespace(namespace: &str) -> Self {
+        Self(Arc::from(format!("\u{1}{namespace}")))
+    }
+
+    /// A room of a namespace.
+    pub fn room(namespace: &str, room: &str) -> Self {
+        Self(Arc::from(format!("\u{1}{namespace}\u{1}{room}")))
+    }
+}
+
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -150,7 +150,7 @@ impl Broadcast<'_> {
     pub(super) fn parts(self, app: Option<Arc<str>>) -> Result<(Target, Json), Fault> {
         let user = self.user_id.as_deref().map(query::user).transpose()?;
         let endpoint = self.endpoint.map(Arc::from);
-        Ok((Target { app, endpoint, user, connection: None }, object(self.message)?))
+        Ok((Target { app, endpoint, user, ..Target::default() }, object(self.message)?))
     }
 }
 

@@ -92,7 +92,7 @@ impl PublishApi {
                 if connection.is_none() && query.user.is_none() {
                     return Err(Fault::invalid("user_id is missing"));
                 }
-                let target = Target { app, connection, user: query.user, endpoint: None };
+                let target = Target { app, connection, user: query.user, ..Target::default() };
                 let closed = self.hub.close(&target, CloseReason::Ended);
                 if connection.is_some() && closed == 0 {
                     return Err(unknown_connection());
@@ -118,13 +118,13 @@ impl PublishApi {
             Telling::Broadcast { app } => {
                 let (to, message) = body::parse::<Broadcast<'_>>(body)?.parts(app)?;
                 self.check_names(to.app.as_ref(), to.endpoint.as_ref())?;
-                let push = Parcel::Push(Push { to, message });
+                let push = Parcel::Push(Push::new(to, message));
                 self.send(asked, caller, push, |sent| Ok(json!({ "sent": sent })))
             }
             Telling::Send { app, connection } => {
                 let message = body::parse::<Send<'_>>(body)?.message()?;
                 let to = Target { app, connection: Some(connection), ..Target::default() };
-                self.send(asked, caller, Parcel::Push(Push { to, message }), |sent| match sent {
+                self.send(asked, caller, Parcel::Push(Push::new(to, message)), |sent| match sent {
                     0 => Err(unknown_connection()),
                     sent => Ok(json!({ "sent": sent })),
                 })

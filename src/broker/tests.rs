@@ -147,7 +147,7 @@ fn a_full_queue_loses_events_and_tells_every_reader_once() {
 fn parcels_stand_in_line_with_jobs_and_tell_whom_they_reached() {
     let setup = setup(2);
     let go = setup.block();
-    let parcel = || Parcel::Push(Push { to: Target::default(), message: Json::parse("1").unwrap() });
+    let parcel = || Parcel::Push(Push::new(Target::default(), Json::parse("1").unwrap()));
     let (told, reached) = std_mpsc::channel();
     setup.publish("a");
     setup.publisher.send(parcel(), Box::new(move |readers| told.send(readers).unwrap())).unwrap();
@@ -164,7 +164,7 @@ fn words_of_clients_take_no_room_from_events_and_close_nobody() {
     // Room for one word.
     let setup = setup(2);
     let go = setup.block();
-    let push = |text: &'static str| Push { to: Target::default(), message: Json::parse(text).unwrap() };
+    let push = |text: &'static str| Push::new(Target::default(), Json::parse(text).unwrap());
     setup.publish("a");
     for text in ["1", "2", "3"] {
         setup.publisher.tell(Box::new(move || Parcel::Push(push(text))));

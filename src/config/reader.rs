@@ -277,7 +277,7 @@ impl Section<'_> {
     }
 
     /// Reports the keys that nobody asked for.
-    pub(super) fn finish(self) {
+    pub(super) fn finish(&self) {
         let known = self.known.borrow();
         for key in self.table.into_iter().flat_map(DeTable::keys) {
             let name = key.get_ref();

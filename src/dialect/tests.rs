@@ -87,7 +87,7 @@ pub(super) fn open(
 ) -> (Box<dyn Conversation>, Turn) {
     let request = &Request::builder().uri(uri).body(()).unwrap().into_parts().0;
     let mut turn = Turn::default();
-    let opening = Opening { request, connection: Uuid::nil(), credential, required, now };
+    let opening = Opening { request, connection: Uuid::nil(), credential, required, resume: None, now };
     let conversation = dialect.open(&opening, &mut turn);
     (conversation, turn)
 }

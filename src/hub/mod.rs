@@ -247,6 +247,7 @@ impl Hub {
     /// Hands a message to the connections that it is for, at `time`, whatever they subscribed to; with a
     /// `pause` as [`deliver`](Self::deliver) has it.
     pub fn push(&self, push: &Push, time: SystemTime, pause: impl Fn()) -> Delivery {
+        let position = Position(self.position.fetch_add(1, Ordering::Relaxed) + 1);
         let mut delivery = self.nothing_delivered();
         let mut frames: Vec<Option<Option<Frame>>> = vec![None; self.desks.len()];
         self.each(&push.to, pause, |reader, meant| {
@@ -254,7 +255,7 @@ impl Hub {
             else {
                 return;
             };
-            if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time)) {
+            if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time, position)) {
                 delivery.push(reader, frame, meant);
             }
         });

@@ -31,6 +31,16 @@ impl Frame {
         Self::build(BINARY, payload)
     }
 
+    /// A text message with binary ones behind it, which nothing comes between.
+    pub fn with_attachments(payload: &str, attachments: &[Bytes]) -> Self {
+        let text = Self::text(payload);
+        let mut wire = BytesMut::from(text.wire);
+        for attachment in attachments {
+            wire.extend_from_slice(&Self::binary(attachment).wire);
+        }
+        Self { wire: wire.freeze(), header: text.header }
+    }
+
     /// An empty WebSocket PING.
     pub fn ping() -> Self {
         Self::build(PING, &[])
@@ -67,7 +77,7 @@ impl Frame {
         &self.wire
     }
 
-    /// The message alone.
+    /// The message alone, with the attachments' frames if it has any.
     pub fn payload(&self) -> Bytes {
         self.wire.slice(self.header..)
     }

@@ -195,6 +195,8 @@ pub struct Turn {
     pub announcements: Vec<Announcement>,
     /// For connections by their address.
     pub pushes: Vec<Push>,
+    /// For whoever asked for them.
+    pub receipts: Vec<Receipt>,
     /// To be answered before the next message is heard.
     pub call: Option<Call>,
     /// Ends the connection after all of this.
@@ -212,6 +214,12 @@ pub struct Target {
     pub user: Option<Arc<str>>,
     /// This one alone.
     pub connection: Option<Uuid>,
+    /// The namespace of their dialect.
+    pub namespace: Option<Arc<str>>,
+    /// One of these rooms of the namespace; none: in whatever room.
+    pub rooms: Vec<Arc<str>>,
+    /// None of these rooms.
+    pub except: Vec<Arc<str>>,
 }
 
 /// A message to connections by their address, past all topics.
@@ -221,6 +229,24 @@ pub struct Push {
     pub to: Target,
     /// A JSON object, which each dialect dresses as its own messages.
     pub message: Json,
+    /// Under which number clients are asked to say that they have got it; `None`: they are not.
+    pub receipt: Option<u64>,
+}
+
+impl Push {
+    /// One that nobody is asked about.
+    pub fn new(to: Target, message: Json) -> Self {
+        Self { to, message, receipt: None }
+    }
+}
+
+/// A client has got what it was asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// As it was asked.
+    pub number: u64,
+    /// What it says to it: a JSON array.
+    pub answer: Json,
 }
 
 /// An event at its position.
@@ -287,7 +313,7 @@ pub trait Encode: Send + Sync + fmt::Debug {
     }
 
     /// A message that was pushed at `time`; as it is, unless the dialect dresses its messages.
-    fn push(&self, push: &Push, _time: SystemTime) -> Option<Frame> {
+    fn push(&self, push: &Push, _time: SystemTime, _position: Position) -> Option<Frame> {
         Some(Frame::text(push.message.as_str()))
     }
 }

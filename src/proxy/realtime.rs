@@ -158,6 +158,7 @@ impl Realtime {
                 connection: profile.id,
                 credential: &arrival.credential,
                 required: endpoint.admission.required,
+                resume: None,
                 now: Now { time: profile.since, age: Duration::ZERO },
             },
             &mut turn,

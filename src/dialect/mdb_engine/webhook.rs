@@ -181,7 +181,7 @@ impl Wanted<'_> {
                     | Value::Object(_) => return None,
                 };
                 let to = Target { app: Some(Arc::clone(app)), user, ..Target::default() };
-                Some(Action::Broadcast(Push { to, message: Json::parse(message.get())? }))
+                Some(Action::Broadcast(Push::new(to, Json::parse(message.get())?)))
             }
             Self::Send { message } => {
                 dress(message.get(), app, time).map(|text| Action::Send(Frame::text(&text)))

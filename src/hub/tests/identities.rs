@@ -101,7 +101,7 @@ fn pushes_reach_those_who_are_meant_and_nobody_else() {
     for (to, expected) in rows {
         let meant: Vec<Uuid> = hub.tally(&to, 10).residents.iter().map(|resident| resident.id).collect();
         let message = Json::parse(r#"{"a":1}"#).unwrap();
-        let delivery = hub.push(&Push { to: to.clone(), message }, SystemTime::UNIX_EPOCH, || {});
+        let delivery = hub.push(&Push::new(to.clone(), message), SystemTime::UNIX_EPOCH, || {});
         let got: String =
             inboxes.iter().map(|inbox| if inbox.take() == [r#"{"a":1}"#] { '1' } else { '0' }).collect();
         assert_eq!(got, expected, "{to:?}");
@@ -155,7 +155,7 @@ fn who_has_not_come_in_yet_is_not_meant_by_anything() {
     let (inbox, all) = (Inbox::new(), Target::default());
     let mut reader = join_as(&hub, &inbox, 0, Identity::Anonymous);
     let push = || {
-        let push = Push { to: all.clone(), message: Json::parse("1").unwrap() };
+        let push = Push::new(all.clone(), Json::parse("1").unwrap());
         (hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached, hub.tally(&all, 10).residents.len())
     };
     assert_eq!(push(), (0, 0));

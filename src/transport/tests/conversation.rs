@@ -39,7 +39,7 @@ impl Conversation for Obedient {
             "announce" => turn.announcements.push(announcement(about)),
             "push" => {
                 let message = Json::string(about);
-                turn.pushes.push(Push { to: Target::default(), message });
+                turn.pushes.push(Push::new(Target::default(), message));
             }
             "bye" => turn.close = Some(CloseReason::RateLimit),
             word => say(turn, word),
@@ -358,7 +358,7 @@ async fn pushed_at_once(mut turn: Turn) -> (Client, u64) {
     let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
     socket.greet(&mut turn);
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
-    let push = Push { to: Target::default(), message: Json::string("push") };
+    let push = Push::new(Target::default(), Json::string("push"));
     let reached = hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached;
     let mut connection = JoinSet::new();
     connection.spawn(socket.run(echo(), subscriber, Arc::new(Alone), turn));

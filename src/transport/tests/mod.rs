@@ -67,6 +67,7 @@ fn echo() -> Box<dyn Conversation> {
         connection: Uuid::nil(),
         credential: &Credential::Missing,
         required: false,
+        resume: None,
         now: Now { time: SystemTime::UNIX_EPOCH, age: Duration::ZERO },
     };
     dialect::find("echo").unwrap().1(&dialect::Defaults).open(&opening, &mut Turn::default())

@@ -51,7 +51,7 @@ impl Apps {
 
     /// How many got it, and what each of them did.
     fn push(&self, to: Target, message: &str) -> (u64, Vec<Vec<String>>) {
-        let push = Push { to, message: Json::parse(message).unwrap() };
+        let push = Push::new(to, Json::parse(message).unwrap());
         let reached = self.hub.push(&push, UNIX_EPOCH + TIME, || {}).reached;
         let got = self.readers.iter().map(|(kept, _)| texts(&std::mem::take(&mut *kept.0.lock().unwrap())));
         (reached, got.collect())

@@ -16,7 +16,7 @@ fn owned(id: &str, owner: &str) -> Event {
 fn push(scene: &mut Scene, user: &str) {
     let message = Json::parse("1").unwrap();
     let user = Some(Arc::from(user)).filter(|_| !user.is_empty());
-    let push = Push { to: Target { user, ..Target::default() }, message };
+    let push = Push::new(Target { user, ..Target::default() }, message);
     scene.delivery = scene.hub.push(&push, SystemTime::UNIX_EPOCH, || {});
 }
 

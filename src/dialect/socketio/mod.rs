@@ -1,0 +1,164 @@
+//! Dialect `socketio` (`protocols.md`, section 4): Socket.IO 5 over Engine.IO 4. Namespaces, who is admitted to
+//! them, rooms, which write is told as which event, and what clients may ask for: all of it is config.
+
+mod binary;
+mod broadcast;
+mod claim;
+mod conversation;
+mod emission;
+mod namespace;
+mod packet;
+mod reading;
+mod refusal;
+mod request;
+mod routing;
+mod scope;
+mod settings;
+mod task;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::HeaderName;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::multiplex::{Engine, Multiplex, Route, Routing};
+use super::{Conversation, Dialect, Manner, Opening, Options, Places};
+use crate::event::Position;
+use crate::message::{Encode, Frame, Message, Publication, Push, Rendering, Turn, Webhook};
+use conversation::Socket;
+use namespace::Namespace;
+use routing::Awaited;
+use settings::Settings;
+
+/// An endpoint.
+#[derive(Debug)]
+pub(super) struct SocketIo(Settings);
+
+impl SocketIo {
+    pub(super) fn new(options: &dyn Options) -> Self {
+        Self(Settings::read(options))
+    }
+}
+
+impl Dialect for SocketIo {
+    /// Each of its namespaces has conversations; a connection itself has none.
+    fn open(&self, _: &Opening<'_>, _: &mut Turn) -> Box<dyn Conversation> {
+        Box::new(super::refused::Refused)
+    }
+
+    fn manner(&self) -> Manner {
+        Manner::Accept
+    }
+
+    fn multiplex(&self) -> Option<&dyn Multiplex> {
+        Some(self)
+    }
+
+    fn webhook(&self) -> Option<&Webhook> {
+        self.0.webhook.as_deref()
+    }
+
+    fn calls(&self) -> Option<&[HeaderName]> {
+        Some(&self.0.forward)
+    }
+
+    fn wants_token(&self) -> bool {
+        true
+    }
+
+    fn places(&self) -> Places {
+        Places::All
+    }
+}
+
+impl Encode for SocketIo {
+    fn encode(&self, _: &Publication) -> Rendering {
+        Rendering::Nothing
+    }
+}
+
+impl Multiplex for SocketIo {
+    fn namespaces(&self) -> &[(Arc<str>, Arc<dyn Dialect>)] {
+        &self.0.namespaces
+    }
+
+    fn engine(&self) -> Engine {
+        self.0.engine
+    }
+
+    fn routing(&self) -> Box<dyn Routing> {
+        let names = self.0.namespaces.iter().map(|(name, _)| Arc::clone(name)).collect();
+        Box::new(Reader { names, awaited: Awaited::default() })
+    }
+}
+
+#[derive(Debug)]
+struct Reader {
+    names: Arc<[Arc<str>]>,
+    awaited: Awaited,
+}
+
+impl Routing for Reader {
+    fn route(&mut self, message: Message) -> Route {
+        let names = &self.names;
+        self.awaited.route(message, |name| names.iter().position(|known| **known == *name))
+    }
+}
+
+/// One namespace, as the hub knows it.
+#[derive(Debug)]
+pub(super) struct Within(Arc<Namespace>);
+
+impl Dialect for Within {
+    fn open(&self, opening: &Opening<'_>, _: &mut Turn) -> Box<dyn Conversation> {
+        Box::new(Socket::new(Arc::clone(&self.0), opening))
+    }
+
+    fn wants_token(&self) -> bool {
+        self.0.required
+    }
+
+    fn namespace(&self) -> Option<Arc<str>> {
+        Some(Arc::clone(&self.0.name))
+    }
+}
+
+impl Encode for Within {
+    /// One event for each record: each may be for other readers.
+    fn encode(&self, publication: &Publication) -> Rendering {
+        let event = &publication.event;
+        let is_of = |broadcast: &&Arc<broadcast::Broadcast>| broadcast.model == event.model.to_lowercase();
+        let Some(broadcast) = self.0.broadcasts.iter().find(is_of) else { return Rendering::Nothing };
+        let offset = self.0.offset(publication.position);
+        let frame = |item| {
+            let (name, data) = broadcast.say(event, item, publication.time)?;
+            Some(self.0.writer.event(name, &format!("{data}{offset}"), None))
+        };
+        Rendering::Each(event.items.iter().map(frame).collect())
+    }
+
+    /// What names an event is one; anything else is one called `message`.
+    fn push(&self, push: &Push, _: SystemTime, position: Position) -> Option<Frame> {
+        #[derive(Deserialize)]
+        struct Named<'a> {
+            event: String,
+            #[serde(borrow)]
+            data: Option<&'a RawValue>,
+        }
+        let text = push.message.as_str();
+        let ack = push.receipt;
+        let offset = self.0.offset(position);
+        Some(match serde_json::from_str::<Named<'_>>(text) {
+            Ok(named) => {
+                let data = named.data.map_or("null", |data| data.get());
+                binary::event(&self.0.writer, &named.event, (data, &offset), ack)
+            }
+            Err(_) => binary::event(&self.0.writer, "message", (text, &offset), ack),
+        })
+    }
+}

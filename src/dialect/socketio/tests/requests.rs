@@ -1,0 +1,76 @@
+use super::*;
+use http::{HeaderMap, StatusCode};
+
+fn admin() -> Talk {
+    Talk::inside("/admin", json!({"role": "admin"}))
+}
+
+fn answer(status: u16, body: &str) -> Returned {
+    let status = StatusCode::from_u16(status).unwrap();
+    Returned::Upstream(Ok(Answer { status, headers: HeaderMap::new(), body: body.to_owned().into() }))
+}
+
+#[test]
+fn a_room_is_joined_by_an_event_and_named_in_the_reply() {
+    let mut talk = admin();
+    let turn = talk.say(r#"2/admin,["subscribe_entity_updates",{"entity_type":"platform","entity_id":1}]"#);
+    let reply = r#"42/admin,["subscribed",{"entity_id":1,"entity_type":"platform","room":"platform_1"}]"#;
+    assert_eq!(told(&turn), [reply]);
+    assert_eq!(wanted(&turn), ["+#/admin#platform_1", "+platform/1"]);
+    let missing = r#"42/admin,["error",{"message":"entity_type and entity_id required"}]"#;
+    for data in [r#"{"entity_type":"platform"}"#, r#"{"entity_type":"secret","entity_id":1}"#] {
+        let turn = talk.say(&format!(r#"2/admin,["subscribe_entity_updates",{data}]"#));
+        assert_eq!(told(&turn), [missing], "{data}");
+        assert_eq!(turn.commands, []);
+    }
+}
+
+#[test]
+fn the_backend_is_asked_and_its_answer_becomes_the_reply() {
+    let mut talk = admin();
+    let Some(Call::Upstream(asked)) = talk.say(r#"2/admin,1["request_activity_feed",{"offset":4}]"#).call
+    else {
+        panic!("nothing is asked")
+    };
+    assert_eq!(asked.target, "/api/feed?per_page=2&page=3");
+    let turn = talk.returned(answer(200, r#"{"activities":[1,2]}"#));
+    assert_eq!(
+        told(&turn),
+        [r#"42/admin,["activity_feed_update",{"activities":[1,2],"has_more":true}]"#, "43/admin,1[]"]
+    );
+    talk.say(r#"2/admin,["request_activity_feed"]"#);
+    let failed = r#"42/admin,["error",{"message":"Failed to fetch activity feed"}]"#;
+    assert_eq!(told(&talk.returned(answer(500, "{}"))), [failed]);
+    talk.say(r#"2/admin,["request_activity_feed"]"#);
+    assert_eq!(told(&talk.returned(Returned::Upstream(Err(UpstreamError::TimedOut)))), [failed]);
+}
+
+#[test]
+fn nobody_speaks_for_another() {
+    let mut talk = Talk::inside("/client", json!({"client_id": 3}));
+    let beat = r#"42/client,["heartbeat_ack",{"timestamp":"1970-01-01T00:00:00.000000+00:00"}]"#;
+    assert_eq!(told(&talk.say(r#"2/client,["heartbeat",{"client_id":3}]"#)), [beat]);
+    assert_eq!(told(&talk.say(r#"2/client,["heartbeat",{"client_id":"3"}]"#)), [beat]);
+    assert_eq!(told(&talk.say(r#"2/client,["heartbeat"]"#)), [beat]);
+    let refused = r#"42/client,["error",{"message":"Client access required"}]"#;
+    assert_eq!(told(&talk.say(r#"2/client,["heartbeat",{"client_id":4}]"#)), [refused]);
+    assert_eq!(
+        told(&talk.say(r#"2/client,["heartbeat",[1]]"#)),
+        [r#"42/client,["error",{"message":"The data must be an object"}]"#]
+    );
+}
+
+#[test]
+fn an_event_that_nobody_knows_is_acknowledged_as_such() {
+    assert_eq!(
+        told(&admin().say(r#"2/admin,9["whatever",1]"#)),
+        [r#"43/admin,9[{"error":"unknown_event"}]"#]
+    );
+    assert_eq!(told(&admin().say(r#"2/admin,["whatever",1]"#)), [""; 0]);
+}
+
+#[test]
+fn nothing_is_heard_of_who_is_not_in() {
+    let turn = Talk::open("/admin").say(r#"2/admin,1["request_activity_feed"]"#);
+    assert_eq!((told(&turn), turn.call), (Vec::new(), None));
+}
