@@ -57,7 +57,9 @@ struct Client {
 impl Client {
     fn act(&mut self, turn: Turn) {
         for command in turn.commands {
-            self.subscriber.handle(command);
+            if let Some(identity) = self.subscriber.handle(command) {
+                self.subscriber.identify(identity, None).unwrap();
+            }
         }
         for frame in &turn.frames {
             self.inbox.send(frame);

@@ -26,8 +26,8 @@ pub(super) struct Reader {
     standing: Mutex<Standing>,
     /// The last position that it was offered: one event reaches it once, however many of its topics match.
     seen: AtomicU64,
-    /// How often it left a topic or changed a filter, but for its last leave. It grows with the tables *and* the standing locked, so
-    /// whoever holds one of them sees it as it is.
+    /// How often it left a topic or changed a filter, but for its last leave. It grows with the tables *and* the
+    /// standing locked, so whoever holds one of them sees it as it is.
     changes: AtomicU64,
 }
 
@@ -35,8 +35,8 @@ pub(super) struct Reader {
 /// the client behind that.
 ///
 /// Whoever writes a frame to the reader decides on it and writes it under this one lock: so behind the answer it
-/// gets nothing that was for whom it was, or by what it wanted before. The lock
-/// is taken behind that of its line, and before that of the tables, and writing takes neither.
+/// gets nothing that was for whom it was, or by what it wanted before. The lock is taken behind that of its line,
+/// and before that of the tables, and writing takes neither.
 #[derive(Debug)]
 pub(super) struct Standing {
     pub(super) identity: Identity,

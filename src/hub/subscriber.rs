@@ -12,7 +12,7 @@ use crate::access::Credentials;
 use crate::event::Topic;
 use crate::filter::Filter;
 use crate::identity::Identity;
-use crate::message::{CloseReason, Command, Tag};
+use crate::message::{Command, Tag};
 
 /// What a reader wants of one topic.
 #[derive(Debug)]
@@ -61,18 +61,16 @@ impl Subscriber {
         Self { hub, reader, place, user }
     }
 
-    /// Does what the client asks.
-    pub fn handle(&mut self, command: Command) {
+    /// Does what the client asks; gives back whom it is to be, which whoever knows its token
+    /// [tells](Self::identify).
+    pub fn handle(&mut self, command: Command) -> Option<Identity> {
         match command {
             Command::Subscribe { topic, filter, tag } => self.subscribe((topic, tag), filter),
             Command::Unsubscribe { topic, tag } => self.unsubscribe(&(topic, tag)),
             Command::Swap { leave, enter } => self.swap(&leave, enter),
-            Command::Identify(identity) => {
-                if self.identify(identity, None).is_err() {
-                    self.reader.lane.close(CloseReason::TooMany);
-                }
-            }
+            Command::Identify(identity) => return Some(identity),
         }
+        None
     }
 
     /// It is this from now on, also for the backend, if that is asked: by the token by which it said so, or as

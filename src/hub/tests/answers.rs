@@ -12,6 +12,15 @@ const MAX_ROUNDS: usize = 1_000_000;
 const ANSWERED: &str = "answered";
 const RETURNS: &str = "returns";
 
+/// As its connection does it.
+fn act(reader: &mut Subscriber, commands: &[Command]) {
+    for command in commands {
+        if let Some(identity) = reader.handle(command.clone()) {
+            reader.identify(identity, None).unwrap();
+        }
+    }
+}
+
 /// A reader does `there` and `back` in turn; `deliver` is for whom it is before it does `there`.
 fn nothing_comes_behind(there: Vec<Command>, back: Vec<Command>, deliver: impl Fn(&Hub) -> Delivery) {
     let (hub, inbox, reached) = (item_by_item(), Inbox::new(), Arc::new(AtomicUsize::new(0)));
@@ -23,9 +32,9 @@ fn nothing_comes_behind(there: Vec<Command>, back: Vec<Command>, deliver: impl F
             let mut rounds = 0;
             while rounds < MIN_ROUNDS || (reached.load(Ordering::Relaxed) == 0 && rounds < MAX_ROUNDS) {
                 rounds += 1;
-                back.iter().cloned().for_each(|command| reader.handle(command));
+                act(&mut reader, &back);
                 thread::yield_now();
-                there.iter().cloned().for_each(|command| reader.handle(command));
+                act(&mut reader, &there);
                 say(ANSWERED);
                 thread::yield_now();
                 say(RETURNS);

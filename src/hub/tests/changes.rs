@@ -67,7 +67,9 @@ fn what_is_subscribed_to_while_an_event_is_on_its_way_says_nothing_of_it() {
     let reader = Arc::new(Mutex::new(attach(&hub, &inbox)));
     reader.lock().unwrap().handle(subscribe("post", r#"{"a":2}"#));
     let also = Arc::clone(&reader);
-    first.meanwhile(move || also.lock().unwrap().handle(subscribe("all", "null")));
+    first.meanwhile(move || {
+        also.lock().unwrap().handle(subscribe("all", "null"));
+    });
     let list = || written(Operation::Update, "post", &[r#"{"id":5,"a":1}"#, r#"{"id":6,"a":2}"#]);
     deliver(&hub, list());
     assert_eq!(inbox.take(), ["6"]);
@@ -92,7 +94,11 @@ fn go(before: &str, steps: &[(&str, &str)], others: &str) -> (Vec<String>, Vec<S
     let steps: Vec<Command> = steps.iter().map(|(leave, enter)| swap(leave, enter)).collect();
     first.meanwhile({
         let reader = Arc::clone(&reader);
-        move || steps.into_iter().for_each(|step| reader.lock().unwrap().handle(step))
+        move || {
+            for step in steps {
+                reader.lock().unwrap().handle(step);
+            }
+        }
     });
     let write = || {
         deliver(&hub, written(Operation::Update, "post", &[r#"{"id":5}"#]));

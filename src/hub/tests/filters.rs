@@ -60,18 +60,16 @@ fn check(scene: &str) {
         let mut next = || words.next().unwrap_or_default();
         let (name, verb, topic) = (next(), next(), next());
         match verb {
-            "wants" | "drops" | "leaves" => {
+            "leaves" => drop(people.remove(name)),
+            "wants" | "drops" => {
                 let (_, subscriber) = people.entry(name.to_owned()).or_insert_with(|| {
                     let inbox = Inbox::new();
                     let subscriber = attach(&hub, &inbox);
                     (inbox, subscriber)
                 });
                 let rest = line.splitn(4, ' ').nth(3).unwrap_or("null");
-                match verb {
-                    "wants" => subscriber.handle(subscribe(topic, rest)),
-                    "drops" => subscriber.handle(Command::unsubscribe(Topic::parse(topic))),
-                    _ => drop(people.remove(name)),
-                }
+                let drops = Command::unsubscribe(Topic::parse(topic));
+                subscriber.handle(if verb == "wants" { subscribe(topic, rest) } else { drops });
             }
             model => {
                 let operation = match name {

@@ -45,9 +45,9 @@ fn who_becomes_somebody_else_gets_what_that_one_may_see_from_then_on() {
     let mut reader = join_as(&hub, &inbox, 0, user("ann"));
     let secret = || Event { audience: Audience::Authenticated, ..event("author", &["1"]) };
     assert_eq!(deliver(&hub, secret()).reached, 1);
-    reader.handle(Command::Identify(Identity::Anonymous));
+    reader.identify(Identity::Anonymous, None).unwrap();
     assert_eq!(deliver(&hub, secret()).hidden, 1);
-    reader.handle(Command::Identify(user("bob")));
+    reader.identify(user("bob"), None).unwrap();
     assert_eq!(deliver(&hub, secret()).reached, 1);
     assert_eq!(reader.identity(), user("bob"));
 }
@@ -159,6 +159,6 @@ fn who_has_not_come_in_yet_is_not_meant_by_anything() {
         (hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached, hub.tally(&all, 10).residents.len())
     };
     assert_eq!(push(), (0, 0));
-    reader.handle(Command::Identify(user("ann")));
+    reader.identify(user("ann"), None).unwrap();
     assert_eq!(push(), (1, 1));
 }

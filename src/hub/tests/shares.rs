@@ -44,17 +44,15 @@ fn whoever_says_later_who_it_is_needs_a_place_of_that_user() {
     let lanes = [Inbox::new(), Inbox::new()];
     let [mut first, mut second] =
         lanes.each_ref().map(|lane| attach(&hub, Arc::clone(lane), Identity::Anonymous).unwrap());
-    let closed = |index: usize| lanes[index].closed.lock().unwrap().clone();
-    first.handle(Command::Identify(user("ann")));
+    first.identify(user("ann"), None).unwrap();
     // The same again is the same.
-    first.handle(Command::Identify(user("ann")));
-    second.handle(Command::Identify(user("ann")));
-    assert_eq!((closed(0), closed(1)), (vec![], vec![CloseReason::TooMany]));
+    first.identify(user("ann"), None).unwrap();
+    assert_eq!(second.identify(user("ann"), None), Err(Whose::User));
     assert_eq!((first.identity(), second.identity()), (user("ann"), Identity::Anonymous));
     drop(second);
     // Its place is free once it is nobody in particular any more.
-    first.handle(Command::Identify(Identity::Anonymous));
+    first.identify(Identity::Anonymous, None).unwrap();
     let mut third = attach(&hub, Inbox::new(), Identity::Anonymous).unwrap();
-    third.handle(Command::Identify(user("ann")));
+    third.identify(user("ann"), None).unwrap();
     assert_eq!(third.identity(), user("ann"));
 }

@@ -88,7 +88,7 @@ fn a_filter_takes_the_place_of_the_one_under_the_same_tag_alone() {
 #[test]
 fn of_what_was_moved_away_each_subscription_hears_the_end() {
     let (hub, inbox, mut reader) = scene();
-    reader.handle(Command::Identify(identities::user("ann")));
+    reader.identify(identities::user("ann"), None).unwrap();
     reader.handle(subscribe("post", "null", "a"));
     reader.handle(subscribe("post", "null", "b"));
     let mut moved = written(Operation::Update, "post", &[r#"{"id":1}"#]);

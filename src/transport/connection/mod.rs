@@ -309,13 +309,7 @@ impl<S: Stream> Connection<S> {
 
     /// Whether the client is whom the command names from now on.
     fn handle(&mut self, command: Command) -> bool {
-        match command {
-            Command::Identify(identity) => self.identify(identity),
-            Command::Subscribe { .. } | Command::Unsubscribe { .. } | Command::Swap { .. } => {
-                self.subscriber.handle(command);
-                false
-            }
-        }
+        self.subscriber.handle(command).is_some_and(|identity| self.identify(identity))
     }
 
     /// The backend is to see the same client as we do. `false`: as many are the same user as may be.

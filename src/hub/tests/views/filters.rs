@@ -76,7 +76,7 @@ fn an_operator_gets_what_its_filter_lets_through() {
     for payload in [Payload::Record, Payload::Refetch] {
         let mut scene = scene(LIMITS, payload);
         scene.join("op", "a");
-        scene.readers.get_mut("op").unwrap().1.handle(Command::Identify(Identity::Operator));
+        scene.readers.get_mut("op").unwrap().1.identify(Identity::Operator, None).unwrap();
         scene.change("op", r#"{"n":1}"#);
         scene.happen(Operation::Update, &["1", "2"]);
         assert_eq!((scene.got("op"), scene.questions()), (r#"update 2 {"n":1}"#.to_owned(), String::new()));

@@ -20,8 +20,8 @@ fn push(scene: &mut Scene, user: &str) {
     scene.delivery = scene.hub.push(&push, SystemTime::UNIX_EPOCH, || {});
 }
 
-fn handle(scene: &mut Scene, name: &str, command: Command) {
-    scene.readers.get_mut(name).unwrap().1.handle(command);
+fn identify(scene: &mut Scene, name: &str, identity: Identity) {
+    scene.readers.get_mut(name).unwrap().1.identify(identity, None).unwrap();
 }
 
 fn got(scene: &Scene, name: &str) -> Vec<String> {
@@ -37,7 +37,7 @@ fn what_waited_for_one_user_is_not_told_to_the_next_on_the_same_connection() {
     scene.delivery = deliver(&scene.hub, owned("2", "ann"));
     push(&mut scene, "ann");
     assert_eq!(got(&scene, "ann"), [""; 0]);
-    handle(&mut scene, "ann", Command::Identify(user("bob")));
+    identify(&mut scene, "ann", user("bob"));
     scene.answer_with("Bearer a /x/1", 404, None);
     assert_eq!(got(&scene, "ann"), [""; 0], "neither ann's record nor what was said to ann");
     scene.delivery = deliver(&scene.hub, owned("3", "bob"));
@@ -50,7 +50,7 @@ fn a_push_for_all_that_waits_is_told_to_whoever_the_reader_is_by_then() {
     scene.join("ann", "a");
     scene.write("1");
     push(&mut scene, "");
-    handle(&mut scene, "ann", Command::Identify(user("bob")));
+    identify(&mut scene, "ann", user("bob"));
     scene.answer_with("a /x/1", 200, None);
     assert_eq!(got(&scene, "ann"), ["1"]);
 }
@@ -61,7 +61,7 @@ fn what_waited_is_told_only_if_it_is_still_wanted() {
     scene.join("ann", "a");
     scene.write("1");
     scene.public("book");
-    handle(&mut scene, "ann", Command::unsubscribe(Topic::all()));
+    scene.readers.get_mut("ann").unwrap().1.handle(Command::unsubscribe(Topic::all()));
     scene.answer_with("a /x/1", 200, None);
     assert_eq!(got(&scene, "ann"), [""; 0]);
 }
@@ -73,7 +73,7 @@ fn a_push_that_waits_is_told_to_the_same_user_with_another_token() {
     scene.readers.get_mut("ann").unwrap().1.identify(user("ann"), Some("a")).unwrap();
     scene.write("1");
     push(&mut scene, "ann");
-    handle(&mut scene, "ann", Command::Identify(user("ann")));
+    identify(&mut scene, "ann", user("ann"));
     scene.answer_with("Bearer a /x/1", 404, None);
     assert_eq!(got(&scene, "ann"), ["1"]);
 }
@@ -91,7 +91,7 @@ fn answers_that_come_while_identities_change_keep_order_and_never_block() {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Acquire) {
-                subscriber.handle(Command::Identify(user("ann")));
+                subscriber.identify(user("ann"), None).unwrap();
                 thread::yield_now();
             }
         });
