@@ -5,12 +5,15 @@ use std::task::{Context, Poll, ready};
 
 use tokio::time::Instant;
 
-use super::{Connection, MAX_MISSED, Stage};
+use super::{Connection, Stage};
 use crate::hub::Lane as _;
 use crate::identity::Identity;
 use crate::message::{CloseReason, Frame};
 use crate::transport::link::Stream;
 use crate::transport::websocket::Expiry;
+
+/// PINGs without any sign of life after which a peer counts as dead.
+const MAX_MISSED: u8 = 2;
 
 impl<S: Stream> Connection<S> {
     pub(super) fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
