@@ -8,10 +8,13 @@ mod clock;
 mod codec;
 mod connection;
 mod farewell;
+mod held;
 mod link;
+mod party;
 #[cfg(test)]
 mod tests;
 mod websocket;
+mod wire;
 
 pub use ahead::Ahead;
 pub use backstage::{Backstage, Caller, Exceeded, Returning};

@@ -14,6 +14,8 @@ use super::backstage::Backstage;
 use super::bucket::Rate;
 use super::connection::Connection;
 use super::link::{Link, Stream};
+use super::party::Party;
+use super::wire::Wire as _;
 use crate::dialect::Conversation;
 use crate::hub::{Lane, OutboxLimits, Subscriber};
 use crate::message::Turn;
@@ -113,9 +115,10 @@ impl<S: Stream> WebSocket<S> {
             .max_message_size(Some(self.limits.max_message))
             .max_frame_size(Some(self.limits.max_message.max(CONTROL_BYTES)));
         let codec = WebSocketContext::from_partially_read(self.early, Role::Server, Some(config));
-        let parts = (self.link, self.limits);
-        let mut connection = Connection::new(parts, codec, conversation, subscriber, backstage);
-        connection.begin(turn);
+        let wire = (Arc::clone(&self.link), self.limits);
+        let mut party = Party::new(wire, conversation, subscriber, backstage);
+        party.begin(turn);
+        let mut connection = Connection::new(self.link, codec, party);
         poll_fn(|context| connection.poll(context)).await;
         connection.end().say().await;
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Connection;
+use super::Party;
 use crate::dialect::Conversation;
 use crate::identity::Identity;
 use crate::message::{Call, CloseReason, Command, Frame, Now, Turn};
@@ -10,9 +10,9 @@ use crate::transport::ahead::{Ahead, Hold};
 use crate::transport::backstage::{Caller, Exceeded};
 use crate::transport::clock::{expiry, now};
 use crate::transport::farewell::tell_others;
-use crate::transport::link::Stream;
+use crate::transport::wire::Wire;
 
-impl<S: Stream> Connection<S> {
+impl<W: Wire> Party<W> {
     /// What is said first comes before every event. Nothing has left yet, the greeting neither, so the
     /// client cannot have missed one.
     pub(in crate::transport) fn begin(&mut self, mut turn: Turn) {
@@ -33,9 +33,9 @@ impl<S: Stream> Connection<S> {
         if identity != self.subscriber.identity() {
             // What is held back is for whom it was, and no call of theirs holds back more.
             if self.is_let_in {
-                self.link.end_call();
+                self.wire.end_call();
             } else {
-                self.link.forget();
+                self.wire.forget();
             }
         }
         let (until, token) = (expiry(&identity), self.token.take());
@@ -52,13 +52,13 @@ impl<S: Stream> Connection<S> {
     /// What was held back leaves, if its reader may have it.
     pub(super) fn release(&self) {
         if self.is_let_in {
-            self.link.release();
+            self.wire.release();
         }
     }
 
     fn say(&self, frames: &[Frame]) {
         for frame in frames {
-            self.link.answer(frame.websocket());
+            self.wire.answer(frame.websocket());
         }
     }
 
@@ -86,7 +86,6 @@ impl<S: Stream> Connection<S> {
         if let Some(reason) = close {
             self.close(reason);
         }
-        self.set_timer();
     }
 
     fn ask(&mut self, call: Call) {
@@ -97,9 +96,9 @@ impl<S: Stream> Connection<S> {
         };
         let (number, is_first) = self.asking.number();
         if is_first {
-            self.link.begin_call(number);
+            self.wire.begin_call(number);
         }
-        let ahead = Ahead::new(Arc::clone(&self.link) as Arc<dyn Hold>, number);
+        let ahead = Ahead::new(Arc::clone(&self.wire) as Arc<dyn Hold>, number);
         self.asking.begin(self.backstage.call(call, Caller { ahead, credentials }), token);
     }
 
