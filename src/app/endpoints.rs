@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::broker::Publisher;
 use crate::config::{Config, EndpointAuth, EndpointConfig};
-use crate::dialect;
+use crate::dialect::{self, Dialect};
 use crate::hub::Desk;
 use crate::message::Encode;
 use crate::metrics::Metrics;
@@ -61,14 +61,31 @@ pub(super) fn endpoints(
         publisher: publisher.clone(),
         metrics: Arc::clone(metrics),
     };
-    let make = |(index, listed)| endpoint(config, listed, backstage(index, listed));
-    listed.iter().enumerate().map(make).collect()
+    let mut next = 0;
+    let make = |listed| {
+        let index = next;
+        next += desks(listed).len();
+        endpoint(config, listed, backstage(index, listed))
+    };
+    listed.iter().map(make).collect()
 }
 
-pub(super) fn desk(endpoint: &EndpointConfig) -> Desk {
-    let encode = Arc::clone(&endpoint.dialect) as Arc<dyn Encode>;
+/// The desks of an endpoint, in the order of its numbers: one for each namespace of its dialect.
+pub(super) fn desks(endpoint: &EndpointConfig) -> Vec<Desk> {
     let required = endpoint.auth == EndpointAuth::Required;
-    Desk { path: Arc::from(endpoint.path.as_str()), app: endpoint.dialect.app(), encode, required }
+    let desk = |dialect: &Arc<dyn Dialect>, required| Desk {
+        path: Arc::from(endpoint.path.as_str()),
+        app: dialect.app(),
+        namespace: dialect.namespace(),
+        encode: Arc::clone(dialect) as Arc<dyn Encode>,
+        required,
+    };
+    match endpoint.dialect.multiplex() {
+        None => vec![desk(&endpoint.dialect, required)],
+        Some(multiplex) => {
+            multiplex.namespaces().iter().map(|(_, dialect)| desk(dialect, dialect.wants_token())).collect()
+        }
+    }
 }
 
 fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) -> Endpoint {

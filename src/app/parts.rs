@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::Sidecar;
-use super::endpoints::{desk, endpoints, with_live};
+use super::endpoints::{desks, endpoints, with_live};
 use super::running::Running;
 use crate::access::Answer;
 use crate::api::{About, Access, Admin, Code, Present, PublishApi};
@@ -109,7 +109,7 @@ impl Parts {
 
 /// The hub, and the questions of those that it has for the backend, if some route has it ask.
 fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) {
-    let hub = Hub::new(listed.iter().map(desk).collect(), config.hub.max_connections);
+    let hub = Hub::new(listed.iter().flat_map(desks).collect(), config.hub.max_connections);
     let hub = hub.sharing(config.limits.shares);
     if !config.routes.iter().any(|route| matches!(route.visibility, Visibility::Upstream(_))) {
         return (Arc::new(hub), None);
@@ -135,7 +135,8 @@ fn question_limits(config: &Config) -> CallLimits {
 fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, prometheus::Error> {
     Metrics::new(&Labels {
         routes: config.routes.iter().map(|route| route.path.clone()).collect(),
-        dialects: endpoints.iter().map(|endpoint| endpoint.dialect_name).collect(),
+        // Each namespace of an endpoint has a number of its own.
+        dialects: endpoints.iter().flat_map(|e| desks(e).into_iter().map(|_| e.dialect_name)).collect(),
         outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
         token_errors: TokenError::ALL.map(TokenError::name).to_vec(),
         answers: Answer::ALL.map(Answer::name).to_vec(),

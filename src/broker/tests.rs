@@ -62,7 +62,13 @@ struct Setup {
 
 fn setup(capacity: usize) -> Setup {
     let hub = Arc::new(Hub::new(
-        vec![Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Mute), required: false }],
+        vec![Desk {
+            path: Arc::from("/ws"),
+            app: None,
+            namespace: None,
+            encode: Arc::new(Mute),
+            required: false,
+        }],
         10,
     ));
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());

@@ -130,7 +130,10 @@ fn event(method: &str, many: bool, items: Vec<Item>) -> Event {
 #[test]
 fn every_dialect_is_found_by_its_name_alone() {
     let names: Vec<&str> = DIALECTS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["flarchitect", "fastcms", "mdb_engine", "websocketspec", "canonical", "echo"]);
+    assert_eq!(
+        names,
+        ["flarchitect", "fastcms", "mdb_engine", "websocketspec", "socketio", "canonical", "echo"]
+    );
     for name in names {
         assert_eq!(find(name).unwrap().0, name);
     }

@@ -80,7 +80,13 @@ impl Pure {
         let dialects: Vec<_> = config.endpoints.iter().map(|e| Arc::clone(&e.dialect)).collect();
         let desk = |e: &EndpointConfig| {
             let encode = Arc::clone(&e.dialect) as Arc<dyn Encode>;
-            Desk { path: Arc::from(e.path.as_str()), app: e.dialect.app(), encode, required: false }
+            Desk {
+                path: Arc::from(e.path.as_str()),
+                app: e.dialect.app(),
+                namespace: None,
+                encode,
+                required: false,
+            }
         };
         let desks = config.endpoints.iter().map(desk).collect();
         Self { config, dialects, hub: Arc::new(Hub::new(desks, 100)), clients: HashMap::new() }

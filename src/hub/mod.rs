@@ -99,6 +99,8 @@ pub struct Desk {
     pub path: Arc<str>,
     /// The application that it belongs to.
     pub app: Option<Arc<str>>,
+    /// The namespace of its dialect, if that has several: each is a desk of its own.
+    pub namespace: Option<Arc<str>>,
     /// What it speaks.
     pub encode: Arc<dyn Encode>,
     /// Who has not said who it is has not come in yet, and is not meant by anything.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::call::{CallError, Calls, Tapping};
 use crate::broker::{Parcel, Publisher};
 use crate::event::{Event, Operation, Origin, Outcome};
+use crate::hub::{AttachError, Whose};
 use crate::identity::Credential;
 use crate::message::{Announcement, Answer, Call, Push, Returned, Upstream, UpstreamError, WebhookError};
 use crate::metrics::{Called, Metrics};
@@ -109,6 +110,18 @@ impl transport::Backstage for Backstage {
 
     fn push(&self, push: Push) {
         self.publisher.tell(Box::new(move || Parcel::Push(push)));
+    }
+
+    fn connections(&self, difference: i64) {
+        self.metrics.connections(self.endpoint, difference);
+    }
+
+    fn refused(&self, error: AttachError) {
+        match error {
+            AttachError::Full | AttachError::Closing => self.metrics.reader_refused(),
+            AttachError::TooMany(Whose::Address) => self.metrics.address_full(),
+            AttachError::TooMany(Whose::User) => self.metrics.user_full(),
+        }
     }
 
     fn subscriptions(&self, difference: i64) {

@@ -18,7 +18,7 @@ use super::respond::Refusal;
 use super::takeover;
 use crate::access::Credentials;
 use crate::dialect::{Dialect, Manner, Opening};
-use crate::hub::{AttachError, Hub, Profile, Whose};
+use crate::hub::{AttachError, Hub, Profile};
 use crate::identity::{Credential, Identity};
 use crate::message::{CloseReason, Frame, Now, Turn};
 use crate::metrics::Metrics;
@@ -109,22 +109,6 @@ pub(super) fn upgrade_required(message: &'static str) -> Refusal {
         .with(header::SEC_WEBSOCKET_VERSION, "13")
 }
 
-/// A connection in the gauges, until it ends in whatever way.
-pub(super) struct Counted(Arc<Metrics>, usize);
-
-impl Counted {
-    pub(super) fn new(metrics: &Arc<Metrics>, endpoint: usize) -> Self {
-        metrics.connection_opened(endpoint);
-        Self(Arc::clone(metrics), endpoint)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connection_closed(self.1);
-    }
-}
-
 impl Realtime {
     /// The same for a client that says itself who it is.
     pub(super) async fn admit(
@@ -169,42 +153,20 @@ impl Realtime {
         let subscriber = match self.hub.attach(socket.lane(), profile) {
             Ok(subscriber) => subscriber,
             Err(error) => {
-                socket.refuse(self.refusal(error, endpoint, &greeting)).await;
+                endpoint.backstage.refused(error);
+                socket.refuse(refusal(error, endpoint, &greeting)).await;
                 return Ok(());
             }
         };
         subscriber.bear(credentials);
-        let counted = Counted::new(&self.metrics, endpoint.index);
         let backstage = Arc::clone(&endpoint.backstage);
-        let connection = async move {
-            let _counted = counted;
-            socket.run(conversation, subscriber, backstage, turn).await;
-        };
+        let connection = socket.run(conversation, subscriber, backstage, turn);
         #[expect(
             clippy::disallowed_methods,
             reason = "owned by the hub: it can close it and knows when it is gone"
         )]
         drop(tokio::spawn(connection));
         Ok(())
-    }
-
-    /// What is said in place of the greeting, or right behind it.
-    fn refusal(&self, error: AttachError, endpoint: &Endpoint, greeting: &Bytes) -> Bytes {
-        match error {
-            AttachError::Full | AttachError::Closing => {
-                self.metrics.reader_refused();
-                return UNAVAILABLE;
-            }
-            AttachError::TooMany(Whose::Address) => self.metrics.address_full(),
-            AttachError::TooMany(Whose::User) => self.metrics.user_full(),
-        }
-        match endpoint.dialect.manner() {
-            Manner::Answer => TOO_MANY,
-            Manner::Accept => {
-                let close = Frame::close(CloseReason::TooMany);
-                Bytes::from([greeting.as_ref(), close.websocket().as_ref()].concat())
-            }
-        }
     }
 
     /// With what the backend is asked for the reader; `None`: it is never asked.
@@ -222,6 +184,18 @@ impl Realtime {
         let is_needed = is_asked && (calls.is_some() || self.hub.may_ask());
         let peer = arrival.whence.peer;
         is_needed.then(|| Arc::new(Credentials::new(self.hub.keys(), headers(), peer)))
+    }
+}
+
+/// What is said in place of the greeting, or right behind it.
+fn refusal(error: AttachError, endpoint: &Endpoint, greeting: &Bytes) -> Bytes {
+    match (error, endpoint.dialect.manner()) {
+        (AttachError::Full | AttachError::Closing, _) => UNAVAILABLE,
+        (AttachError::TooMany(_), Manner::Answer) => TOO_MANY,
+        (AttachError::TooMany(_), Manner::Accept) => {
+            let close = Frame::close(CloseReason::TooMany);
+            Bytes::from([greeting.as_ref(), close.websocket().as_ref()].concat())
+        }
     }
 }
 

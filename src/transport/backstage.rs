@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::ahead::Ahead;
 use crate::access::Credentials;
+use crate::hub::AttachError;
 use crate::message::{Announcement, Call, Push, Returned};
 
 /// The answer to a call, once it is there.
@@ -20,6 +21,10 @@ pub trait Backstage: Send + Sync + fmt::Debug {
     fn announce(&self, announcement: Announcement);
     /// Hands a message to other connections.
     fn push(&self, push: Push);
+    /// There are so many connections more, or fewer.
+    fn connections(&self, difference: i64);
+    /// The hub takes a connection not.
+    fn refused(&self, error: AttachError);
     /// A connection has so many subscriptions more, or fewer.
     fn subscriptions(&self, difference: i64);
     /// A client wanted more than it may have.

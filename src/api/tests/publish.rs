@@ -71,6 +71,7 @@ fn office(access: Access, go: Option<Receiver<()>>, capacity: usize) -> Office {
     let desk = |path: &str, app: Option<&str>| Desk {
         path: Arc::from(path),
         app: app.map(Arc::from),
+        namespace: None,
         encode: Arc::new(Plain),
         required: false,
     };

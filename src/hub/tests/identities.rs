@@ -150,7 +150,7 @@ fn a_record_that_moves_is_deleted_for_its_old_owner_alone() {
 #[test]
 fn who_has_not_come_in_yet_is_not_meant_by_anything() {
     let encode: Arc<dyn Encode> = Arc::new(Plain::default());
-    let members = Desk { path: Arc::from("/members"), app: None, encode, required: true };
+    let members = Desk { path: Arc::from("/members"), app: None, namespace: None, encode, required: true };
     let hub = Arc::new(Hub::new(vec![members], 100));
     let (inbox, all) = (Inbox::new(), Target::default());
     let mut reader = join_as(&hub, &inbox, 0, Identity::Anonymous);
@@ -161,4 +161,58 @@ fn who_has_not_come_in_yet_is_not_meant_by_anything() {
     assert_eq!(push(), (0, 0));
     reader.identify(user("ann"), None).unwrap();
     assert_eq!(push(), (1, 1));
+}
+
+#[test]
+fn a_push_to_rooms_reaches_each_reader_of_the_namespace_once() {
+    let within = |name: &str, path| Desk {
+        namespace: Some(Arc::from(name)),
+        ..desk(path, None, Arc::new(Plain::default()))
+    };
+    let desks = vec![
+        within("/a", "/io"),
+        within("/b", "/io"),
+        within("/a", "/other"),
+        desk("/ws", None, Arc::new(Plain::default())),
+    ];
+    let hub = Arc::new(Hub::new(desks, 100));
+    // (endpoint, rooms of /a)
+    let who: [(usize, &[&str]); 6] =
+        [(0, &["x"]), (0, &["x", "y"]), (0, &["z"]), (0, &[]), (1, &["x"]), (3, &["x"])];
+    let inboxes = who.map(|_| Inbox::new());
+    let _readers: Vec<Subscriber> = who
+        .iter()
+        .zip(&inboxes)
+        .map(|((endpoint, rooms), inbox)| {
+            let mut reader = join_as(&hub, inbox, *endpoint, Identity::Anonymous);
+            for room in *rooms {
+                reader.handle(Command::subscribe(Topic::room("/a", room)));
+            }
+            reader
+        })
+        .collect();
+    let names = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect::<Vec<Arc<str>>>();
+    let to = |rooms: &[&str], except: &[&str]| Target {
+        endpoint: Some(Arc::from("/io")),
+        namespace: Some(Arc::from("/a")),
+        rooms: names(rooms),
+        except: names(except),
+        ..Target::default()
+    };
+    for (to, expected) in [
+        (to(&[], &[]), "111100"),
+        (to(&["x"], &[]), "110000"),
+        (to(&["x", "y"], &[]), "110000"),
+        (to(&["x", "z"], &["y"]), "101000"),
+        (to(&[], &["x"]), "001100"),
+        (to(&["nowhere"], &[]), "000000"),
+        (Target { namespace: Some(Arc::from("/b")), ..to(&[], &[]) }, "000010"),
+        (Target { namespace: Some(Arc::from("/b")), ..to(&["x"], &[]) }, "000000"),
+    ] {
+        let push = Push::new(to.clone(), Json::parse("{}").unwrap());
+        let delivery = hub.push(&push, SystemTime::UNIX_EPOCH, || {});
+        let got: String = inboxes.iter().map(|inbox| inbox.take().len().to_string()).collect();
+        assert_eq!(got, expected, "{to:?}");
+        assert_eq!(delivery.reached, expected.matches('1').count() as u64, "{to:?}");
+    }
 }

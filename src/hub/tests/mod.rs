@@ -99,7 +99,7 @@ impl Encode for ItemByItem {
 }
 
 fn desk(path: &str, app: Option<&str>, encode: Arc<dyn Encode>) -> Desk {
-    Desk { path: Arc::from(path), app: app.map(Arc::from), encode, required: false }
+    Desk { path: Arc::from(path), app: app.map(Arc::from), namespace: None, encode, required: false }
 }
 
 fn profile(endpoint: usize, identity: Identity) -> Profile {

@@ -50,6 +50,7 @@ impl<W: Wire> Party<W> {
         subscriber: Subscriber,
         backstage: Arc<dyn Backstage>,
     ) -> Self {
+        backstage.connections(1);
         Self {
             until: expiry(&subscriber.identity()),
             wire,
@@ -137,6 +138,7 @@ impl<W: Wire> Party<W> {
 impl<W> Drop for Party<W> {
     /// However it ends, a panic of a dialect included.
     fn drop(&mut self) {
+        self.backstage.connections(-1);
         self.backstage.subscriptions(-(self.subscriber.topics().cast_signed() as i64));
     }
 }

@@ -104,6 +104,12 @@ impl Backstage for Office {
         self.notes.lock().unwrap().push(format!("{difference}"));
     }
 
+    fn connections(&self, _: i64) {}
+
+    fn refused(&self, error: AttachError) {
+        panic!("{error}")
+    }
+
     fn exceeded(&self, limit: Exceeded) {
         self.notes.lock().unwrap().push(format!("{limit:?}"));
     }

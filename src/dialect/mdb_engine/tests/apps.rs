@@ -31,6 +31,7 @@ impl Apps {
         let desk = |path, app, encode: &Arc<dyn Encode>| Desk {
             path: Arc::from(path),
             app: Some(Arc::from(app)),
+            namespace: None,
             encode: Arc::clone(encode),
             required: false,
         };
