@@ -7,12 +7,12 @@ use anyhow::Context as _;
 use crate::broker::Publisher;
 use crate::config::{Config, EndpointAuth, EndpointConfig};
 use crate::dialect::{self, Dialect};
-use crate::hub::Desk;
+use crate::hub::{Desk, Hub};
 use crate::message::Encode;
 use crate::metrics::Metrics;
 use crate::outbound::Roots;
-use crate::proxy::{Admission, Backstage, Calls, Endpoint};
-use crate::transport::{Expiry, Limits};
+use crate::proxy::{Admission, Backstage, Calls, Endpoint, Sessions};
+use crate::transport::{self, Expiry, Limits};
 use crate::verify::Verifier;
 use crate::webhook::Webhooks;
 
@@ -41,7 +41,7 @@ pub(super) fn endpoints(
     config: &Config,
     listed: &[EndpointConfig],
     (verifier, calls): (Option<&Verifier>, &Arc<Calls>),
-    publisher: &Publisher,
+    (hub, publisher): (&Arc<Hub>, &Publisher),
     metrics: &Arc<Metrics>,
 ) -> Vec<Endpoint> {
     let system = Roots::system();
@@ -62,10 +62,22 @@ pub(super) fn endpoints(
         metrics: Arc::clone(metrics),
     };
     let mut next = 0;
-    let make = |listed| {
-        let index = next;
-        next += desks(listed).len();
-        endpoint(config, listed, backstage(index, listed))
+    let make = |listed: &EndpointConfig| {
+        let (index, count) = (next, desks(listed).len());
+        next += count;
+        let shared = backstage(index, listed);
+        let made = endpoint(config, listed, shared.clone());
+        let within = (index..index + count).map(|index| {
+            Arc::new(Backstage { endpoint: index, ..shared.clone() }) as Arc<dyn transport::Backstage>
+        });
+        let sessions = Sessions::new(
+            Arc::clone(hub),
+            Arc::clone(&listed.dialect),
+            (index, within.collect()),
+            made.limits,
+            config.hub.max_connections,
+        );
+        Endpoint { sessions: sessions.map(Arc::new), ..made }
     };
     listed.iter().map(make).collect()
 }
@@ -104,6 +116,7 @@ fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) ->
         limits,
         admission: admission(backstage.verifier.as_ref(), endpoint),
         backstage: Arc::new(backstage),
+        sessions: None,
     }
 }
 

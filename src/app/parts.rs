@@ -52,7 +52,9 @@ impl Parts {
         let verifier = config.auth.clone().map(Verifier::new).transpose()?;
         let entrance = Entrance::default();
         let calls = Arc::new(Calls::new(entrance.clone(), client_limits(&config)));
-        let mut endpoints = endpoints(&config, &listed, (verifier.as_ref(), &calls), &publisher, &metrics);
+        let mut endpoints =
+            endpoints(&config, &listed, (verifier.as_ref(), &calls), (&hub, &publisher), &metrics);
+        let sessions = endpoints.iter().filter_map(|endpoint| endpoint.sessions.clone()).collect();
         let live = endpoints.pop().context("the live page has an endpoint")?;
         let live = Live { endpoint: live, realtime: realtime.clone() };
         let ready = Arc::clone(&upstreams);
@@ -102,7 +104,8 @@ impl Parts {
             in_flight: in_flight.clone(),
         };
         listeners.push(proxy_service(gateway, threads, &config.server.listen, entrance));
-        let running = Running { listeners, sockets, upstreams, hub, in_flight, verifier, asker, metrics };
+        let running =
+            Running { listeners, sockets, upstreams, hub, sessions, in_flight, verifier, asker, metrics };
         Ok(Self { running, worker })
     }
 }

@@ -11,11 +11,19 @@ use crate::message::{Frame, Message};
 
 /// What such a dialect says of its connections.
 pub trait Multiplex: fmt::Debug + Send + Sync {
-    /// What the conversations of a connection are: each namespace is a dialect of its own.
+    /// What the conversations of a connection are: each namespace is a dialect of its own. The head that their
+    /// [`Opening`](super::Opening) shows is empty, since a connection does not keep it; what the handshake showed is
+    /// the credential.
     fn namespaces(&self) -> &[(Arc<str>, Arc<dyn Dialect>)];
 
     /// What connections are told of themselves.
     fn engine(&self) -> Engine;
+
+    /// Said to whoever has to leave the namespace of this number, and is not to come back by itself.
+    fn dismissed(&self, number: usize) -> Frame;
+
+    /// Said to whoever may not come into the namespace of this number, since it has been taken by too many.
+    fn crowded(&self, number: usize) -> Frame;
 
     /// Reads for one connection.
     fn routing(&self) -> Box<dyn Routing>;

@@ -19,6 +19,7 @@ use super::answer;
 use super::connector;
 use super::downstream::Downstream;
 use super::early;
+use super::engine;
 use super::failure;
 use super::forward::{self, Client, TrustedProxies};
 use super::head;
@@ -57,12 +58,20 @@ pub struct Gateway {
 
 impl Gateway {
     /// Answers what is served here; `false`: the request is the backend's.
-    async fn serve_endpoint(&self, session: &mut Session) -> pingora::Result<bool> {
+    async fn serve_endpoint(&self, session: &mut Session, state: &mut RequestState) -> pingora::Result<bool> {
         let head: &request::Parts = session.req_header();
         let path = head.uri.path();
         if let Some(endpoint) = report::of_request(head, &self.endpoints) {
             report::send(&mut session.downstream_session, endpoint, &self.realtime).await?;
             early::linger(&mut session.downstream_session).await;
+            return Ok(true);
+        }
+        if let Some((endpoint, sessions)) = engine::of_request(head, &self.endpoints) {
+            let client = Downstream::of(&session.downstream_session).and_then(Downstream::client);
+            let whence = Whence::of(client.map(|(peer, _)| *peer), &self.trusted, &head.headers);
+            let service = engine::Service { endpoint, sessions, realtime: &self.realtime, whence };
+            let waiting = engine::Waiting { guard: &mut state.in_flight, in_flight: &self.in_flight };
+            service.serve(&mut session.downstream_session, waiting).await?;
             return Ok(true);
         }
         let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.path == path) else {
@@ -154,7 +163,7 @@ impl ProxyHttp for Gateway {
             session.downstream_session.set_keepalive(None);
             return refuse(session, &refusal).await;
         }
-        if self.serve_endpoint(session).await? {
+        if self.serve_endpoint(session, state).await? {
             return Ok(true);
         }
         self.begin(session, state);

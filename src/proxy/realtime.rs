@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::admission::Admission;
 use super::credentials;
+use super::engine::Sessions;
 use super::forward::TrustedProxies;
 use super::hop;
 use super::respond::Refusal;
@@ -39,6 +40,8 @@ pub struct Endpoint {
     pub admission: Admission,
     /// What its connections need of the rest of the process.
     pub backstage: Arc<dyn Backstage>,
+    /// Its connections, if its dialect has several conversations on each.
+    pub sessions: Option<Arc<Sessions>>,
 }
 
 /// Accepts connections for the hub.
@@ -51,7 +54,7 @@ pub struct Realtime {
 }
 
 /// Said in place of a 101 when the hub is full or the process stops.
-const UNAVAILABLE: Bytes = Bytes::from_static(
+pub(super) const UNAVAILABLE: Bytes = Bytes::from_static(
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 );
 
@@ -63,7 +66,7 @@ const TOO_MANY: Bytes = Bytes::from_static(
       {\"error\":\"too many requests\",\"message\":\"too many connections\"}",
 );
 
-fn switching_protocols(key: &str, protocol: Option<&str>) -> Bytes {
+pub(super) fn switching_protocols(key: &str, protocol: Option<&str>) -> Bytes {
     let protocol = protocol.map_or_else(String::new, |name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
     Bytes::from(format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -170,7 +173,7 @@ impl Realtime {
     }
 
     /// With what the backend is asked for the reader; `None`: it is never asked.
-    fn credentials(
+    pub(super) fn credentials(
         &self,
         head: &request::Parts,
         endpoint: &Endpoint,
@@ -213,7 +216,7 @@ pub(super) struct Whence {
     /// the forwarding headers of the handshake: so they are believed, or not, as those of any request.
     peer: Option<IpAddr>,
     /// Behind the proxies that are believed: whom limits mean.
-    origin: Option<IpAddr>,
+    pub(super) origin: Option<IpAddr>,
 }
 
 impl Whence {

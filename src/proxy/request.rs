@@ -13,7 +13,8 @@ use crate::capture::{Begun, Capture};
 
 /// The state of one request.
 pub struct RequestState {
-    _in_flight: InFlightGuard,
+    /// `None`: nobody has to wait for its end.
+    pub(super) in_flight: Option<InFlightGuard>,
     /// The number of its route.
     pub(super) route: Option<usize>,
     /// Until the answer has ended.
@@ -40,7 +41,7 @@ pub struct RequestState {
 impl RequestState {
     pub(super) fn new(in_flight: &InFlight) -> Self {
         Self {
-            _in_flight: in_flight.enter(),
+            in_flight: Some(in_flight.enter()),
             route: None,
             capture: None,
             load: None,

@@ -108,13 +108,7 @@ impl<S: Stream> WebSocket<S> {
         backstage: Arc<dyn Backstage>,
         turn: Turn,
     ) {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_write_buffer_size(usize::MAX)
-            .max_message_size(Some(self.limits.max_message))
-            .max_frame_size(Some(self.limits.max_message.max(CONTROL_BYTES)));
-        let codec = WebSocketContext::from_partially_read(self.early, Role::Server, Some(config));
+        let codec = codec(self.early, self.limits.max_message);
         let wire = (Arc::clone(&self.link), self.limits);
         let mut party = Party::new(wire, conversation, subscriber, backstage);
         party.begin(turn);
@@ -122,4 +116,15 @@ impl<S: Stream> WebSocket<S> {
         poll_fn(|context| connection.poll(context)).await;
         connection.end().say().await;
     }
+}
+
+/// What reads frames, `early` first, with messages of so many bytes.
+pub(super) fn codec(early: Vec<u8>, max_message: usize) -> WebSocketContext {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(usize::MAX)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message.max(CONTROL_BYTES)));
+    WebSocketContext::from_partially_read(early, Role::Server, Some(config))
 }

@@ -43,6 +43,10 @@ impl SocketIo {
     pub(super) fn new(options: &dyn Options) -> Self {
         Self(Settings::read(options))
     }
+
+    fn writer(&self, number: usize) -> packet::Writer {
+        packet::Writer::new(self.0.namespaces.get(number).map_or(packet::MAIN, |(name, _)| name))
+    }
 }
 
 impl Dialect for SocketIo {
@@ -91,22 +95,30 @@ impl Multiplex for SocketIo {
         self.0.engine
     }
 
+    fn dismissed(&self, number: usize) -> Frame {
+        self.writer(number).disconnected()
+    }
+
+    fn crowded(&self, number: usize) -> Frame {
+        self.writer(number).refused("Too many connections", "too_many_connections")
+    }
+
     fn routing(&self) -> Box<dyn Routing> {
         let names = self.0.namespaces.iter().map(|(name, _)| Arc::clone(name)).collect();
-        Box::new(Reader { names, awaited: Awaited::default() })
+        Box::new(Reader { names, expected: Awaited::default() })
     }
 }
 
 #[derive(Debug)]
 struct Reader {
     names: Arc<[Arc<str>]>,
-    awaited: Awaited,
+    expected: Awaited,
 }
 
 impl Routing for Reader {
     fn route(&mut self, message: Message) -> Route {
         let names = &self.names;
-        self.awaited.route(message, |name| names.iter().position(|known| **known == *name))
+        self.expected.route(message, |name| names.iter().position(|known| **known == *name))
     }
 }
 
