@@ -117,7 +117,9 @@ impl Hub {
         while let Some(from) = next {
             batch.clear();
             next = self.lock().connections.batch(from, BATCH, &mut batch);
-            batch.iter().for_each(|found| look(&found.reader));
+            for found in &batch {
+                look(&found.reader);
+            }
             if next.is_some() {
                 pause();
             }
@@ -134,7 +136,9 @@ impl Hub {
             next = tables.topics.get(room).and_then(|index| index.batch(from, None, BATCH, &mut batch));
             drop(tables);
             next = next.filter(|cursor| !cursor.needs_signs());
-            batch.iter().for_each(|found| look(&found.reader));
+            for found in &batch {
+                look(&found.reader);
+            }
             if next.is_some() {
                 pause();
             }

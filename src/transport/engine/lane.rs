@@ -116,9 +116,8 @@ impl<T: Stream> Lane for SocketLane<T> {
     fn send(&self, frame: &Frame) -> Sent {
         let mut state = self.lock();
         match state.stage {
-            Stage::Gone => return Sent::Gone,
             Stage::Coming | Stage::In if state.held.is_on() => {}
-            Stage::Coming => return Sent::Gone,
+            Stage::Coming | Stage::Gone => return Sent::Gone,
             Stage::In => return self.shared.link.send(frame),
         }
         if state.held.keep(frame.websocket()) == Err(Full) {

@@ -22,6 +22,16 @@ pub(super) struct Mailbox<T> {
     pub(super) is_overlapping: bool,
 }
 
+impl Post {
+    /// Whoever posted need not wait.
+    pub(super) fn confirm(&mut self) {
+        if let Some(taken) = self.taken.take() {
+            // It may have hung up.
+            taken.send(()).ok();
+        }
+    }
+}
+
 /// How far a client is from polls to a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Upgrading {
@@ -36,8 +46,8 @@ pub(super) enum Upgrading {
 #[derive(Debug)]
 pub(super) struct Post {
     pub(super) packets: VecDeque<Packet>,
-    /// Told when all of them are taken.
-    pub(super) taken: oneshot::Sender<()>,
+    /// Told when all of them are taken, or will be without anything else that the client does.
+    pub(super) taken: Option<oneshot::Sender<()>>,
 }
 
 impl<T> Default for Mailbox<T> {

@@ -131,7 +131,9 @@ impl<T: Stream> Sessions<T> {
         table.is_closing = true;
         let all: Vec<_> = table.sessions.values().cloned().collect();
         drop(table);
-        all.iter().for_each(|shared| shared.link.close(CloseReason::GoingAway));
+        for shared in all {
+            shared.link.close(CloseReason::GoingAway);
+        }
     }
 
     pub(super) fn multiplex(&self) -> Option<&dyn Multiplex> {
@@ -153,7 +155,7 @@ impl<T: Stream> Sessions<T> {
     /// The first packet.
     fn greeting(&self, sid: Uuid, upgrades: &str) -> String {
         let Some(Engine { ping_interval, ping_timeout, max_payload, .. }) =
-            self.multiplex().map(|multiplex| multiplex.engine())
+            self.multiplex().map(Multiplex::engine)
         else {
             return String::new();
         };

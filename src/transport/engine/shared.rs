@@ -100,7 +100,7 @@ impl<T: Stream> Handle<T> {
                 return Err(Closed);
             }
             let (taken, receiver) = oneshot::channel();
-            mailbox.post = Some(Post { packets: packets.into(), taken });
+            mailbox.post = Some(Post { packets: packets.into(), taken: Some(taken) });
             Ok(receiver)
         })
     }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::lane::SocketLane;
 use super::sessions::{Sessions, Visitor};
 use super::shared::Shared;
-use crate::dialect::{Engine, Routing};
+use crate::dialect::{Engine, Multiplex, Routing};
 use crate::hub::Lane as _;
 use crate::message::CloseReason;
 use crate::transport::link::{State, Stream};
@@ -76,7 +76,7 @@ impl<T: Stream> Session<T> {
         codec: Option<WebSocketContext>,
         visitor: Visitor,
     ) -> Self {
-        let routing = sessions.multiplex().map(|multiplex| multiplex.routing());
+        let routing = sessions.multiplex().map(Multiplex::routing);
         let now = Instant::now();
         let mut session = Self {
             sessions,
@@ -112,7 +112,7 @@ impl<T: Stream> Session<T> {
     }
 
     fn engine(&self) -> Option<Engine> {
-        self.sessions.multiplex().map(|multiplex| multiplex.engine())
+        self.sessions.multiplex().map(Multiplex::engine)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {

@@ -5,7 +5,7 @@ use std::task::Context;
 use super::{Session, Stage};
 use crate::message::CloseReason;
 use crate::transport::engine::carrier::Carrier;
-use crate::transport::engine::mailbox::Upgrading;
+use crate::transport::engine::mailbox::{Post, Upgrading};
 use crate::transport::engine::payload::Packet;
 use crate::transport::link::Stream;
 
@@ -31,7 +31,15 @@ impl<T: Stream> Session<T> {
 
     /// Hears what was posted, as long as there is room for it.
     pub(super) fn read_post(&mut self, context: &Context<'_>) {
-        if self.shared.look(|mailbox| mailbox.is_overlapping) == Some(true) && self.stage == Stage::Open {
+        let is_overlapping = self.shared.look(|mailbox| {
+            // A client that is about to go over waits for its last post and polls no more: if that waited for what
+            // only polls can take, nothing would ever come.
+            if mailbox.upgrading == Upgrading::Works {
+                mailbox.post.iter_mut().for_each(Post::confirm);
+            }
+            mailbox.is_overlapping
+        });
+        if is_overlapping == Some(true) && self.stage == Stage::Open {
             self.close(CloseReason::Protocol);
         }
         for _ in 0..PACKETS_PER_POLL {
@@ -48,11 +56,8 @@ impl<T: Stream> Session<T> {
     fn posted(&self) -> Option<Packet> {
         self.shared.look(|mailbox| {
             let packet = mailbox.post.as_mut()?.packets.pop_front();
-            if mailbox.post.as_ref().is_some_and(|post| post.packets.is_empty())
-                && let Some(post) = mailbox.post.take()
-            {
-                // It may have hung up.
-                post.taken.send(()).ok();
+            if let Some(mut post) = mailbox.post.take_if(|post| post.packets.is_empty()) {
+                post.confirm();
             }
             packet
         })?
