@@ -182,6 +182,11 @@ impl Options for Own<'_> {
         self.section.get(key, default)
     }
 
+    fn size(&self, key: &'static str, default: usize) -> usize {
+        let Bytes(size) = self.section.get(key, Bytes(default));
+        size
+    }
+
     fn duration(&self, key: &'static str, default: Duration) -> Duration {
         self.section.get(key, default)
     }

@@ -18,6 +18,10 @@ pub trait Options {
     fn flag(&self, key: &'static str, default: bool) -> bool;
     /// A whole number from 0 on.
     fn number(&self, key: &'static str, default: usize) -> usize;
+    /// A size in bytes, above zero.
+    fn size(&self, _key: &'static str, default: usize) -> usize {
+        default
+    }
     /// A duration above zero.
     fn duration(&self, key: &'static str, default: Duration) -> Duration;
     /// `env:NAME`, `file:PATH` or the secret itself.

@@ -47,7 +47,7 @@ pub(super) struct Request {
     /// The event of the answer, and its data.
     pub(super) reply: Option<(String, Template)>,
     /// The arguments of the acknowledgement.
-    pub(super) ack: Option<Template>,
+    pub(super) ack: Template,
     /// What others hear.
     pub(super) emissions: Vec<Emission>,
 }
@@ -83,7 +83,6 @@ impl Request {
         }
         let reply = reading::event(options, "reply");
         let data = reading::template(options, "data", &json!({"timestamp": "{time}"}), &ANSWERED);
-        let is_acked = options.json("ack").is_some();
         let ack = reading::template(options, "ack", &json!([]), &ANSWERED);
         let error = options.text("error", FAILED);
         let request = Self {
@@ -100,7 +99,7 @@ impl Request {
             join: reading::text(options, "join", &ASKED),
             leave: reading::text(options, "leave", &ASKED),
             reply: (!reply.is_empty()).then_some((reply, data)),
-            ack: is_acked.then_some(ack),
+            ack,
             emissions: options
                 .tables("emit", "endpoint.request.emit")
                 .iter()

@@ -139,7 +139,7 @@ fn engine(options: &dyn Options) -> Engine {
         ping_interval: options.duration("ping_interval", PING_INTERVAL),
         ping_timeout: options.duration("ping_timeout", PING_TIMEOUT),
         connect_timeout: options.duration("connect_timeout", CONNECT_TIMEOUT),
-        max_payload: options.number("max_payload", MAX_PAYLOAD_BYTES),
+        max_payload: options.size("max_payload", MAX_PAYLOAD_BYTES),
         recovery,
     }
 }

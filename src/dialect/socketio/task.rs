@@ -150,8 +150,9 @@ impl Task {
             frames.push(binary::event(writer, event, (&data.fill(&scope), ""), None));
         }
         if let Some(id) = self.ack {
-            let arguments = request.ack.as_ref().map(|ack| ack.fill(&scope)).unwrap_or_default();
-            frames.push(writer.ack(id, arguments.trim_start_matches('[').trim_end_matches(']')));
+            let list = request.ack.fill(&scope);
+            let arguments = list.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+            frames.push(writer.ack(id, arguments.unwrap_or(&list)));
         }
         let pushes = request
             .emissions
