@@ -49,7 +49,7 @@ pub(super) fn endpoints<'a>(
         }
     }
     apps::separate(&of_apps);
-    sections.iter().for_each(Section::finish);
+    sections.into_iter().for_each(Section::finish);
     endpoints
 }
 
@@ -155,7 +155,7 @@ struct Inner<'a> {
 impl Drop for Inner<'_> {
     /// All has been asked for that it may have.
     fn drop(&mut self) {
-        self.section.finish();
+        self.section.refuse_rest();
     }
 }
 
@@ -278,9 +278,9 @@ fn json(value: &DeValue<'_>) -> Result<Value, String> {
     match value {
         DeValue::String(text) => Ok(Value::from(text.as_ref())),
         DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).map(Value::from).map_err(|_| expected())
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::from).ok_or_else(expected)
         }
-        DeValue::Float(number) => number.as_str().parse::<f64>().map(Value::from).map_err(|_| expected()),
+        DeValue::Float(number) => number.as_str().parse::<f64>().ok().map(Value::from).ok_or_else(expected),
         DeValue::Boolean(is) => Ok(Value::from(*is)),
         DeValue::Array(values) => values.iter().map(|value| json(value.get_ref())).collect(),
         DeValue::Table(members) => {

@@ -31,7 +31,7 @@ use uuid::Uuid;
 use crate::identity::{Credential, Identity};
 use crate::message::{Encode, Message, Now, Returned, Turn, Webhook};
 pub use mdb_engine::{Declaration, Entry, read_manifest};
-pub use multiplex::{Engine, Multiplex, Route, Routing};
+pub use multiplex::{Engine, Multiplex, Resume, Route, Routing};
 pub use options::{Defaults, Options};
 pub use report::{Attendance, Attendee, Report};
 

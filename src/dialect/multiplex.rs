@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::Dialect;
-use crate::message::{Frame, Message};
+use crate::message::{Frame, Message, Stamp};
 
 /// What such a dialect says of its connections.
 pub trait Multiplex: fmt::Debug + Send + Sync {
@@ -53,9 +53,8 @@ pub trait Routing: fmt::Debug + Send {
 /// What a message of a client is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
-    /// The first one for the namespace of this number. Where the client was there before: by what it goes on, and
-    /// what it got last.
-    Open(usize, Option<(Uuid, String)>, Message),
+    /// The first one for the namespace of this number; of a client that was there before, how it goes on.
+    Open(usize, Option<Resume>, Message),
     /// For the conversation in the namespace of this number.
     To(usize, Message),
     /// The client leaves this namespace.
@@ -64,4 +63,13 @@ pub enum Route {
     Say(Frame),
     /// It is not understood: the connection ends.
     Fault,
+}
+
+/// How a client goes on that was away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume {
+    /// As it was told when it came.
+    pub pid: Uuid,
+    /// Of what it got last; `None`: it got nothing that says where it stands.
+    pub last: Option<Stamp>,
 }

@@ -16,7 +16,7 @@ use crate::event::{Audience, Event, Item, Json, Position, Topic};
 use crate::filter::Filter;
 use crate::identity::{Credential, Identity};
 pub use close::CloseReason;
-pub use frame::Frame;
+pub use frame::{Frame, Stamp};
 pub use upstream::{Answer, Upstream, UpstreamError};
 
 /// One message of a client.

@@ -21,6 +21,10 @@ pub(super) trait Wire: Hold + Lane + 'static {
     fn release(&self);
     /// What was held back is for nobody, and what comes is held back still.
     fn forget(&self);
+    /// What was sent is for nobody any more: it is not sent again to whoever comes back.
+    fn disown(&self) {}
+    /// The client has got what it was asked about under this number.
+    fn acknowledged(&self, _number: u64) {}
     /// So much waits that the client should read before it says more.
     fn is_busy(&self) -> bool;
 }

@@ -29,7 +29,7 @@ use serde_json::value::RawValue;
 use super::multiplex::{Engine, Multiplex, Route, Routing};
 use super::{Conversation, Dialect, Manner, Opening, Options, Places};
 use crate::event::Position;
-use crate::message::{Encode, Frame, Message, Publication, Push, Rendering, Turn, Webhook};
+use crate::message::{Encode, Frame, Message, Publication, Push, Rendering, Stamp, Turn, Webhook};
 use conversation::Socket;
 use namespace::Namespace;
 use routing::Awaited;
@@ -146,12 +146,13 @@ impl Encode for Within {
         let event = &publication.event;
         let is_of = |broadcast: &&Arc<broadcast::Broadcast>| broadcast.model == event.model.to_lowercase();
         let Some(broadcast) = self.0.broadcasts.iter().find(is_of) else { return Rendering::Nothing };
-        let offset = self.0.offset(publication.position);
-        let frame = |item| {
+        let frame = |(place, item)| {
             let (name, data) = broadcast.say(event, item, publication.time)?;
-            Some(self.0.writer.event(name, &format!("{data}{offset}"), None))
+            let stamp = Stamp::Position(publication.position.0, place);
+            let frame = self.0.writer.event(name, &format!("{data}{}", self.0.offset(stamp)), None);
+            Some(frame.stamped(stamp))
         };
-        Rendering::Each(event.items.iter().map(frame).collect())
+        Rendering::Each(event.items.iter().enumerate().map(frame).collect())
     }
 
     /// What names an event is one; anything else is one called `message`.
@@ -164,13 +165,15 @@ impl Encode for Within {
         }
         let text = push.message.as_str();
         let ack = push.receipt;
-        let offset = self.0.offset(position);
-        Some(match serde_json::from_str::<Named<'_>>(text) {
+        let stamp = ack.map_or(Stamp::Position(position.0, 0), Stamp::Receipt);
+        let offset = self.0.offset(stamp);
+        let frame = match serde_json::from_str::<Named<'_>>(text) {
             Ok(named) => {
                 let data = named.data.map_or("null", |data| data.get());
                 binary::event(&self.0.writer, &named.event, (data, &offset), ack)
             }
             Err(_) => binary::event(&self.0.writer, "message", (text, &offset), ack),
-        })
+        };
+        Some(frame.stamped(stamp))
     }
 }

@@ -13,10 +13,10 @@ use super::reading;
 use super::request::{Backend, Requests};
 use super::scope::{ANSWERED, KNOWN, Scope};
 use super::template::{Template, Text};
-use crate::event::{Position, Topic};
+use crate::event::Topic;
 use crate::filter::Filter;
 use crate::identity::Identity;
-use crate::message::{Command, Tag, Webhook};
+use crate::message::{Command, Stamp, Tag, Webhook};
 
 /// Rooms of one socket.
 const MAX_ROOMS: usize = 100;
@@ -131,8 +131,11 @@ impl Namespace {
     }
 
     /// The last argument of an event, behind its comma, where clients come back.
-    pub(super) fn offset(&self, position: Position) -> String {
-        if self.says_offset { format!(",\"{}\"", position.0) } else { String::new() }
+    pub(super) fn offset(&self, stamp: Stamp) -> String {
+        match stamp {
+            Stamp::Position(position, place) if self.says_offset => format!(",\"{position}.{place}\""),
+            Stamp::Position(..) | Stamp::Receipt(_) | Stamp::None => String::new(),
+        }
     }
 
     /// What the hub is to tell a socket of these rooms.

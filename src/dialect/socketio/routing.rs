@@ -1,9 +1,9 @@
 //! Which of a connection's sockets a message is for.
 
-use super::super::multiplex::Route;
+use super::super::multiplex::{Resume, Route};
 use super::binary::MAX_ATTACHMENTS;
 use super::packet::{Kind, Packet, Writer};
-use crate::message::Message;
+use crate::message::{Message, Stamp};
 
 /// The socket that the next binary messages belong to, and how many of them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,10 +50,14 @@ impl Awaited {
     }
 }
 
-/// By what a client that was here before wants to go on.
-fn resume(data: &str) -> Option<(uuid::Uuid, String)> {
+/// By what a client that was here before wants to go on; a place that is none is one that nobody knows.
+fn resume(data: &str) -> Option<Resume> {
     let data: serde_json::Value = serde_json::from_str(data).ok()?;
     let pid = data.get("pid")?.as_str()?.parse().ok()?;
-    let offset = data.get("offset").and_then(|offset| offset.as_str()).unwrap_or_default();
-    Some((pid, offset.to_owned()))
+    let place = |offset: &str| {
+        let (position, place) = offset.split_once('.')?;
+        Some(Stamp::Position(position.parse().ok()?, place.parse().ok()?))
+    };
+    let last = data.get("offset").and_then(|offset| offset.as_str());
+    Some(Resume { pid, last: last.map(|offset| place(offset).unwrap_or(Stamp::None)) })
 }

@@ -9,8 +9,10 @@
 mod carrier;
 mod lane;
 mod mailbox;
+mod parked;
 mod payload;
 mod probe;
+mod recent;
 mod session;
 mod sessions;
 mod shared;

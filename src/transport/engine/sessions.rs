@@ -9,6 +9,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::carrier::Carrier;
+use super::parked::Parked;
 use super::session::Session;
 use super::shared::{Handle, Shared};
 use crate::access::Credentials;
@@ -31,6 +32,8 @@ pub struct Sessions<T> {
     pub(super) backstages: Vec<Arc<dyn Backstage>>,
     max: usize,
     table: Mutex<Table<T>>,
+    /// Those that may come back.
+    pub(super) parked: Parked<T>,
 }
 
 struct Table<T> {
@@ -72,7 +75,7 @@ impl<T: Stream> Sessions<T> {
         let max_message = dialect.multiplex()?.engine().max_payload;
         let limits = Limits { max_message, ..limits };
         let table = Mutex::new(Table { sessions: HashMap::new(), is_closing: false });
-        Some(Self { hub, dialect, first, limits, backstages, max, table })
+        Some(Self { hub, dialect, first, limits, backstages, max, table, parked: Parked::new(max) })
     }
 
     /// Begins one that is polled; with the body of the answer.
@@ -131,6 +134,7 @@ impl<T: Stream> Sessions<T> {
         table.is_closing = true;
         let all: Vec<_> = table.sessions.values().cloned().collect();
         drop(table);
+        self.parked.close();
         for shared in all {
             shared.link.close(CloseReason::GoingAway);
         }

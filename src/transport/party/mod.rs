@@ -72,6 +72,12 @@ impl<W: Wire> Party<W> {
         self.is_open = false;
     }
 
+    /// The client is back, and hears so.
+    pub(super) fn resume(&mut self) {
+        self.is_open = true;
+        self.converse(|conversation, now, turn| conversation.resumed(now, turn));
+    }
+
     /// An answer is awaited from elsewhere, and the client is not listened to.
     pub(super) fn is_asking(&self) -> bool {
         self.asking.is_pending()

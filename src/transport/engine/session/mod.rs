@@ -2,6 +2,7 @@
 //! looked for.
 
 mod reading;
+mod recovery;
 mod requests;
 mod sockets;
 mod timers;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 use uuid::Uuid;
 
@@ -62,9 +63,12 @@ pub struct Session<T: Stream> {
     heard: bool,
 }
 
-struct Socket<T> {
+/// A client in one namespace.
+pub(super) struct Socket<T> {
     /// Of its namespace.
     number: usize,
+    /// By which its client may come back.
+    resume: Option<Uuid>,
     lane: Arc<SocketLane<T>>,
     party: Party<SocketLane<T>>,
 }
@@ -105,7 +109,15 @@ impl<T: Stream> Session<T> {
     /// Runs until the connection has ended.
     pub async fn run(mut self) {
         poll_fn(|context| self.poll(context)).await;
-        self.end();
+        let away = self.end();
+        if let Some(Engine { recovery: Some(recovery), .. }) = self.engine().filter(|_| !away.is_empty()) {
+            sleep(recovery).await;
+            for name in away {
+                if let Some(socket) = self.sessions.parked.take(name) {
+                    self.part(socket);
+                }
+            }
+        }
         for farewell in std::mem::take(&mut self.farewells) {
             farewell.await;
         }
@@ -182,14 +194,13 @@ impl<T: Stream> Session<T> {
         self.follow();
     }
 
-    /// Nothing of it is known any more.
-    fn end(&mut self) {
+    /// Nothing of it is known any more, but the sockets of these names, whose clients may come back.
+    fn end(&mut self) -> Vec<Uuid> {
         self.sessions.leave(self.sid);
         self.shared.link.end();
         self.shared.clear();
-        for socket in std::mem::take(&mut self.sockets) {
-            self.part(socket);
-        }
+        let sockets = std::mem::take(&mut self.sockets);
+        sockets.into_iter().filter_map(|socket| self.park(socket)).collect()
     }
 }
 

@@ -9,18 +9,21 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Session, Socket};
-use crate::dialect::{Conversation, Dialect, Opening};
+use crate::dialect::{Conversation, Dialect, Opening, Resume};
 use crate::hub::{AttachError, Lane, Profile};
 use crate::message::{CloseReason, Message, Now, Turn};
-use crate::transport::engine::lane::SocketLane;
+use crate::transport::engine::lane::{Keeps, SocketLane};
 use crate::transport::link::Stream;
 use crate::transport::party::Party;
 use crate::transport::wire::Wire as _;
 
 impl<T: Stream> Session<T> {
     /// The client wants to come into a namespace, with this message.
-    pub(super) fn open(&mut self, number: usize, message: Message) {
+    pub(super) fn open(&mut self, number: usize, resume: Option<Resume>, message: Message) {
         self.sweep();
+        if resume.is_some_and(|resume| self.resume(number, resume)) {
+            return;
+        }
         let is_there = self.sockets.iter().any(|socket| socket.number == number);
         let sessions = Arc::clone(&self.sessions);
         let Some(multiplex) = sessions.multiplex().filter(|_| !is_there) else {
@@ -32,9 +35,12 @@ impl<T: Stream> Session<T> {
             return self.close(CloseReason::Protocol);
         };
         let limits = sessions.limits;
-        let lane = SocketLane::new(Arc::clone(&self.shared), multiplex.dismissed(number), limits.outbox);
+        let resume = multiplex.engine().recovery.map(|_| Uuid::new_v4());
+        let keeps = resume.map_or(Keeps::Nothing, |_| Keeps::Recent);
+        let lane =
+            SocketLane::new(Arc::clone(&self.shared), multiplex.dismissed(number), limits.outbox, keeps);
         let (lane, profile) = (Arc::new(lane), self.profile(number));
-        let (conversation, turn) = self.begin(&**dialect, &profile, message);
+        let (conversation, turn) = self.begin(&**dialect, (&profile, resume), message);
         let subscriber = match sessions.hub.attach(Arc::clone(&lane) as Arc<dyn Lane>, profile) {
             Ok(subscriber) => subscriber,
             Err(error) => {
@@ -48,7 +54,7 @@ impl<T: Stream> Session<T> {
         party.begin(turn);
         self.left.retain(|left| *left != number);
         self.lonely = None;
-        self.sockets.push(Socket { number, lane, party });
+        self.sockets.push(Socket { number, resume, lane, party });
         self.follow();
     }
 
@@ -66,7 +72,7 @@ impl<T: Stream> Session<T> {
     fn begin(
         &self,
         dialect: &dyn Dialect,
-        profile: &Profile,
+        (profile, resume): (&Profile, Option<Uuid>),
         message: Message,
     ) -> (Box<dyn Conversation>, Turn) {
         let (mut turn, now) = (Turn::default(), Now { time: profile.since, age: Duration::ZERO });
@@ -75,8 +81,7 @@ impl<T: Stream> Session<T> {
             connection: profile.id,
             credential: &self.visitor.credential,
             required: dialect.wants_token(),
-            // By which sockets come back, where they may.
-            resume: None,
+            resume,
             now,
         };
         let mut conversation = dialect.open(&opening, &mut turn);
