@@ -54,6 +54,7 @@ mod script;
 mod shares;
 mod smoke;
 mod soak;
+mod socketio;
 mod streaming;
 mod tap;
 mod tls;

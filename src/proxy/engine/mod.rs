@@ -23,8 +23,6 @@ use ask::{Ask, Fault};
 /// The connections of an endpoint.
 pub type Sessions = transport::Sessions<Stream>;
 
-/// The end of a connection, for a poll that comes too late to hear it otherwise.
-const CLOSE: Bytes = Bytes::from_static(b"1");
 const OK: Bytes = Bytes::from_static(b"ok");
 
 /// The endpoint that a request is for, if it has connections of this kind; with a slash at its end or without.
@@ -140,17 +138,22 @@ impl Service<'_> {
         };
         *waiting.guard = None;
         let frames = tokio::select! {
-            frames = awaited => frames.ok(),
-            // What it did not take stays with the connection.
-            gone = session.read_body_or_idle(true) => return gone.map(drop),
+            frames = awaited => frames,
+            // Nothing was taken for it.
+            _ = session.read_body_or_idle(true) => {
+                part(session);
+                return Ok(());
+            }
         };
         *waiting.guard = Some(waiting.in_flight.enter());
-        let Some(frames) = frames else { return self.send(session, Answer::text(CLOSE)).await };
-        let sent = self.send(session, Answer::text(encode(&frames))).await;
-        if sent.is_err() {
-            handle.give_back(frames);
+        // Without an answer it has ended.
+        let body = frames.as_ref().ok().and_then(|frames| encode(frames));
+        let answer = body.map_or_else(|| Answer::fault(Fault::UnknownSession), Answer::text);
+        if self.send(session, answer).await.is_err() {
+            handle.give_back(frames.unwrap_or_default());
+            part(session);
         }
-        sent
+        Ok(())
     }
 
     async fn post(
@@ -177,6 +180,11 @@ impl Service<'_> {
         early::linger(session).await;
         Ok(())
     }
+}
+
+/// The client of a poll has hung up, as it may: that is no failure of ours.
+fn part(session: &mut ServerSession) {
+    session.set_keepalive(None);
 }
 
 /// A WebSocket is tried in the place of polls.

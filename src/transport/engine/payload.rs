@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use crate::message::Message;
+use crate::message::{CloseReason, Message};
 
 const SEPARATOR: u8 = 0x1E;
 const CLOSE: &str = "1";
@@ -69,25 +69,36 @@ pub fn decode(body: &[u8]) -> Result<Vec<Packet>, Unreadable> {
     text.split(char::from(SEPARATOR)).map(packet).collect()
 }
 
-/// The body that says what these frames would; without any, one that says nothing.
-pub fn encode(frames: &[Bytes]) -> Bytes {
-    let mut body = Vec::new();
+/// The body that says what these frames would; without any, one that says nothing. `None`: that the connection has
+/// ended, and the client is to come back. It does where its request fails, and `python-engineio` does not where a
+/// packet tells it to close, as it does behind the end of a WebSocket.
+pub fn encode(frames: &[Bytes]) -> Option<Bytes> {
+    let (mut body, mut is_over) = (Vec::new(), false);
     for wire in frames {
         let mut rest = wire.as_ref();
         while let Some((opcode, payload, behind)) = split(rest) {
+            is_over |= opcode == CLOSE_FRAME && comes_back(payload);
             put(&mut body, opcode, payload);
             rest = behind;
         }
     }
-    if body.is_empty() {
+    if body.is_empty() && !is_over {
         body.extend_from_slice(NOOP.as_bytes());
     }
-    Bytes::from(body)
+    (!body.is_empty()).then(|| Bytes::from(body))
+}
+
+/// Whether the client did nothing that ended it.
+fn comes_back(payload: &[u8]) -> bool {
+    let code = payload.first_chunk::<2>().map(|code| u16::from_be_bytes(*code));
+    [CloseReason::GoingAway, CloseReason::Overflow].iter().any(|reason| code == Some(reason.code()))
 }
 
 fn put(body: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
-    if !matches!(opcode, TEXT_FRAME | BINARY_FRAME | CLOSE_FRAME) {
-        return;
+    match opcode {
+        TEXT_FRAME | BINARY_FRAME => {}
+        CLOSE_FRAME if !comes_back(payload) => {}
+        _ => return,
     }
     if !body.is_empty() {
         body.push(SEPARATOR);
