@@ -58,7 +58,7 @@ pub(super) fn inlined(value: Value, attachments: &[Bytes]) -> Value {
         Value::Object(members) => placeholder(&members, attachments).unwrap_or_else(|| {
             members.into_iter().map(|(name, value)| (name, inlined(value, attachments))).collect()
         }),
-        value => value,
+        value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => value,
     }
 }
 
@@ -92,7 +92,7 @@ fn outlined(value: Value, attachments: &mut Vec<Bytes>) -> Value {
             }
             None => members.into_iter().map(|(name, value)| (name, outlined(value, attachments))).collect(),
         },
-        value => value,
+        value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => value,
     }
 }
 

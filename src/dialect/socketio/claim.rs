@@ -47,10 +47,7 @@ impl Claim {
         };
         let is_one =
             |value: &Value| if self.is.is_empty() { !value.is_null() } else { self.is.contains(value) };
-        match found {
-            Value::Array(values) => values.iter().any(is_one),
-            value => is_one(value),
-        }
+        found.as_array().map_or_else(|| is_one(found), |values| values.iter().any(is_one))
     }
 }
 

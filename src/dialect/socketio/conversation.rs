@@ -67,7 +67,7 @@ impl Socket {
         match (token, &self.shown) {
             (Some(token), _) => self.ask_who(token, Pending::Connect, turn),
             (None, Credential::Missing) if !self.namespace.required => {
-                self.enter(Identity::Anonymous, now, turn)
+                self.enter(Identity::Anonymous, now, turn);
             }
             (None, shown) => {
                 let shown = shown.clone();
@@ -267,9 +267,8 @@ impl Socket {
 
 impl Conversation for Socket {
     fn receive(&mut self, message: Message, now: Now, turn: &mut Turn) {
-        match self.attachments.take(message) {
-            Some((text, attachments)) => self.packet(&text, &attachments, now, turn),
-            None => {}
+        if let Some((text, attachments)) = self.attachments.take(message) {
+            self.packet(&text, &attachments, now, turn);
         }
     }
 
@@ -281,7 +280,7 @@ impl Conversation for Socket {
         match (self.pending.take(), returned) {
             (Some(Pending::Connect), Returned::Credential(credential)) => self.meet(&credential, now, turn),
             (Some(Pending::Again(ack)), Returned::Credential(credential)) => {
-                self.again(ack, &credential, now, turn)
+                self.again(ack, &credential, now, turn);
             }
             (Some(Pending::Greeting), Returned::Upstream(answer)) => {
                 let answer = super::task::answer_of(answer.ok());

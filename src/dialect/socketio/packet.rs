@@ -1,8 +1,6 @@
 //! Packets of Socket.IO 5 (`protocols.md`, section 4.1.3), as they stand in a message of Engine.IO:
 //! `<type>[<attachments>-][<namespace>,][<ack id>][JSON]`.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -118,10 +116,7 @@ impl Writer {
         let mut text = String::with_capacity(self.prefix.len() + data.len() + 8);
         text.extend([MESSAGE, kind.digit()]);
         text.push_str(&self.prefix);
-        if let Some(ack) = ack {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{ack}");
-        }
+        text.extend(ack.map(|ack| ack.to_string()));
         text.push_str(data);
         text
     }
@@ -164,9 +159,7 @@ impl Writer {
     ) -> Frame {
         let mut text = format!("{MESSAGE}{}{}-", Kind::BinaryEvent.digit(), attachments.len());
         text.push_str(&self.prefix);
-        if let Some(ack) = ack {
-            let _ = write!(text, "{ack}");
-        }
+        text.extend(ack.map(|ack| ack.to_string()));
         text.push_str(&array(&quoted(name), arguments));
         Frame::with_attachments(&text, attachments)
     }

@@ -35,7 +35,12 @@ impl Awaited {
                 Kind::Connect => Route::Say(
                     Writer::new(packet.namespace).refused("Invalid namespace", "unknown_namespace"),
                 ),
-                _ => Route::Fault,
+                Kind::Disconnect
+                | Kind::Event
+                | Kind::Ack
+                | Kind::ConnectError
+                | Kind::BinaryEvent
+                | Kind::BinaryAck => Route::Fault,
             };
         };
         self.0 = (packet.attachments > 0).then_some((socket, packet.attachments));

@@ -10,6 +10,7 @@ use super::super::webhook::{self, Keys};
 use super::super::{Dialect, Options};
 use super::Within;
 use super::broadcast::Broadcast;
+use super::emission::Emission;
 use super::namespace::Namespace;
 use super::request::Request;
 use crate::message::Webhook;
@@ -107,7 +108,7 @@ fn add_requests(options: &dyn Options, namespaces: &mut [Namespace], has_webhook
             own.report("webhook", "needs the webhook of the [[endpoint]], which is asked".to_owned());
         }
         let known: Vec<Arc<str>> = namespaces.iter().map(|namespace| Arc::clone(&namespace.name)).collect();
-        let named = request.emissions.iter().flat_map(|emission| emission.namespaces());
+        let named = request.emissions.iter().flat_map(Emission::namespaces);
         for name in named.filter(|name| !known.iter().any(|known| **known == ***name)) {
             own.report("emit", unknown(name));
         }

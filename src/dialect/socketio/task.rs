@@ -111,7 +111,9 @@ impl Task {
         match returned {
             Returned::Upstream(Ok(answer)) if answer.status.is_success() => Ok(answer_of(Some(answer))),
             Returned::Webhook(Ok(answer)) if answer.is_empty() => Ok(None),
-            Returned::Webhook(Ok(answer)) => serde_json::from_slice(&answer).map(Some).map_err(|_| failed()),
+            Returned::Webhook(Ok(answer)) => {
+                serde_json::from_slice(&answer).ok().map(Some).ok_or_else(failed)
+            }
             Returned::Upstream(_) | Returned::Webhook(Err(_)) | Returned::Credential(_) => Err(failed()),
         }
     }

@@ -13,8 +13,8 @@ pub(super) enum Template {
     Fixed(String),
     Place(Place),
     Text(Text),
-    Object(Vec<(String, Template)>),
-    Array(Vec<Template>),
+    Object(Vec<(String, Self)>),
+    Array(Vec<Self>),
 }
 
 /// Text to be filled.
@@ -199,7 +199,7 @@ impl Place {
     fn json(&self, scope: &Scope<'_>) -> String {
         let found = scope.find(self.root, &self.path);
         let default = || self.default.as_ref().map_or_else(|| "null".to_owned(), Value::to_string);
-        found.map_or_else(default, |found| found.into_owned())
+        found.map_or_else(default, std::borrow::Cow::into_owned)
     }
 
     fn text(&self, scope: &Scope<'_>) -> Option<String> {
@@ -213,9 +213,9 @@ impl Place {
 
 /// The value at a path of names and numbers.
 pub(super) fn at<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(value, |value, name| match value {
-        Value::Array(values) => values.get(name.parse::<usize>().ok()?),
-        _ => value.get(name),
+    path.iter().try_fold(value, |value, name| match value.as_array() {
+        Some(values) => values.get(name.parse::<usize>().ok()?),
+        None => value.get(name),
     })
 }
 

@@ -119,7 +119,9 @@ impl<T: Stream> SocketLane<T> {
     pub(super) fn catch_up(&self, missed: &[Bytes]) {
         let state = self.lock();
         if state.stage == Stage::In {
-            missed.iter().for_each(|frame| state.shared.link.pass(frame));
+            for frame in missed {
+                state.shared.link.pass(frame);
+            }
         }
     }
 

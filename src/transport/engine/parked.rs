@@ -25,17 +25,14 @@ impl<T: Stream> Parked<T> {
         Self { max, table: Mutex::new(Table { sockets: HashMap::new(), is_closed: false }) }
     }
 
-    /// Keeps a socket under this name.
-    ///
-    /// # Errors
-    /// The socket: there is no room, or the process stops.
-    pub(super) fn keep(&self, name: Uuid, socket: Socket<T>) -> Result<(), Socket<T>> {
+    /// Keeps a socket under this name; gives it back where there is no room, or the process stops.
+    #[must_use]
+    pub(super) fn keep(&self, name: Uuid, socket: Socket<T>) -> Option<Socket<T>> {
         let mut table = self.lock();
         if table.is_closed || table.sockets.len() >= self.max {
-            return Err(socket);
+            return Some(socket);
         }
-        table.sockets.insert(name, socket);
-        Ok(())
+        table.sockets.insert(name, socket)
     }
 
     /// The socket of this name, which is not here any more.

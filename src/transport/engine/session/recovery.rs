@@ -15,13 +15,11 @@ impl<T: Stream> Session<T> {
             self.part(socket);
             return None;
         };
-        match self.sessions.parked.keep(name, socket) {
-            Ok(()) => Some(name),
-            Err(socket) => {
-                self.part(socket);
-                None
-            }
+        if let Some(socket) = self.sessions.parked.keep(name, socket) {
+            self.part(socket);
+            return None;
         }
+        Some(name)
     }
 
     /// The client goes on where it was; `false`: it begins anew.
