@@ -16,6 +16,8 @@ mod recent;
 mod session;
 mod sessions;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use payload::{Packet, Unreadable, decode, encode};
 pub use probe::Probe;

@@ -50,6 +50,8 @@ impl<T: Stream> Session<T> {
         }
         if self.ping <= now {
             if self.limit.is_none() {
+                // What it took before is no sign of life behind this.
+                self.shared.link.take_progress();
                 self.shared.link.answer(Frame::text(PING).websocket());
                 self.limit = Some(now + engine.ping_timeout);
             }
