@@ -57,7 +57,7 @@ async fn a_socket_that_an_operator_ends_leaves_the_connection_to_the_others() {
     assert_eq!(house.push("/a", r#"{"event":"x"}"#), 0);
     let left = async {
         while house.hub.connections() > 1 {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     };
     timeout(FOREVER, left).await.expect("it stays a reader");

@@ -9,6 +9,8 @@
 //! No wake-up is lost: the task registers before it writes, whoever is the first to let something wait
 //! wakes it, and both happen under the lock.
 
+mod carried;
+
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -78,55 +80,6 @@ impl<S: Stream> Link<S> {
             progress: false,
             held: Held::default(),
         }))
-    }
-
-    /// One that says nothing first.
-    pub(super) fn silent(stream: S, limits: OutboxLimits) -> Self {
-        let link = Self::new(stream, Bytes::new(), limits);
-        link.lock().outbox.clear();
-        link
-    }
-
-    /// The stream alone, and nothing of what waits.
-    pub(super) fn into_stream(self) -> S {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).stream
-    }
-
-    /// Looks at the stream, or puts another in its place.
-    pub(super) fn with_stream<T>(&self, look: impl FnOnce(&mut S) -> T) -> T {
-        look(&mut self.lock().stream)
-    }
-
-    /// Takes all that waits from a stream that takes nothing itself.
-    pub(super) fn take(&self) -> Vec<Bytes> {
-        self.lock().outbox.take()
-    }
-
-    /// Puts back what was taken and did not leave; the task looks after it.
-    pub(super) fn give_back(&self, frames: Vec<Bytes>) {
-        let mut inner = self.lock();
-        if inner.state != State::Gone {
-            inner.outbox.give_back(frames);
-            inner.wake();
-        }
-    }
-
-    /// Nothing waits.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.lock().outbox.is_empty()
-    }
-
-    /// Sends what was held back elsewhere.
-    pub(super) fn pass(&self, frame: &Bytes) {
-        let mut inner = self.lock();
-        if inner.state == State::Open {
-            inner.send(frame);
-        }
-    }
-
-    /// Has the connection's task run.
-    pub(super) fn wake(&self) {
-        self.lock().wake();
     }
 
     /// Makes the current task the one that is woken when there is something to write.
