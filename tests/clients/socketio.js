@@ -2,22 +2,24 @@
 //
 //   node socketio.js URL '{"namespaces": {"/admin": "TOKEN"}, "transports": […], "emit": [["/admin", "EVENT", DATA], …]}'
 //
+// "away": its connection breaks off at the first SIGUSR2, and it comes back at the second.
 // "burst": that many events with acks are sent as soon as "/admin" is in, and what is printed is the order of their acks.
 "use strict";
 
 const { io } = require(`${process.env.RESTCAST_TEST_NODE}/socket.io-client`);
 
 const [url, text] = process.argv.slice(2);
-const { namespaces, transports, emit = [], burst = 0 } = JSON.parse(text);
+const { namespaces, transports, emit = [], burst = 0, away = false } = JSON.parse(text);
 const say = (...words) => console.log(JSON.stringify(words));
 const sockets = {};
 
 for (const [name, token] of Object.entries(namespaces)) {
   const options = { auth: token ? { token } : {}, reconnectionDelay: 50, reconnectionDelayMax: 100 };
+  if (away) options.reconnection = false;
   if (transports) options.transports = transports;
   const socket = io(url + name, options);
   sockets[name] = socket;
-  socket.on("connect", () => say(name, "connect", socket.io.engine.id));
+  socket.on("connect", () => say(name, "connect", socket.io.engine.id, socket.id, Boolean(socket.recovered)));
   socket.on("connect_error", (error) => say(name, "refused", error.message, error.data));
   socket.on("disconnect", (reason) => say(name, "disconnect", reason));
   socket.onAny((event, data) => burst || say(name, "event", event, data));
@@ -37,4 +39,11 @@ if (burst) {
       });
     }
   });
+}
+
+if (away) {
+  const [socket] = Object.values(sockets);
+  // While it is away nothing else keeps the process.
+  setInterval(() => {}, 1000);
+  process.on("SIGUSR2", () => (socket.connected ? socket.io.engine.close() : socket.connect()));
 }

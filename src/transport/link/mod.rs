@@ -104,6 +104,11 @@ impl<S: Stream> Link<S> {
         inner.held.clear();
     }
 
+    /// The peer has another connection: this one counts as broken.
+    pub(super) fn fail(&self) {
+        self.lock().fail();
+    }
+
     pub(super) fn state(&self) -> State {
         self.lock().state
     }

@@ -31,9 +31,9 @@ impl<W: Wire> Party<W> {
     /// The backend is to see the same client as we do. `false`: as many are the same user as may be.
     pub(super) fn identify(&mut self, identity: Identity) -> bool {
         if identity != self.subscriber.identity() {
-            self.wire.disown();
             // What is held back is for whom it was, and no call of theirs holds back more.
             if self.is_let_in {
+                self.wire.disown();
                 self.wire.end_call();
             } else {
                 self.wire.forget();

@@ -4,6 +4,7 @@
 mod clients;
 mod polls;
 mod raw;
+mod recovery;
 
 use serde_json::{Value, json};
 
@@ -72,8 +73,14 @@ to = { "/" = [], "/admin" = ["admin", "platform_1"], "/client" = ["clients"] }
 const ANSWER: &str = r#"{"id":1,"name":"web","activities":[1,2]}"#;
 
 fn proxy() -> (Origin, Proxy) {
+    with("")
+}
+
+/// With more options of the endpoint.
+fn with(options: &str) -> (Origin, Proxy) {
     let origin = Origin::json(200, ANSWER);
-    let proxy = Proxy::with(origin.address, CONFIG);
+    let endpoint = "dialect = \"socketio\"\n";
+    let proxy = Proxy::with(origin.address, &CONFIG.replace(endpoint, &format!("{endpoint}{options}")));
     (origin, proxy)
 }
 

@@ -25,6 +25,7 @@ use crate::hub::Lane as _;
 use crate::message::CloseReason;
 use crate::transport::link::{State, Stream};
 use crate::transport::party::Party;
+use recovery::Awaited;
 
 /// How long a client may take to hear that the connection has ended.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,6 +50,8 @@ pub struct Session<T: Stream> {
     visitor: Visitor,
     /// Few, in no order.
     sockets: Vec<Socket<T>>,
+    /// Few, too.
+    awaited: Vec<Awaited>,
     /// Namespaces that sockets have left: what was on its way to them is no fault.
     left: Vec<usize>,
     farewells: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -90,6 +93,7 @@ impl<T: Stream> Session<T> {
             routing,
             visitor,
             sockets: Vec::new(),
+            awaited: Vec::new(),
             left: Vec::new(),
             farewells: Vec::new(),
             timer: Box::pin(sleep_until(now)),
@@ -114,7 +118,7 @@ impl<T: Stream> Session<T> {
             sleep(recovery).await;
             for name in away {
                 if let Some(socket) = self.sessions.parked.take(name) {
-                    self.part(socket);
+                    self.part(*socket);
                 }
             }
         }
@@ -137,7 +141,7 @@ impl<T: Stream> Session<T> {
         };
         self.follow();
         if self.stage == Stage::Ending {
-            if self.codec.is_none() {
+            if self.codec.is_none() || self.shared.link.state() == State::Gone {
                 return Poll::Ready(());
             }
             // Whether or not it worked: the timer ends what does not end by itself.
@@ -150,6 +154,7 @@ impl<T: Stream> Session<T> {
             if self.poll_frames(context).is_ready() {
                 return Poll::Ready(());
             }
+            self.look_for_awaited();
             self.poll_sockets(context);
             self.follow();
             self.answer_poll();
@@ -210,6 +215,9 @@ impl<T: Stream> Drop for Session<T> {
         self.sessions.leave(self.sid);
         self.shared.link.end();
         self.shared.clear();
+        for name in self.sockets.iter().filter_map(|socket| socket.resume) {
+            self.sessions.parked.leave(name);
+        }
     }
 }
 

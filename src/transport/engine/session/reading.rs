@@ -73,7 +73,7 @@ impl<T: Stream> Session<T> {
     fn message(&mut self, message: Message) {
         let Some(routing) = &mut self.routing else { return };
         match routing.route(message) {
-            Route::Open(number, resume, message) => self.open(number, resume, message),
+            Route::Open(number, resume, message) => self.reopen(number, resume, message),
             Route::To(number, message) => self.hand(number, message),
             Route::Leave(number) => self.leave(number),
             Route::Say(frame) => self.shared.link.answer(frame.websocket()),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Session, Socket};
-use crate::dialect::{Conversation, Dialect, Opening, Resume};
+use crate::dialect::{Conversation, Dialect, Opening};
 use crate::hub::{AttachError, Lane, Profile};
 use crate::message::{CloseReason, Message, Now, Turn};
 use crate::transport::engine::lane::{Keeps, SocketLane};
@@ -19,11 +19,8 @@ use crate::transport::wire::Wire as _;
 
 impl<T: Stream> Session<T> {
     /// The client wants to come into a namespace, with this message.
-    pub(super) fn open(&mut self, number: usize, resume: Option<Resume>, message: Message) {
+    pub(super) fn open(&mut self, number: usize, message: Message) {
         self.sweep();
-        if resume.is_some_and(|resume| self.resume(number, resume)) {
-            return;
-        }
         let is_there = self.sockets.iter().any(|socket| socket.number == number);
         let sessions = Arc::clone(&self.sessions);
         let Some(multiplex) = sessions.multiplex().filter(|_| !is_there) else {
@@ -54,6 +51,7 @@ impl<T: Stream> Session<T> {
         party.begin(turn);
         self.left.retain(|left| *left != number);
         self.lonely = None;
+        resume.iter().for_each(|name| sessions.parked.enter(*name, &self.shared));
         self.sockets.push(Socket { number, resume, lane, party });
         self.follow();
     }
@@ -133,6 +131,7 @@ impl<T: Stream> Session<T> {
 
     pub(super) fn part(&mut self, socket: Socket<T>) {
         socket.lane.leave();
+        socket.resume.iter().for_each(|name| self.sessions.parked.leave(*name));
         let farewell = socket.party.end();
         if !farewell.is_over() {
             self.farewells.push(Box::pin(farewell.say()));
