@@ -58,7 +58,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// Answers what is served here; `false`: the request is the backend's.
-    async fn serve_endpoint(&self, session: &mut Session, state: &mut RequestState) -> pingora::Result<bool> {
+    async fn serve_endpoint(&self, session: &mut Session) -> pingora::Result<bool> {
         let head: &request::Parts = session.req_header();
         let path = head.uri.path();
         if let Some(endpoint) = report::of_request(head, &self.endpoints) {
@@ -70,8 +70,7 @@ impl Gateway {
             let client = Downstream::of(&session.downstream_session).and_then(Downstream::client);
             let whence = Whence::of(client.map(|(peer, _)| *peer), &self.trusted, &head.headers);
             let service = engine::Service { endpoint, sessions, realtime: &self.realtime, whence };
-            let waiting = engine::Waiting { guard: &mut state.in_flight, in_flight: &self.in_flight };
-            service.serve(&mut session.downstream_session, waiting).await?;
+            service.serve(&mut session.downstream_session).await?;
             return Ok(true);
         }
         let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.path == path) else {
@@ -163,7 +162,7 @@ impl ProxyHttp for Gateway {
             session.downstream_session.set_keepalive(None);
             return refuse(session, &refusal).await;
         }
-        if self.serve_endpoint(session, state).await? {
+        if self.serve_endpoint(session).await? {
             return Ok(true);
         }
         self.begin(session, state);

@@ -13,8 +13,7 @@ use crate::capture::{Begun, Capture};
 
 /// The state of one request.
 pub struct RequestState {
-    /// `None`: nobody has to wait for its end.
-    pub(super) in_flight: Option<InFlightGuard>,
+    _in_flight: InFlightGuard,
     /// The number of its route.
     pub(super) route: Option<usize>,
     /// Until the answer has ended.
@@ -41,7 +40,7 @@ pub struct RequestState {
 impl RequestState {
     pub(super) fn new(in_flight: &InFlight) -> Self {
         Self {
-            in_flight: Some(in_flight.enter()),
+            _in_flight: in_flight.enter(),
             route: None,
             capture: None,
             load: None,

@@ -12,7 +12,6 @@ use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 
 use super::early;
-use super::in_flight::{InFlight, InFlightGuard};
 use super::realtime::{self, Arrival, Endpoint, Realtime, Whence};
 use super::takeover::{self, Taken};
 use crate::hub::AttachError;
@@ -37,12 +36,6 @@ pub(super) fn of_request<'a>(
     endpoints.iter().filter_map(with_sessions).find(|(endpoint, _)| plain(&endpoint.path) == path)
 }
 
-/// How a request that waits is counted: as long as it waits nobody has to wait for it.
-pub(super) struct Waiting<'a> {
-    pub(super) guard: &'a mut Option<InFlightGuard>,
-    pub(super) in_flight: &'a InFlight,
-}
-
 /// Answers the requests of one endpoint.
 pub(super) struct Service<'a> {
     pub(super) endpoint: &'a Endpoint,
@@ -52,11 +45,7 @@ pub(super) struct Service<'a> {
 }
 
 impl Service<'_> {
-    pub(super) async fn serve(
-        &self,
-        session: &mut ServerSession,
-        waiting: Waiting<'_>,
-    ) -> pingora::Result<()> {
+    pub(super) async fn serve(&self, session: &mut ServerSession) -> pingora::Result<()> {
         let answered = match self.read(session) {
             Ok(Ask::Options) => Ok(Answer::preflight(session.req_header())),
             Ok(Ask::Open) => self.open(session).await,
@@ -64,7 +53,7 @@ impl Service<'_> {
                 Ok(()) => return Ok(()),
                 Err(fault) => Err(fault),
             },
-            Ok(Ask::Poll(handle)) => return self.poll(session, &handle, waiting).await,
+            Ok(Ask::Poll(handle)) => return self.poll(session, &handle).await,
             Ok(Ask::Post(handle)) => self.post(session, &handle).await?,
             Ok(Ask::Upgrade(handle)) => match upgrade(session, handle).await {
                 Ok(()) => return Ok(()),
@@ -127,16 +116,10 @@ impl Service<'_> {
         Fault::Full
     }
 
-    async fn poll(
-        &self,
-        session: &mut ServerSession,
-        handle: &Handle<Stream>,
-        waiting: Waiting<'_>,
-    ) -> pingora::Result<()> {
+    async fn poll(&self, session: &mut ServerSession, handle: &Handle<Stream>) -> pingora::Result<()> {
         let Ok(awaited) = handle.poll() else {
             return self.send(session, Answer::fault(Fault::BadRequest)).await;
         };
-        *waiting.guard = None;
         let frames = tokio::select! {
             frames = awaited => frames,
             // Nothing was taken for it.
@@ -145,7 +128,6 @@ impl Service<'_> {
                 return Ok(());
             }
         };
-        *waiting.guard = Some(waiting.in_flight.enter());
         // Without an answer it has ended.
         let body = frames.as_ref().ok().and_then(|frames| encode(frames));
         let answer = body.map_or_else(|| Answer::fault(Fault::UnknownSession), Answer::text);

@@ -51,7 +51,9 @@ impl<T: Stream> Session<T> {
         party.begin(turn);
         self.left.retain(|left| *left != number);
         self.lonely = None;
-        resume.iter().for_each(|name| sessions.parked.enter(*name, &self.shared));
+        if let Some(name) = resume {
+            sessions.parked.enter(name, &self.shared);
+        }
         self.sockets.push(Socket { number, resume, lane, party });
         self.follow();
     }
@@ -131,7 +133,9 @@ impl<T: Stream> Session<T> {
 
     pub(super) fn part(&mut self, socket: Socket<T>) {
         socket.lane.leave();
-        socket.resume.iter().for_each(|name| self.sessions.parked.leave(*name));
+        if let Some(name) = socket.resume {
+            self.sessions.parked.leave(name);
+        }
         let farewell = socket.party.end();
         if !farewell.is_over() {
             self.farewells.push(Box::pin(farewell.say()));
