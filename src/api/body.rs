@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::fault::{Code, Fault};
 use super::{Asked, query};
 use crate::event::{Audience, Event, Item, Json, Operation, Origin, Outcome};
-use crate::message::Target;
+use crate::message::{Group, Target};
 use crate::route::{MAX_MODEL_BYTES, Model};
 
 /// The largest body, in bytes: what it holds goes to every reader.
@@ -149,8 +149,9 @@ impl Readers {
 impl Broadcast<'_> {
     pub(super) fn parts(self, app: Option<Arc<str>>) -> Result<(Target, Json), Fault> {
         let user = self.user_id.as_deref().map(query::user).transpose()?;
+        let only = user.map(Group::user).unwrap_or_default();
         let endpoint = self.endpoint.map(Arc::from);
-        Ok((Target { app, endpoint, user, ..Target::default() }, object(self.message)?))
+        Ok((Target { app, endpoint, only, ..Target::default() }, object(self.message)?))
     }
 }
 

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::query::Query;
 use crate::hub::{Hub, Resident};
-use crate::message::Target;
+use crate::message::{Group, Target};
 use crate::time::iso;
 
 /// A page of the connections that are asked for, by their ids.
 pub(super) fn list(hub: &Hub, app: Option<Arc<str>>, query: &Query) -> Value {
-    let target =
-        Target { app, endpoint: query.endpoint.clone(), user: query.user.clone(), ..Target::default() };
+    let only = query.user.clone().map(Group::user).unwrap_or_default();
+    let target = Target { app, endpoint: query.endpoint.clone(), only, ..Target::default() };
     let page = hub.page(&target, query.after, query.page());
     let next = page.residents.last().filter(|_| page.more).map(|resident| resident.id.to_string());
     let connections: Vec<Value> = page.residents.iter().map(connection).collect();

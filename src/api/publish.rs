@@ -18,7 +18,7 @@ use super::replay::{self, Pending, Replays};
 use super::{Access, Asked, Later, Reply, census, guard};
 use crate::broker::{Parcel, Publisher, QueueFull};
 use crate::hub::Hub;
-use crate::message::{CloseReason, Push, Target};
+use crate::message::{CloseReason, Group, Push, Target};
 use crate::metrics::Metrics;
 
 const DESCRIPTION: &str = include_str!("openapi.json");
@@ -92,7 +92,11 @@ impl PublishApi {
                 if connection.is_none() && query.user.is_none() {
                     return Err(Fault::invalid("user_id is missing"));
                 }
-                let target = Target { app, connection, user: query.user, ..Target::default() };
+                let only = match connection {
+                    Some(id) => Group::connection(id),
+                    None => query.user.map(Group::user).unwrap_or_default(),
+                };
+                let target = Target { app, only, ..Target::default() };
                 let closed = self.hub.close(&target, CloseReason::Ended);
                 if connection.is_some() && closed == 0 {
                     return Err(unknown_connection());
@@ -123,7 +127,7 @@ impl PublishApi {
             }
             Telling::Send { app, connection } => {
                 let message = body::parse::<Send<'_>>(body)?.message()?;
-                let to = Target { app, connection: Some(connection), ..Target::default() };
+                let to = Target { app, only: Group::connection(connection), ..Target::default() };
                 self.send(asked, caller, Parcel::Push(Push::new(to, message)), |sent| match sent {
                     0 => Err(unknown_connection()),
                     sent => Ok(json!({ "sent": sent })),

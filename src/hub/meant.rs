@@ -4,62 +4,85 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::index::Cursor;
 use super::reader::{Reader, Standing};
 use super::readers::Found;
 use super::{BATCH, Desk, Hub};
 use crate::event::Topic;
 use crate::identity::Identity;
-use crate::message::{CloseReason, Target};
+use crate::message::{CloseReason, Group, Target};
 
 /// Who is meant among the connections of one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Meant {
-    /// This user alone.
-    user: Option<Arc<str>>,
     /// Who has not said who it is has not come in yet.
     required: bool,
-    rooms: Option<Arc<Rooms>>,
+    who: Arc<Who>,
 }
 
-/// Whoever is in one of the first, or in any if there are none, and in none of the others.
+/// Whoever is one of the first, and none of the others.
 #[derive(Debug, PartialEq, Eq)]
-struct Rooms {
-    within: Vec<Topic>,
-    without: Vec<Topic>,
+struct Who {
+    /// `None`: whoever it is.
+    only: Option<Members>,
+    except: Option<Members>,
 }
 
-impl Rooms {
-    /// `None`: whatever room a reader is in.
-    fn new(target: &Target) -> Option<Arc<Self>> {
-        let namespace = target.namespace.as_deref()?;
-        let topics = |rooms: &[Arc<str>]| rooms.iter().map(|room| Topic::room(namespace, room)).collect();
-        let (within, without): (Vec<_>, Vec<_>) = (topics(&target.rooms), topics(&target.except));
-        (!within.is_empty() || !without.is_empty()).then(|| Arc::new(Self { within, without }))
+/// A [`Group`] to look readers up in.
+#[derive(Debug, PartialEq, Eq)]
+struct Members {
+    users: HashSet<Arc<str>>,
+    connections: HashSet<Uuid>,
+    rooms: HashSet<Topic>,
+}
+
+impl Who {
+    fn new(target: &Target) -> Self {
+        let members = |group| Members::new(group, target.namespace.as_deref());
+        Self { only: members(&target.only), except: members(&target.except) }
     }
 
-    fn take(&self, standing: &Standing) -> bool {
-        let is_in = |topic: &Topic| standing.subscriptions.iter().any(|held| held.topic == *topic);
-        (self.within.is_empty() || self.within.iter().any(is_in)) && !self.without.iter().any(is_in)
+    fn takes(&self, reader: &Reader, standing: &Standing) -> bool {
+        let has = |members: &Members| members.has(reader, standing);
+        self.only.as_ref().is_none_or(has) && !self.except.as_ref().is_some_and(has)
+    }
+
+    /// Where all of them are.
+    fn rooms(&self) -> Option<&HashSet<Topic>> {
+        let only = self.only.as_ref()?;
+        (only.users.is_empty() && only.connections.is_empty()).then_some(&only.rooms)
+    }
+}
+
+impl Members {
+    fn new(group: &Group, namespace: Option<&str>) -> Option<Self> {
+        let room = |name: &Arc<str>| namespace.map(|namespace| Topic::room(namespace, name));
+        (!group.is_empty()).then(|| Self {
+            users: group.users.iter().cloned().collect(),
+            connections: group.connections.iter().copied().collect(),
+            rooms: group.rooms.iter().filter_map(room).collect(),
+        })
+    }
+
+    fn has(&self, reader: &Reader, standing: &Standing) -> bool {
+        let is_user = |id: &str| !self.users.is_empty() && self.users.contains(id);
+        self.connections.contains(&reader.id)
+            || standing.identity.user().is_some_and(|user| is_user(&user.id))
+            || (!self.rooms.is_empty()
+                && standing.subscriptions.iter().any(|held| self.rooms.contains(&held.topic)))
     }
 }
 
 impl Meant {
-    fn new(target: &Target, desk: &Desk, rooms: Option<Arc<Rooms>>) -> Self {
-        Self { user: target.user.clone(), required: desk.required, rooms }
-    }
-
-    pub(super) fn takes(&self, standing: &Standing) -> bool {
-        let identity = &standing.identity;
-        let is_in = match identity {
+    pub(super) fn takes(&self, reader: &Reader, standing: &Standing) -> bool {
+        let is_in = match standing.identity {
             Identity::User(_) => true,
             Identity::Anonymous => !self.required,
             Identity::Operator => false,
         };
-        let is_user = |user: &Arc<str>| identity.user().is_some_and(|known| *known.id == **user);
-        is_in
-            && self.user.as_ref().is_none_or(is_user)
-            && self.rooms.as_ref().is_none_or(|rooms| rooms.take(standing))
+        is_in && self.who.takes(reader, standing)
     }
 }
 
@@ -75,7 +98,7 @@ impl Hub {
         self.each(target, no_pause, |reader, meant| {
             // Who it is stays so until it is closed.
             let standing = reader.standing();
-            if meant.takes(&standing) {
+            if meant.takes(reader, &standing) {
                 reader.lane.close(reason);
                 count += 1;
             }
@@ -91,22 +114,23 @@ impl Hub {
         pause: impl Fn(),
         mut visit: impl FnMut(&Arc<Reader>, &Meant),
     ) {
-        let rooms = Rooms::new(target);
-        let meant = |desk: &Desk| is_at(target, desk).then(|| Meant::new(target, desk, rooms.clone()));
+        let who = Arc::new(Who::new(target));
+        let meant = |desk: &Desk| {
+            is_at(target, desk).then(|| Meant { required: desk.required, who: Arc::clone(&who) })
+        };
         let meant: Vec<Option<Meant>> = self.desks.iter().map(meant).collect();
         // One may be in several of the rooms.
-        let mut seen = rooms.as_ref().filter(|rooms| rooms.within.len() > 1).map(|_| HashSet::new());
+        let mut seen = who.rooms().filter(|rooms| rooms.len() > 1).map(|_| HashSet::new());
         let mut look = |reader: &Arc<Reader>| {
-            if target.connection.is_none_or(|id| id == reader.id)
-                && let Some(Some(meant)) = meant.get(reader.endpoint)
+            if let Some(Some(meant)) = meant.get(reader.endpoint)
                 && seen.as_mut().is_none_or(|seen| seen.insert(reader.id))
-                && meant.takes(&reader.standing())
+                && meant.takes(reader, &reader.standing())
             {
                 visit(reader, meant);
             }
         };
-        match rooms.as_ref().filter(|rooms| !rooms.within.is_empty()) {
-            Some(rooms) => rooms.within.iter().for_each(|room| self.each_in(room, &pause, &mut look)),
+        match who.rooms() {
+            Some(rooms) => rooms.iter().for_each(|room| self.each_in(room, &pause, &mut look)),
             None => self.each_of_all(&pause, &mut look),
         }
     }

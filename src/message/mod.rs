@@ -210,16 +210,40 @@ pub struct Target {
     pub app: Option<Arc<str>>,
     /// The path of their endpoint.
     pub endpoint: Option<Arc<str>>,
-    /// Their user's id.
-    pub user: Option<Arc<str>>,
-    /// This one alone.
-    pub connection: Option<Uuid>,
     /// The namespace of their dialect.
     pub namespace: Option<Arc<str>>,
-    /// One of these rooms of the namespace; none: in whatever room.
+    /// They are one of these; an empty group: whoever they are.
+    pub only: Group,
+    /// They are none of these.
+    pub except: Group,
+}
+
+/// Connections by what they are known by: each that one of the names means.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Ids of their users.
+    pub users: Vec<Arc<str>>,
+    /// Their own ids.
+    pub connections: Vec<Uuid>,
+    /// Rooms of the target's namespace; without a namespace nobody is in any.
     pub rooms: Vec<Arc<str>>,
-    /// None of these rooms.
-    pub except: Vec<Arc<str>>,
+}
+
+impl Group {
+    /// All connections of one user.
+    pub fn user(id: Arc<str>) -> Self {
+        Self { users: vec![id], ..Self::default() }
+    }
+
+    /// One connection.
+    pub fn connection(id: Uuid) -> Self {
+        Self { connections: vec![id], ..Self::default() }
+    }
+
+    /// It names nothing.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.connections.is_empty() && self.rooms.is_empty()
+    }
 }
 
 /// A message to connections by their address, past all topics.

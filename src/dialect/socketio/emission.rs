@@ -10,7 +10,7 @@ use super::reading;
 use super::scope::{ANSWERED, ASKED, Scope};
 use super::template::{Template, Text};
 use crate::event::Json;
-use crate::message::{Push, Target};
+use crate::message::{Group, Push, Target};
 
 /// `[[endpoint.request.emit]]`.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Emission {
             let to = Target {
                 endpoint: Some(Arc::clone(endpoint)),
                 namespace: Some(Arc::from(namespace.as_str())),
-                rooms,
+                only: Group { rooms, ..Group::default() },
                 ..Target::default()
             };
             Some(Push::new(to, message.clone()))

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::*;
 use crate::event::{Audience, Json, Topic};
-use crate::message::{Command, Rendering, Target};
+use crate::message::{Command, Group, Rendering, Target};
 
 /// A reader that keeps what it gets.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::{Audience, Json};
 use crate::hub::{Desk, Hub, Lane, Profile, Sent, Subscriber};
-use crate::message::Target;
+use crate::message::{Group, Target};
 
 /// A reader that keeps what it gets.
 #[derive(Debug, Default)]
@@ -60,7 +60,11 @@ impl Apps {
 }
 
 fn to_app(user: Option<&str>) -> Target {
-    Target { app: Some(Arc::from("my_app")), user: user.map(Arc::from), ..Target::default() }
+    Target {
+        app: Some(Arc::from("my_app")),
+        only: user.map(|id| Group::user(Arc::from(id))).unwrap_or_default(),
+        ..Target::default()
+    }
 }
 
 /// Checks 6, 7, 8 and 16 of the document's list.
