@@ -336,6 +336,11 @@ impl Topic {
     pub fn room(namespace: &str, room: &str) -> Self {
         Self(Arc::from(format!("\u{1}{namespace}\u{1}{room}")))
     }
+
+    /// The namespace and the room that it stands for; `None`: it is no room.
+    pub fn as_room(&self) -> Option<(&str, &str)> {
+        self.0.strip_prefix('\u{1}')?.split_once('\u{1}')
+    }
 }
 
 impl fmt::Display for Topic {

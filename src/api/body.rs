@@ -178,7 +178,7 @@ fn id(value: &RawValue) -> Result<Json, Fault> {
     if fits && (is_text || is_whole) { Ok(id) } else { Err(expected()) }
 }
 
-fn name(field: &str, text: String) -> Result<Arc<str>, Fault> {
+pub(super) fn name(field: &str, text: String) -> Result<Arc<str>, Fault> {
     if (1..=MAX_NAME_CHARS).contains(&text.chars().count()) {
         Ok(Arc::from(text))
     } else {

@@ -19,13 +19,19 @@ pub(super) fn list(hub: &Hub, app: Option<Arc<str>>, query: &Query) -> Value {
     json!({ "count": page.count, "connections": connections, "next": next })
 }
 
+/// Rooms of one connection that are listed.
+const ROOMS: usize = 100;
+
 fn connection(resident: &Resident) -> Value {
     let user = resident.identity.user();
+    let rooms: Vec<&str> = resident.rooms().into_iter().take(ROOMS).collect();
     json!({
         "connection_id": resident.id.to_string(),
         "user_id": user.map(|user| &user.id),
         "user_email": user.and_then(|user| user.email.as_ref()),
         "connected_at": iso(resident.since),
         "endpoint": &*resident.endpoint,
+        "namespace": resident.namespace.as_deref(),
+        "rooms": rooms,
     })
 }

@@ -13,8 +13,10 @@ use crate::auth::TokenError;
 use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Outcome, Overlaps};
 use crate::config::{BrokerKind, CallsConfig, Config, EndpointConfig};
+use crate::dialect::Dialect;
 use crate::hub::{Hub, Why};
-use crate::metrics::{Labels, Metrics};
+use crate::message::{Fate, Shortcut};
+use crate::metrics::{Labels, Metrics, Namespace};
 use crate::proxy::{
     Answers, Asked, Asker, CallLimits, Calls, Entrance, Gateway, InFlight, Live, Questions, Realtime,
     Sockets, Tap, Upstreams, proxy_service, site_service,
@@ -68,7 +70,8 @@ impl Parts {
                 publisher.clone(),
                 Arc::clone(&metrics),
                 access(&config),
-            ),
+            )
+            .saying(shortcuts(&config)),
             present: Present::default(),
         };
         let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];
@@ -145,7 +148,29 @@ fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, pro
         answers: Answer::ALL.map(Answer::name).to_vec(),
         withheld: Why::ALL.map(Why::name).to_vec(),
         api_codes: Code::ALL.map(Code::name).to_vec(),
+        namespaces: endpoints.iter().flat_map(namespaces).collect(),
+        fates: Fate::ALL.map(Fate::name).to_vec(),
+        emits: emits(config),
     })
+}
+
+/// One for each desk.
+fn namespaces(endpoint: &EndpointConfig) -> Vec<Option<Namespace>> {
+    let Some(multiplex) = endpoint.dialect.multiplex() else { return vec![None] };
+    let namespace = |(name, dialect): &(Arc<str>, Arc<dyn Dialect>)| {
+        Some(Namespace { endpoint: endpoint.path.clone(), name: name.to_string(), events: dialect.events() })
+    };
+    multiplex.namespaces().iter().map(namespace).collect()
+}
+
+/// Of all endpoints.
+fn shortcuts(config: &Config) -> Vec<Arc<dyn Shortcut>> {
+    config.endpoints.iter().flat_map(|endpoint| endpoint.dialect.shortcuts()).collect()
+}
+
+fn emits(config: &Config) -> Vec<String> {
+    let shortcuts = shortcuts(config);
+    std::iter::once("emit").chain(shortcuts.iter().map(|one| one.name())).map(ToOwned::to_owned).collect()
 }
 
 fn access(config: &Config) -> Access {

@@ -156,8 +156,8 @@ fn parcels_stand_in_line_with_jobs_and_tell_whom_they_reached() {
     let parcel = || Parcel::Push(Push::new(Target::default(), Json::parse("1").unwrap()));
     let (told, reached) = std_mpsc::channel();
     setup.publish("a");
-    setup.publisher.send(parcel(), Box::new(move |readers| told.send(readers).unwrap())).unwrap();
-    let refused = setup.publisher.send(parcel(), Box::new(|_| panic!("it had no room")));
+    setup.publisher.send(vec![parcel()], Box::new(move |readers| told.send(readers).unwrap())).unwrap();
+    let refused = setup.publisher.send(vec![parcel()], Box::new(|_| panic!("it had no room")));
     assert_eq!(refused, Err(QueueFull));
     go.send(()).unwrap();
     assert_eq!([setup.next(), setup.next()], ["a", "1"]);

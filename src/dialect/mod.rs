@@ -29,7 +29,7 @@ use http::{HeaderName, request};
 use uuid::Uuid;
 
 use crate::identity::{Credential, Identity};
-use crate::message::{Encode, Message, Now, Returned, Turn, Webhook};
+use crate::message::{Encode, Message, Now, Returned, Shortcut, Turn, Webhook};
 pub use mdb_engine::{Declaration, Entry, read_manifest};
 pub use multiplex::{Engine, Multiplex, Resume, Route, Routing};
 pub use options::{Defaults, Options};
@@ -94,6 +94,16 @@ pub trait Dialect: Encode {
     /// The namespace that it is of a dialect with several.
     fn namespace(&self) -> Option<Arc<str>> {
         None
+    }
+
+    /// Events of clients that it knows by their names.
+    fn events(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What programs may have said on it by a name.
+    fn shortcuts(&self) -> Vec<Arc<dyn Shortcut>> {
+        Vec::new()
     }
 
     /// What it tells of its connections to a plain GET.

@@ -10,7 +10,7 @@ use super::index::Cursor;
 use super::reader::{Reader, Standing};
 use super::readers::Found;
 use super::{BATCH, Desk, Hub};
-use crate::event::Topic;
+use crate::event::{Json, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Group, Target};
 
@@ -90,6 +90,12 @@ impl Hub {
     /// Whether any endpoint is meant by `target`.
     pub fn knows(&self, target: &Target) -> bool {
         self.desks.iter().any(|desk| is_at(target, desk))
+    }
+
+    /// Why no client of those endpoints would take this message for what it is.
+    pub fn refusal(&self, target: &Target, message: &Json) -> Option<String> {
+        let mut desks = self.desks.iter().filter(|desk| is_at(target, desk));
+        desks.find_map(|desk| desk.encode.refusal(message))
     }
 
     /// Closes the connections that are meant by `target`; returns how many.

@@ -24,6 +24,7 @@ mod meant;
 mod outbox;
 mod reader;
 mod readers;
+mod receipts;
 mod rendered;
 mod sight;
 mod subscriber;
@@ -53,9 +54,12 @@ pub use crowd::{Shares, Whose};
 pub use delivery::Delivery;
 use delivery::Offering;
 use index::Cursor;
+use meant::Meant;
 pub use outbox::{Full, Outbox, OutboxLimits};
 use reader::Reader;
 use readers::Entry;
+use receipts::Receipts;
+pub use receipts::{Answers, Collect, TooMany};
 use rendered::Rendered;
 use sight::Sight;
 pub use subscriber::Subscriber;
@@ -137,6 +141,7 @@ pub struct Hub {
     keys: Keys,
     /// Readers that have credentials.
     asked_for: AtomicUsize,
+    receipts: Receipts,
 }
 
 /// The hub takes no connection more.
@@ -166,6 +171,7 @@ impl Hub {
             views: None,
             keys: Keys::default(),
             asked_for: AtomicUsize::new(0),
+            receipts: Receipts::default(),
         }
     }
 
@@ -258,10 +264,27 @@ impl Hub {
                 return;
             };
             if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time, position)) {
-                delivery.push(reader, frame, meant);
+                self.pass(reader, (frame, push.receipt), meant, &mut delivery);
             }
         });
         delivery
+    }
+
+    fn pass(
+        &self,
+        reader: &Arc<Reader>,
+        (frame, receipt): (&Frame, Option<u64>),
+        meant: &Meant,
+        delivery: &mut Delivery,
+    ) {
+        let Some(number) = receipt else { return delivery.push(reader, frame, meant) };
+        let before = delivery.reached;
+        self.receipts.expect(number, reader.id);
+        delivery.push(reader, frame, meant);
+        // Or it waits behind a question, and still comes.
+        if delivery.reached == before && reader.line.is_empty() {
+            self.receipts.unexpect(number, reader.id);
+        }
     }
 
     fn nothing_delivered(&self) -> Delivery {

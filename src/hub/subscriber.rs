@@ -222,6 +222,10 @@ impl Subscriber {
         self.reader.standing().identity.clone()
     }
 
+    pub(super) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// Its connection's id.
     pub fn id(&self) -> Uuid {
         self.reader.id
@@ -240,6 +244,7 @@ impl Drop for Subscriber {
         tables.connections.remove(self.place);
         tables.crowd.leave(self.reader.address, self.user.as_deref());
         drop(tables);
+        self.hub.receipts.forget(self.reader.id);
         for held in subscriptions {
             self.hub.lock().at(&held.topic, |index| index.remove(&held.places));
         }

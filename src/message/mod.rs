@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Uri;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::event::{Audience, Event, Item, Json, Position, Topic};
@@ -197,6 +198,8 @@ pub struct Turn {
     pub pushes: Vec<Push>,
     /// For whoever asked for them.
     pub receipts: Vec<Receipt>,
+    /// For whoever counts.
+    pub heard: Vec<Heard>,
     /// To be answered before the next message is heard.
     pub call: Option<Call>,
     /// Ends the connection after all of this.
@@ -264,6 +267,21 @@ impl Push {
     }
 }
 
+/// Something that programs beside the backend may have said by its name, as an endpoint's config has it.
+pub trait Shortcut: Send + Sync + fmt::Debug {
+    /// What it is called.
+    fn name(&self) -> &str;
+
+    /// The path of its endpoint.
+    fn endpoint(&self) -> &Arc<str>;
+
+    /// What is said of this JSON.
+    ///
+    /// # Errors
+    /// What would be right.
+    fn pushes(&self, data: Map<String, Value>, time: SystemTime) -> Result<Vec<Push>, String>;
+}
+
 /// A client has got what it was asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -271,6 +289,46 @@ pub struct Receipt {
     pub number: u64,
     /// What it says to it: a JSON array.
     pub answer: Json,
+}
+
+/// An event of a client has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Its number among those that the dialect knows by name; `None`: another one.
+    pub event: Option<usize>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of an event of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// What it asked for.
+    Done,
+    /// The client may not ask for it, or did not say what is needed.
+    Refused,
+    /// The backend or the webhook failed.
+    Failed,
+    /// Nobody knows it.
+    Unknown,
+    /// It came too fast.
+    Dropped,
+}
+
+impl Fate {
+    /// All of them, by number.
+    pub const ALL: [Self; 5] = [Self::Done, Self::Refused, Self::Failed, Self::Unknown, Self::Dropped];
+
+    /// As it is counted.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Dropped => "dropped",
+        }
+    }
 }
 
 /// An event at its position.
@@ -334,6 +392,11 @@ pub trait Encode: Send + Sync + fmt::Debug {
     /// they get nothing. At most once for each event and variant.
     fn encode_variant(&self, _publication: &Publication, _variant: u32) -> Rendering {
         Rendering::Nothing
+    }
+
+    /// Why no client would take this message for what it is; `None`: all of them do.
+    fn refusal(&self, _message: &Json) -> Option<String> {
+        None
     }
 
     /// A message that was pushed at `time`; as it is, unless the dialect dresses its messages.

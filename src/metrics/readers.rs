@@ -61,6 +61,7 @@ impl Metrics {
     /// There are so many connections more, or fewer, on endpoint number `endpoint`.
     pub fn connections(&self, endpoint: usize, difference: i64) {
         add(&self.readers.connections, endpoint, difference);
+        self.sockets(endpoint, difference);
     }
 
     /// The connections of an endpoint have so many subscriptions more, or fewer.

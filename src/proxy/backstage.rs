@@ -11,7 +11,9 @@ use crate::broker::{Parcel, Publisher};
 use crate::event::{Event, Operation, Origin, Outcome};
 use crate::hub::{AttachError, Whose};
 use crate::identity::Credential;
-use crate::message::{Announcement, Answer, Call, Push, Returned, Upstream, UpstreamError, WebhookError};
+use crate::message::{
+    Announcement, Answer, Call, Heard, Push, Returned, Upstream, UpstreamError, WebhookError,
+};
 use crate::metrics::{Called, Metrics};
 use crate::transport::{self, Caller, Exceeded, Returning};
 use crate::verify::Verifier;
@@ -126,6 +128,14 @@ impl transport::Backstage for Backstage {
 
     fn subscriptions(&self, difference: i64) {
         self.metrics.subscriptions(self.endpoint, difference);
+    }
+
+    fn answered(&self, is_awaited: bool) {
+        self.metrics.acknowledged(is_awaited);
+    }
+
+    fn heard(&self, heard: Heard) {
+        self.metrics.heard(self.endpoint, heard.event, heard.fate as usize);
     }
 
     fn exceeded(&self, limit: Exceeded) {

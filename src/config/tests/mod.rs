@@ -138,11 +138,19 @@ fn shipped_table(kind: &str) -> String {
 fn the_shipped_file_shows_every_option_of_every_table_of_an_endpoint_with_its_default() {
     let endpoint = MINIMAL.replace("flarchitect", "socketio");
     let namespace = shipped_table("endpoint.namespace");
-    for kind in ["endpoint.namespace", "endpoint.broadcast", "endpoint.request", "endpoint.request.emit"] {
+    for kind in [
+        "endpoint.namespace",
+        "endpoint.broadcast",
+        "endpoint.request",
+        "endpoint.request.emit",
+        "endpoint.shortcut",
+        "endpoint.shortcut.emit",
+    ] {
         let shown = shipped_table(kind);
         let before = match kind {
             "endpoint.namespace" => String::new(),
             "endpoint.request.emit" => format!("{namespace}{}", shipped_table("endpoint.request")),
+            "endpoint.shortcut.emit" => format!("{namespace}{}", shipped_table("endpoint.shortcut")),
             _ => namespace.clone(),
         };
         let read = |table: &str| {

@@ -97,6 +97,33 @@ fn outlined(value: Value, attachments: &mut Vec<Bytes>) -> Value {
 }
 
 fn bytes(members: &Map<String, Value>) -> Option<Bytes> {
-    let text = members.get(KEY).filter(|_| members.len() == 1)?.as_str()?;
-    STANDARD.decode(text).ok().map(Bytes::from)
+    STANDARD.decode(base64(members)?.as_str()?).ok().map(Bytes::from)
+}
+
+fn base64(members: &Map<String, Value>) -> Option<&Value> {
+    members.get(KEY).filter(|_| members.len() == 1)
+}
+
+/// Why some of the bytes in this JSON could not be sent as bytes; `None`: all can.
+pub(super) fn refusal(data: &str) -> Option<String> {
+    if !data.contains(KEY) {
+        return None;
+    }
+    let (mut count, mut is_wrong) = (0, false);
+    look(&serde_json::from_str(data).ok()?, &mut |members| {
+        count += 1;
+        is_wrong |= bytes(members).is_none();
+    });
+    (is_wrong || count > MAX_ATTACHMENTS).then(|| {
+        format!("data: bytes stand as {{\"{KEY}\":\"<base64>\"}}, up to {MAX_ATTACHMENTS} times; something else does")
+    })
+}
+
+fn look(value: &Value, found: &mut impl FnMut(&Map<String, Value>)) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| look(value, found)),
+        Value::Object(members) if base64(members).is_some() => found(members),
+        Value::Object(members) => members.values().for_each(|value| look(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }

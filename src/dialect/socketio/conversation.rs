@@ -15,7 +15,7 @@ use super::scope::Scope;
 use super::task::{Outcome, Task};
 use crate::event::Json;
 use crate::identity::{Credential, Identity};
-use crate::message::{Call, CloseReason, Command, Frame, Message, Now, Receipt, Returned, Turn};
+use crate::message::{Call, CloseReason, Command, Fate, Frame, Heard, Message, Now, Receipt, Returned, Turn};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -153,9 +153,14 @@ impl Socket {
         turn.frames.extend(ack.map(|id| self.namespace.writer.ack(id, arguments)));
     }
 
+    fn count(&self, event: &str, fate: Fate, turn: &mut Turn) {
+        turn.heard.push(Heard { event: self.namespace.event(event), fate });
+    }
+
     fn hear(&mut self, packet: &Packet<'_>, attachments: &[Bytes], now: Now, turn: &mut Turn) {
         let Some((name, arguments)) = packet.event() else {
             self.say_error("An event has a name", packet.ack, turn);
+            self.count("", Fate::Refused, turn);
             return;
         };
         let first = arguments.first().map_or("{}", |argument| argument.get());
@@ -176,13 +181,17 @@ impl Socket {
         let data = match data {
             Some(Value::Object(members)) => members,
             Some(Value::Null) => Map::new(),
-            _ => return self.say_error("The data must be an object", packet.ack, turn),
+            _ => {
+                self.count(&name, Fate::Refused, turn);
+                return self.say_error("The data must be an object", packet.ack, turn);
+            }
         };
         match Task::new((&self.namespace, request), (data, packet.ack), &identity, now) {
-            Ok(task) => self.start(task, now, turn),
+            Ok(task) => return self.start(task, now, turn),
             Err(Some(message)) => self.say_error(&message, packet.ack, turn),
             Err(None) => self.acknowledge(packet.ack, "", turn),
         }
+        self.count(&name, Fate::Refused, turn);
     }
 
     fn hear_unknown(&mut self, (name, data): (&str, Value), ack: Option<u64>, turn: &mut Turn) {
@@ -192,7 +201,10 @@ impl Socket {
                 self.pending = Some(Pending::Task(Box::new(task)));
                 turn.call = Some(call);
             }
-            None => self.acknowledge(ack, r#"{"error":"unknown_event"}"#, turn),
+            None => {
+                self.acknowledge(ack, r#"{"error":"unknown_event"}"#, turn);
+                self.count(name, Fate::Unknown, turn);
+            }
         }
     }
 
@@ -204,7 +216,10 @@ impl Socket {
                 turn.call = Some(call);
             }
             Ok(None) => self.finish(&task, None, now, turn),
-            Err(message) => self.say_error(&message, task.ack(), turn),
+            Err(message) => {
+                self.say_error(&message, task.ack(), turn);
+                self.count(task.event(), Fate::Refused, turn);
+            }
         }
     }
 
@@ -221,8 +236,12 @@ impl Socket {
                 }
                 turn.frames.extend(frames);
                 turn.pushes.extend(pushes);
+                self.count(task.event(), Fate::Done, turn);
             }
-            Err(message) => self.say_error(&message, task.ack(), turn),
+            Err(message) => {
+                self.say_error(&message, task.ack(), turn);
+                self.count(task.event(), Fate::Refused, turn);
+            }
         }
     }
 
@@ -231,6 +250,7 @@ impl Socket {
         match self.judge(credential) {
             Ok(identity) => {
                 self.identify(identity, now, turn);
+                self.count(&self.namespace.connect_event, Fate::Done, turn);
                 self.acknowledge(ack, "true", turn);
                 self.greet(now, turn);
             }
@@ -238,6 +258,7 @@ impl Socket {
                 let error = format!(r#"{{"message":{}}}"#, quoted(refusal.text(&self.namespace.refusal)));
                 turn.frames.push(self.namespace.writer.event("error", &error, None));
                 self.acknowledge(ack, "false", turn);
+                self.count(&self.namespace.connect_event, Fate::Refused, turn);
                 if self.identity.as_ref().is_none_or(|identity| *identity == Identity::Anonymous)
                     && self.namespace.required
                 {
@@ -273,6 +294,7 @@ impl Conversation for Socket {
     }
 
     fn dropped(&mut self, _: &Message, _: Now, turn: &mut Turn) {
+        self.count("", Fate::Dropped, turn);
         self.say_error("Rate limit exceeded", None, turn);
     }
 
@@ -288,7 +310,10 @@ impl Conversation for Socket {
             }
             (Some(Pending::Task(task)), returned) => match task.read(returned) {
                 Ok(answer) => self.finish(&task, answer.as_ref(), now, turn),
-                Err(message) => self.say_error(&message, task.ack(), turn),
+                Err(message) => {
+                    self.say_error(&message, task.ack(), turn);
+                    self.count(task.event(), Fate::Failed, turn);
+                }
             },
             _ => {}
         }

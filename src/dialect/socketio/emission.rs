@@ -1,4 +1,4 @@
-//! What a client's request has others hear.
+//! What a client's request, or a program, has others hear.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::super::Options;
 use super::reading;
-use super::scope::{ANSWERED, ASKED, Scope};
+use super::scope::{Root, Scope};
 use super::template::{Template, Text};
 use crate::event::Json;
 use crate::message::{Group, Push, Target};
 
-/// `[[endpoint.request.emit]]`.
+/// `[[endpoint.request.emit]]`, `[[endpoint.shortcut.emit]]`.
 #[derive(Debug)]
 pub(super) struct Emission {
     /// What must be said, and as what; `None`: always.
@@ -24,14 +24,14 @@ pub(super) struct Emission {
 }
 
 impl Emission {
-    /// What is wrong is reported.
-    pub(super) fn read(options: &dyn Options) -> Self {
+    /// What is wrong is reported; what may be named in `to` and `when`, and in the data.
+    pub(super) fn read(options: &dyn Options, (asked, said): (&[Root], &[Root])) -> Self {
         let event = reading::event(options, "event");
         if event.is_empty() {
             options.report("event", "is missing; for example event = \"announcement\"".to_owned());
         }
         let is = options.texts("is");
-        let when = reading::text(options, "when", &ASKED);
+        let when = reading::text(options, "when", asked);
         if when.is_some() == is.is_empty() {
             options.report(
                 "is",
@@ -41,8 +41,8 @@ impl Emission {
         Self {
             when: when.map(|when| (when, is)),
             event,
-            data: reading::template(options, "data", &json!("{data}"), &ANSWERED),
-            to: to(options),
+            data: reading::template(options, "data", &json!("{data}"), said),
+            to: to(options, asked),
         }
     }
 
@@ -87,14 +87,14 @@ pub(super) fn message(event: &str, data: &str) -> Json {
     Json::from_valid(format!(r#"{{"event":{},"data":{data}}}"#, super::packet::quoted(event)))
 }
 
-fn to(options: &dyn Options) -> BTreeMap<String, Vec<Text>> {
+fn to(options: &dyn Options, asked: &[Root]) -> BTreeMap<String, Vec<Text>> {
     let expected =
         || "expected namespaces with rooms, such as { \"/admin\" = [\"admins\"], \"/\" = [] }".to_owned();
     let Some(Value::Object(members)) = options.json("to") else {
         options.report("to", expected());
         return BTreeMap::new();
     };
-    let room = |room: &Value| Text::parse(room.as_str().ok_or_else(expected)?, &ASKED);
+    let room = |room: &Value| Text::parse(room.as_str().ok_or_else(expected)?, asked);
     let rooms = |value: &Value| -> Result<Vec<Text>, String> {
         value.as_array().ok_or_else(expected)?.iter().map(room).collect()
     };

@@ -14,6 +14,7 @@ mod request;
 mod routing;
 mod scope;
 mod settings;
+mod shortcut;
 mod task;
 mod template;
 #[cfg(test)]
@@ -28,8 +29,8 @@ use serde_json::value::RawValue;
 
 use super::multiplex::{Engine, Multiplex, Route, Routing};
 use super::{Conversation, Dialect, Manner, Opening, Options, Places};
-use crate::event::Position;
-use crate::message::{Encode, Frame, Message, Publication, Push, Rendering, Stamp, Turn, Webhook};
+use crate::event::{Json, Position};
+use crate::message::{Encode, Frame, Message, Publication, Push, Rendering, Shortcut, Stamp, Turn, Webhook};
 use conversation::Socket;
 use namespace::Namespace;
 use routing::Awaited;
@@ -78,6 +79,10 @@ impl Dialect for SocketIo {
     fn places(&self) -> Places {
         Places::All
     }
+
+    fn shortcuts(&self) -> Vec<Arc<dyn Shortcut>> {
+        self.0.shortcuts.iter().map(|shortcut| Arc::clone(shortcut) as Arc<dyn Shortcut>).collect()
+    }
 }
 
 impl Encode for SocketIo {
@@ -122,6 +127,14 @@ impl Routing for Reader {
     }
 }
 
+/// A message that names an event.
+#[derive(Deserialize)]
+struct Named<'a> {
+    event: String,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
 /// One namespace, as the hub knows it.
 #[derive(Debug)]
 pub(super) struct Within(Arc<Namespace>);
@@ -133,6 +146,10 @@ impl Dialect for Within {
 
     fn wants_token(&self) -> bool {
         self.0.required
+    }
+
+    fn events(&self) -> Vec<String> {
+        self.0.events.clone()
     }
 
     fn namespace(&self) -> Option<Arc<str>> {
@@ -155,14 +172,13 @@ impl Encode for Within {
         Rendering::Each(event.items.iter().enumerate().map(frame).collect())
     }
 
+    fn refusal(&self, message: &Json) -> Option<String> {
+        let named = serde_json::from_str::<Named<'_>>(message.as_str()).ok()?;
+        reading::refusal(&named.event).or_else(|| binary::refusal(named.data?.get()))
+    }
+
     /// What names an event is one; anything else is one called `message`.
     fn push(&self, push: &Push, _: SystemTime, position: Position) -> Option<Frame> {
-        #[derive(Deserialize)]
-        struct Named<'a> {
-            event: String,
-            #[serde(borrow)]
-            data: Option<&'a RawValue>,
-        }
         let text = push.message.as_str();
         let ack = push.receipt;
         let stamp = ack.map_or(Stamp::Position(position.0, 0), Stamp::Receipt);

@@ -43,6 +43,8 @@ pub(super) struct Namespace {
     /// For whom that does not hold.
     own_unless: Vec<Claim>,
     pub(super) requests: Requests,
+    /// The names of its clients' events, sorted.
+    pub(super) events: Vec<String>,
     /// By model.
     pub(super) broadcasts: Vec<Arc<Broadcast>>,
     /// Who is asked where a request says so, and of events that nothing is known of.
@@ -94,6 +96,7 @@ impl Namespace {
             own: own.collect(),
             own_unless: reading::claims(options, "own_unless"),
             requests: Requests::new(),
+            events: Vec::new(),
             broadcasts: Vec::new(),
             webhook: None,
             max_rooms: options.number("max_rooms", MAX_ROOMS),
@@ -128,6 +131,18 @@ impl Namespace {
                 Some(said) => is_free || same(said, &own),
             }
         })
+    }
+
+    /// A client's event by its number.
+    pub(super) fn event(&self, name: &str) -> Option<usize> {
+        self.events.binary_search_by(|known| known.as_str().cmp(name)).ok()
+    }
+
+    /// Knows its clients' events by name, now that all of them are there.
+    pub(super) fn name_events(&mut self) {
+        let own = Some(&self.connect_event).filter(|name| !name.is_empty());
+        self.events = self.requests.keys().chain(own).cloned().collect();
+        self.events.sort_unstable();
     }
 
     /// The last argument of an event, behind its comma, where clients come back.

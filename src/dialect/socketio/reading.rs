@@ -59,6 +59,15 @@ pub(super) fn check_event(options: &dyn Options, key: &'static str, name: &str) 
     }
 }
 
+/// Why no event may be called this; `None`: one may.
+pub(super) fn refusal(name: &str) -> Option<String> {
+    let is_reserved = RESERVED.contains(&name);
+    (is_reserved || name.is_empty()).then(|| {
+        let names = RESERVED.join(", ");
+        format!("event: a name that is not what clients call something of their own: {names}")
+    })
+}
+
 /// An object, such as `{ limit = 50 }`.
 pub(super) fn object(options: &dyn Options, key: &'static str) -> serde_json::Map<String, Value> {
     match options.json(key) {

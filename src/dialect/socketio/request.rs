@@ -26,14 +26,9 @@ pub(super) struct Request {
     pub(super) namespace: String,
     /// By which event.
     pub(super) event: String,
-    /// What the client's data has where it says nothing.
-    defaults: Map<String, Value>,
-    /// What it must say.
-    needs: Vec<String>,
-    /// What is said where it does not; empty: nothing at all.
+    form: Form,
+    /// What is said where the data does not have it; empty: nothing at all.
     missing: String,
-    /// What it may say, for some of its names.
-    allowed: Map<String, Value>,
     /// One of these must hold, if there are any.
     permit: Vec<Claim>,
     /// What the backend is asked.
@@ -50,6 +45,17 @@ pub(super) struct Request {
     pub(super) ack: Template,
     /// What others hear.
     pub(super) emissions: Vec<Emission>,
+}
+
+/// What data must and may say.
+#[derive(Debug)]
+pub(super) struct Form {
+    /// What it has where nothing is said.
+    defaults: Map<String, Value>,
+    /// What must be said.
+    needs: Vec<String>,
+    /// What may be said, for some of the names.
+    allowed: Map<String, Value>,
 }
 
 /// A request to the backend.
@@ -88,10 +94,8 @@ impl Request {
         let request = Self {
             namespace: options.text("namespace", "/"),
             event,
-            defaults: reading::object(options, "defaults"),
-            needs: options.texts("needs"),
+            form: Form::read(options),
             missing: options.text("missing", ""),
-            allowed: reading::object(options, "allowed"),
             permit: reading::claims(options, "permit"),
             backend: Backend::read(options),
             webhook: options.flag("webhook", false),
@@ -103,7 +107,7 @@ impl Request {
             emissions: options
                 .tables("emit", "endpoint.request.emit")
                 .iter()
-                .map(|own| Emission::read(&**own))
+                .map(|own| Emission::read(&**own, (&ASKED, &ANSWERED)))
                 .collect(),
         };
         if request.webhook && request.backend.is_some() {
@@ -120,20 +124,34 @@ impl Request {
         if !self.permit.is_empty() && !claim::any(&self.permit, identity) {
             return Err(Wrong::Said(NOT_PERMITTED));
         }
+        let missing = || if self.missing.is_empty() { Wrong::Silent } else { Wrong::Said(&self.missing) };
+        if self.form.fill(data).is_none() { Ok(()) } else { Err(missing()) }
+    }
+}
+
+impl Form {
+    pub(super) fn read(options: &dyn Options) -> Self {
+        Self {
+            defaults: reading::object(options, "defaults"),
+            needs: options.texts("needs"),
+            allowed: reading::object(options, "allowed"),
+        }
+    }
+
+    /// Adds what need not be said. What is wrong with the rest: a name that is missing, or says what it may not.
+    pub(super) fn fill(&self, data: &mut Map<String, Value>) -> Option<&str> {
         for (name, value) in &self.defaults {
             if data.get(name).is_none_or(Value::is_null) {
                 data.insert(name.clone(), value.clone());
             }
         }
-        let missing = || if self.missing.is_empty() { Wrong::Silent } else { Wrong::Said(&self.missing) };
-        if self.needs.iter().any(|name| data.get(name).is_none_or(|value| value.is_null() || value == "")) {
-            return Err(missing());
-        }
-        let is_allowed = |(name, values): (&String, &Value)| {
-            let said = data.get(name);
-            values.as_array().is_none_or(|values| said.is_none_or(|said| values.contains(said)))
+        let is_missing = |name: &&String| data.get(*name).is_none_or(|value| value.is_null() || value == "");
+        let is_other = |(name, values): &(&String, &Value)| {
+            let said = data.get(*name).filter(|_| values.is_array());
+            said.is_some_and(|said| values.as_array().is_some_and(|values| !values.contains(said)))
         };
-        if self.allowed.iter().all(is_allowed) { Ok(()) } else { Err(missing()) }
+        let missing = self.needs.iter().find(is_missing);
+        missing.or_else(|| Some(self.allowed.iter().find(is_other)?.0)).map(String::as_str)
     }
 }
 

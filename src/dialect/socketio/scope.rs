@@ -57,6 +57,8 @@ pub(super) const ASKED: [Root; 4] = [Root::Data, Root::Claims, Root::Page, Root:
 /// Of what it is answered.
 pub(super) const ANSWERED: [Root; 7] =
     [Root::Data, Root::Claims, Root::Answer, Root::Full, Root::Page, Root::Room, Root::Time];
+/// Of what a program posts.
+pub(super) const POSTED: [Root; 2] = [Root::Data, Root::Time];
 /// Of what is written.
 pub(super) const WRITTEN: [Root; 5] = [Root::Id, Root::Record, Root::Action, Root::Operation, Root::Time];
 /// Of who it is.

@@ -13,6 +13,7 @@ use super::broadcast::Broadcast;
 use super::emission::Emission;
 use super::namespace::Namespace;
 use super::request::Request;
+use super::shortcut::Shortcut;
 use crate::message::Webhook;
 
 /// As the original has them (`protocols.md`, section 4.1.1).
@@ -36,6 +37,8 @@ pub(super) struct Settings {
     pub(super) webhook: Option<Arc<Webhook>>,
     /// Headers of the handshake that go along to the backend.
     pub(super) forward: Vec<HeaderName>,
+    /// What programs say by a name.
+    pub(super) shortcuts: Vec<Arc<Shortcut>>,
 }
 
 impl Settings {
@@ -63,10 +66,12 @@ impl Settings {
         }
         add_broadcasts(options, &mut namespaces);
         add_requests(options, &mut namespaces, webhook.is_some());
+        let shortcuts = shortcuts(options, &path, &namespaces);
         let engine = engine(options);
         for namespace in &mut namespaces {
             namespace.webhook.clone_from(&webhook);
             namespace.says_offset = engine.recovery.is_some();
+            namespace.name_events();
         }
         let within = |namespace: Namespace| {
             let name = Arc::clone(&namespace.name);
@@ -77,6 +82,7 @@ impl Settings {
             namespaces: namespaces.into_iter().map(within).collect(),
             webhook,
             forward: forward(options),
+            shortcuts,
         }
     }
 }
@@ -124,6 +130,23 @@ fn add_requests(options: &dyn Options, namespaces: &mut [Namespace], has_webhook
             None => own.report("namespace", unknown(&request.namespace)),
         }
     }
+}
+
+fn shortcuts(options: &dyn Options, path: &Arc<str>, namespaces: &[Namespace]) -> Vec<Arc<Shortcut>> {
+    let mut shortcuts: Vec<Arc<Shortcut>> = Vec::new();
+    for own in options.tables("shortcut", "endpoint.shortcut") {
+        let shortcut = Shortcut::read(&*own, path);
+        if shortcuts.iter().any(|other| other.is_called_as(&shortcut)) {
+            own.report("name", "another [[endpoint.shortcut]] has it".to_owned());
+        }
+        for name in shortcut.namespaces() {
+            if !namespaces.iter().any(|known| *known.name == **name) {
+                own.report("emit", unknown(name));
+            }
+        }
+        shortcuts.push(Arc::new(shortcut));
+    }
+    shortcuts
 }
 
 fn unknown(namespace: &str) -> String {

@@ -66,6 +66,10 @@ impl Task {
         Some((task, call))
     }
 
+    pub(super) fn event(&self) -> &str {
+        &self.event
+    }
+
     pub(super) fn ack(&self) -> Option<u64> {
         self.ack
     }

@@ -6,6 +6,7 @@ mod filters;
 mod identities;
 mod index;
 mod outbox;
+mod receipts;
 mod shares;
 mod tags;
 mod threads;

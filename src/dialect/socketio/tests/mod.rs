@@ -2,6 +2,7 @@
 
 mod admission;
 mod requests;
+mod shortcuts;
 mod writes;
 
 use std::sync::Arc;

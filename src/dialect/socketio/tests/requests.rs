@@ -74,3 +74,35 @@ fn nothing_is_heard_of_who_is_not_in() {
     let turn = Talk::open("/admin").say(r#"2/admin,1["request_activity_feed"]"#);
     assert_eq!((told(&turn), turn.call), (Vec::new(), None));
 }
+
+#[test]
+fn what_became_of_each_event_is_counted_by_its_name() {
+    let events = namespace("/admin").events();
+    assert_eq!(events, ["admin_connect", "request_activity_feed", "subscribe_entity_updates"]);
+    let counted = |turn: &Turn| {
+        let name = |heard: &crate::message::Heard| {
+            format!("{} {}", heard.event.map_or("other", |event| &events[event]), heard.fate.name())
+        };
+        turn.heard.iter().map(name).collect::<Vec<_>>().join(", ")
+    };
+    let mut talk = Talk::inside("/admin", json!({"role": "admin"}));
+    for (packet, expected) in [
+        (
+            r#"2/admin,["subscribe_entity_updates",{"entity_type":"platform","entity_id":1}]"#,
+            "subscribe_entity_updates done",
+        ),
+        (r#"2/admin,["subscribe_entity_updates",{}]"#, "subscribe_entity_updates refused"),
+        (r#"2/admin,["subscribe_entity_updates",7]"#, "subscribe_entity_updates refused"),
+        (r#"2/admin,["nothing",{}]"#, "other unknown"),
+        (r#"2/admin,[7]"#, "other refused"),
+        (r#"2/admin,["admin_connect",{}]"#, "admin_connect refused"),
+        (r#"2/admin,["request_activity_feed",{}]"#, ""),
+    ] {
+        assert_eq!(counted(&talk.say(packet)), expected, "{packet}");
+    }
+    let failed = talk.returned(Returned::Upstream(Err(UpstreamError::TimedOut)));
+    assert_eq!(counted(&failed), "request_activity_feed failed");
+    let mut turn = Turn::default();
+    talk.0.dropped(&Message::Text(String::new()), NOW, &mut turn);
+    assert_eq!(counted(&turn), "other dropped");
+}
