@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 use uuid::Uuid;
 
 use super::access::Caller;
@@ -49,7 +49,7 @@ struct Emit<'a> {
 /// What it takes for `except`, if that is no list of rooms.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Except {
+struct Names {
     #[serde(default)]
     rooms: Option<Vec<String>>,
     #[serde(default)]
@@ -60,11 +60,11 @@ struct Except {
 
 impl Emit<'_> {
     fn target(&self) -> Result<Target, Fault> {
-        let lists = (self.rooms.clone(), self.users.as_deref(), self.connections.as_deref());
+        let (rooms, users, connections) = (self.rooms.clone(), self.users.clone(), self.connections.clone());
         Ok(Target {
             endpoint: self.endpoint.as_deref().map(Arc::from),
             namespace: Some(name("namespace", self.namespace.clone())?),
-            only: group(lists)?,
+            only: group(&Names { rooms, users, connections })?,
             except: except(self.except)?,
             ..Target::default()
         })
@@ -81,51 +81,60 @@ impl Emit<'_> {
 fn except(value: Option<&RawValue>) -> Result<Group, Fault> {
     let Some(value) = value else { return Ok(Group::default()) };
     let read = if value.get().starts_with('[') {
-        serde_json::from_str(value.get()).map(|rooms| Except { rooms: Some(rooms), ..Except::default() })
+        serde_json::from_str(value.get()).map(|rooms| Names { rooms: Some(rooms), ..Names::default() })
     } else {
         serde_json::from_str(value.get())
     };
     let expected = "except: a list of rooms, or {\"rooms\":[],\"users\":[],\"connections\":[]}";
-    let read = read.ok().ok_or_else(|| Fault::invalid(expected))?;
+    let mut read: Names = read.ok().ok_or_else(|| Fault::invalid(expected))?;
     // Of nobody nothing is taken away.
-    let some = |names: &Vec<String>| !names.is_empty();
-    let users = read.users.filter(|users| !users.is_empty());
-    group((read.rooms.filter(some), users.as_deref(), read.connections.filter(some).as_deref()))
+    read.rooms = read.rooms.filter(|rooms| !rooms.is_empty());
+    read.users = read.users.filter(|users| !users.is_empty());
+    read.connections = read.connections.filter(|connections| !connections.is_empty());
+    group(&read)
 }
 
 /// An empty list would be everybody, and is nobody: a program that has nobody to name has nothing to say.
-fn group(
-    (rooms, users, connections): (Option<Vec<String>>, Option<&[Value]>, Option<&[String]>),
-) -> Result<Group, Fault> {
-    let check = |field: &str, count: Option<usize>| match count {
-        Some(count) if !(1..=MAX_NAMES).contains(&count) => Err(Fault::invalid(format!(
-            "{field}: 1 to {MAX_NAMES} of them; without {field} it is for everybody there"
-        ))),
-        _ => Ok(()),
-    };
-    check("rooms", rooms.as_ref().map(Vec::len))?;
-    check("users", users.map(<[_]>::len))?;
-    check("connections", connections.map(<[_]>::len))?;
-    let rooms = rooms.unwrap_or_default().into_iter().map(|room| name("rooms", room));
+fn group(names: &Names) -> Result<Group, Fault> {
+    let room = |room: &String| name("rooms", room.clone());
     let connection = |id: &String| {
         Uuid::try_parse(id).ok().ok_or_else(|| Fault::invalid("connections: ids of connections"))
     };
     Ok(Group {
-        rooms: rooms.collect::<Result<_, _>>()?,
-        users: users.unwrap_or_default().iter().map(user).collect::<Result<_, _>>()?,
-        connections: connections.unwrap_or_default().iter().map(connection).collect::<Result<_, _>>()?,
+        rooms: each("rooms", names.rooms.as_deref(), room)?,
+        users: each("users", names.users.as_deref(), user)?,
+        connections: each("connections", names.connections.as_deref(), connection)?,
     })
+}
+
+fn each<T, U>(
+    field: &str,
+    names: Option<&[T]>,
+    read: impl Fn(&T) -> Result<U, Fault>,
+) -> Result<Vec<U>, Fault> {
+    match names {
+        None => Ok(Vec::new()),
+        Some(names) if (1..=MAX_NAMES).contains(&names.len()) => names.iter().map(read).collect(),
+        Some(_) => Err(Fault::invalid(format!(
+            "{field}: 1 to {MAX_NAMES} of them; without {field} it is for everybody there"
+        ))),
+    }
 }
 
 /// Tokens have numbers for ids too.
 fn user(id: &Value) -> Result<Arc<str>, Fault> {
     match id {
         Value::String(id) => name("users", id.clone()),
-        Value::Number(id) if id.is_i64() || id.is_u64() => Ok(Arc::from(id.to_string())),
+        // `7.0` is a whole number too.
+        Value::Number(id) if is_whole(id) => Ok(Arc::from(id.to_string().trim_end_matches(".0"))),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             Err(Fault::invalid("users: ids of users"))
         }
     }
+}
+
+fn is_whole(number: &Number) -> bool {
+    number.is_i64() || number.is_u64() || number.to_string().ends_with(".0")
 }
 
 /// `"500ms"`, `"5s"`.

@@ -52,7 +52,7 @@ struct Table {
 /// A push that is being sent, or waits.
 #[derive(Default)]
 struct Open {
-    awaited: HashSet<Uuid>,
+    expected: HashSet<Uuid>,
     answers: Answers,
     bytes: usize,
     /// Set once it has been sent to everybody.
@@ -82,7 +82,7 @@ impl Table {
     /// Whoever is to get what was said, if nobody is waited for any more.
     fn finish(&mut self, number: u64) -> Option<(Collect, Answers)> {
         let open = self.open.get(&number)?;
-        if open.collect.is_none() || !(open.is_over || open.awaited.is_empty()) {
+        if open.collect.is_none() || !(open.is_over || open.expected.is_empty()) {
             return None;
         }
         let open = self.open.remove(&number)?;
@@ -111,12 +111,12 @@ impl Receipts {
 
     /// It is about to be sent to a connection: the answer may come at once.
     pub(super) fn expect(&self, number: u64, connection: Uuid) {
-        self.at(number, |open| open.answers.sent += u64::from(open.awaited.insert(connection)));
+        self.at(number, |open| open.answers.sent += u64::from(open.expected.insert(connection)));
     }
 
     /// It was not sent to it after all.
     pub(super) fn unexpect(&self, number: u64, connection: Uuid) {
-        self.at(number, |open| open.answers.sent -= u64::from(open.awaited.remove(&connection)));
+        self.at(number, |open| open.answers.sent -= u64::from(open.expected.remove(&connection)));
     }
 
     /// A connection has ended, and answers nothing more.
@@ -124,7 +124,7 @@ impl Receipts {
         let numbers: Vec<u64> = self.lock().open.keys().copied().collect();
         for number in numbers {
             self.at(number, |open| {
-                open.awaited.remove(&connection);
+                open.expected.remove(&connection);
             });
         }
     }
@@ -170,7 +170,7 @@ impl Subscriber {
     pub fn answer(&self, receipt: Receipt) -> bool {
         let (connection, Receipt { number, answer }) = (self.id(), receipt);
         self.hub().receipts.at(number, |open| {
-            let is_awaited = open.awaited.remove(&connection);
+            let is_awaited = open.expected.remove(&connection);
             if is_awaited {
                 open.take(connection, answer);
             }

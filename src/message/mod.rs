@@ -2,6 +2,7 @@
 
 mod close;
 mod frame;
+mod heard;
 mod upstream;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::filter::Filter;
 use crate::identity::{Credential, Identity};
 pub use close::CloseReason;
 pub use frame::{Frame, Stamp};
+pub use heard::{Fate, Heard};
 pub use upstream::{Answer, Upstream, UpstreamError};
 
 /// One message of a client.
@@ -289,46 +291,6 @@ pub struct Receipt {
     pub number: u64,
     /// What it says to it: a JSON array.
     pub answer: Json,
-}
-
-/// An event of a client has come to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
-    /// Its number among those that the dialect knows by name; `None`: another one.
-    pub event: Option<usize>,
-    /// What became of it.
-    pub fate: Fate,
-}
-
-/// What became of an event of a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// What it asked for.
-    Done,
-    /// The client may not ask for it, or did not say what is needed.
-    Refused,
-    /// The backend or the webhook failed.
-    Failed,
-    /// Nobody knows it.
-    Unknown,
-    /// It came too fast.
-    Dropped,
-}
-
-impl Fate {
-    /// All of them, by number.
-    pub const ALL: [Self; 5] = [Self::Done, Self::Refused, Self::Failed, Self::Unknown, Self::Dropped];
-
-    /// As it is counted.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Dropped => "dropped",
-        }
-    }
 }
 
 /// An event at its position.

@@ -4,12 +4,13 @@
 //
 // "away": its connection breaks off at the first SIGUSR2, and it comes back at the second.
 // "burst": that many events with acks are sent as soon as "/admin" is in, and what is printed is the order of their acks.
+// What is asked to be answered is, with {"heard": "EVENT"}, unless "mute" is true.
 "use strict";
 
 const { io } = require(`${process.env.RESTCAST_TEST_NODE}/socket.io-client`);
 
 const [url, text] = process.argv.slice(2);
-const { namespaces, transports, emit = [], burst = 0, away = false } = JSON.parse(text);
+const { namespaces, transports, emit = [], burst = 0, away = false, mute = false } = JSON.parse(text);
 const say = (...words) => console.log(JSON.stringify(words));
 const sockets = {};
 
@@ -22,7 +23,10 @@ for (const [name, token] of Object.entries(namespaces)) {
   socket.on("connect", () => say(name, "connect", socket.io.engine.id, socket.id, Boolean(socket.recovered)));
   socket.on("connect_error", (error) => say(name, "refused", error.message, error.data));
   socket.on("disconnect", (reason) => say(name, "disconnect", reason));
-  socket.onAny((event, data) => burst || say(name, "event", event, data));
+  socket.onAny((event, data, answer) => {
+    if (!burst) say(name, "event", event, data);
+    if (typeof answer === "function" && !mute) answer({ heard: event });
+  });
 }
 
 for (const [name, event, data] of emit) {

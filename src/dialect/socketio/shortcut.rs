@@ -34,9 +34,8 @@ impl Shortcut {
                 format!("expected letters, digits, _ and -, such as \"config_sync\", not \"{TAKEN}\""),
             );
         }
-        let emit = |own: &Box<dyn Options + '_>| Emission::read(&**own, (&POSTED, &POSTED));
-        let emissions: Vec<Emission> =
-            options.tables("emit", "endpoint.shortcut.emit").iter().map(emit).collect();
+        let tables = options.tables("emit", "endpoint.shortcut.emit");
+        let emissions = tables.iter().map(|own| Emission::read(&**own, (&POSTED, &POSTED))).collect();
         Self { name, endpoint: Arc::clone(endpoint), form: Form::read(options), emissions }
     }
 

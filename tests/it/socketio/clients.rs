@@ -9,7 +9,7 @@ fn url(proxy: &Proxy) -> String {
     format!("http://{}", proxy.address)
 }
 
-fn start(node: &Node, proxy: &Proxy, wanted: &Value) -> Process {
+pub(super) fn start(node: &Node, proxy: &Proxy, wanted: &Value) -> Process {
     node.client("socketio.js", &[&url(proxy), &wanted.to_string()])
 }
 

@@ -2,6 +2,7 @@
 //! `python-socketio`, with the options that they have by themselves.
 
 mod clients;
+mod emits;
 mod polls;
 mod raw;
 mod recovery;

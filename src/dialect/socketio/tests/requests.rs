@@ -94,7 +94,7 @@ fn what_became_of_each_event_is_counted_by_its_name() {
         (r#"2/admin,["subscribe_entity_updates",{}]"#, "subscribe_entity_updates refused"),
         (r#"2/admin,["subscribe_entity_updates",7]"#, "subscribe_entity_updates refused"),
         (r#"2/admin,["nothing",{}]"#, "other unknown"),
-        (r#"2/admin,[7]"#, "other refused"),
+        ("2/admin,[7]", "other refused"),
         (r#"2/admin,["admin_connect",{}]"#, "admin_connect refused"),
         (r#"2/admin,["request_activity_feed",{}]"#, ""),
     ] {
