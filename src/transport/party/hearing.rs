@@ -1,9 +1,10 @@
 //! What the client says goes to the conversation at once, or behind what that waits for.
 
 use super::Party;
-use crate::message::{CloseReason, Message, Returned};
+use crate::message::{CloseReason, Message, Returned, Turn};
 use crate::transport::backstage::Exceeded;
 use crate::transport::bucket::Verdict;
+use crate::transport::clock::now;
 use crate::transport::wire::Wire;
 
 impl<W: Wire> Party<W> {
@@ -20,15 +21,19 @@ impl<W: Wire> Party<W> {
     /// The answer to a call: the conversation goes on, and then with what the client has said meanwhile.
     pub(super) fn go_on(&mut self, returned: Returned, token: Option<String>) {
         self.token = token;
-        let was_let_in = std::mem::replace(&mut self.is_let_in, true);
+        let was_let_in = self.is_let_in;
         if self.is_open {
-            self.converse(|conversation, now, turn| conversation.returned(returned, now, turn));
+            let (now, mut turn) = (now(self.opened), Turn::default());
+            self.conversation.returned(returned, now, &mut turn);
+            // One who asks more about the opening hears nothing of the hub yet.
+            self.is_let_in |= turn.call.is_none();
+            self.act(turn);
         }
         // One that says nothing is worth nothing later either.
         self.token = None;
         if !was_let_in {
             // Of one that was refused the wire is closing, and nothing leaves.
-            self.wire.release();
+            self.release();
         }
         if self.asking.end() {
             self.wire.end_call();

@@ -63,7 +63,7 @@ impl<W: Wire> Party<W> {
         }
     }
 
-    fn act(&mut self, mut turn: Turn) {
+    pub(super) fn act(&mut self, mut turn: Turn) {
         let subscriptions = self.subscriber.topics();
         let mut identified = false;
         // What comes of the commands waits for the words about them.
