@@ -161,6 +161,10 @@ impl<T: Stream> Session<T> {
             if self.is_over() {
                 return Poll::Ready(());
             }
+            if self.stage == Stage::Ending {
+                // What there is to do then is done by the next turn, and nothing else brings that.
+                context.waker().wake_by_ref();
+            }
         }
         self.set_timer();
         self.poll_timer(context)
