@@ -55,6 +55,7 @@ mod shares;
 mod smoke;
 mod soak;
 mod socketio;
+mod socketio_system;
 mod streaming;
 mod tap;
 mod tls;
