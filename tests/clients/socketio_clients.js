@@ -9,7 +9,8 @@
 //
 // Prints what happens as {"who":NAME,"got":WHAT,"args":[…]}: connect (with the socket's id, the connection's and the
 // transport), connect_error (message, data), disconnect (reason), upgrade (transport), ping, ack (with "number" in a
-// burst), and "event" with its name first. Ends with standard input, and with 1 when the time is over.
+// burst), and "event" with its name first; one that wants an answer gets {"who","heard"}. Ends with standard input, and
+// with 1 when the time is over.
 "use strict";
 
 const readline = require("node:readline");
@@ -43,7 +44,11 @@ function open({ open: who, url, options: given }) {
   });
   socket.on("connect_error", (error) => say(who, "connect_error", error.message, error.data, socket.connected));
   socket.on("disconnect", (reason) => say(who, "disconnect", reason, socket.active));
-  socket.onAny((...event) => say(who, "event", ...event));
+  socket.onAny((...event) => {
+    const answer = typeof event.at(-1) === "function" ? event.pop() : undefined;
+    say(who, "event", ...event);
+    answer?.({ who, heard: event[0] });
+  });
 }
 
 function burst(who, count, event) {
@@ -58,7 +63,13 @@ function burst(who, count, event) {
   some();
 }
 
-const bytes = (value) => (value?.bytes ? Buffer.from(value.bytes) : value);
+// {"bytes":[…]} stands for bytes, wherever it is.
+function withBytes(value) {
+  if (value === null || typeof value !== "object") return value;
+  if (value.bytes) return Buffer.from(value.bytes);
+  if (Array.isArray(value)) return value.map(withBytes);
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withBytes(one)]));
+}
 
 function act(order) {
   if (order.open) return open(order);
@@ -66,7 +77,7 @@ function act(order) {
   if (order.burst) return burst(order.who, order.burst, order.emit);
   if (order.emit) {
     const ack = order.ack ? [(...args) => say(order.who, "ack", ...args)] : [];
-    return socket.emit(...order.emit.map(bytes), ...ack);
+    return socket.emit(...withBytes(order.emit), ...ack);
   }
   return socket.close();
 }

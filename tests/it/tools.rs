@@ -91,7 +91,10 @@ impl Python {
 
     /// Clients of `python-socketio` that are told what to do, as in `tests/clients/socketio_clients.py`.
     pub fn socketio(&self) -> Process {
-        Process::start_told(self.command().env("no_proxy", "*").arg(client("socketio_clients.py")))
+        // A script beside it has the name of its package.
+        let mut command = self.command();
+        command.env("PYTHONSAFEPATH", "1").env("no_proxy", "*").arg(client("socketio_clients.py"));
+        Process::start_told(&mut command)
     }
 
     /// An application that is asked by hooks, as in `tests/clients/hook_app.py`.

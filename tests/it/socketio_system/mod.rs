@@ -4,13 +4,14 @@
 mod entering;
 mod lasting;
 mod pages;
+mod publishing;
 mod python;
 mod requests;
 mod talk;
 mod wire;
 mod writes;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -103,6 +104,15 @@ impl System {
         request(self.proxy.address, method, &path, &headers, body.to_string().as_bytes()).status
     }
 
+    /// A program has something said, by the admin port; gives the answer.
+    fn publish(&self, what: &str, body: &Value) -> Value {
+        let headers = [("Content-Type", "application/json")];
+        let path = format!("/api/socketio/{what}");
+        let answer = request(self.proxy.admin, "POST", &path, &headers, body.to_string().as_bytes());
+        assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+        serde_json::from_str(&answer.text()).unwrap()
+    }
+
     /// PUT or DELETE a fault of the backend's: `broken`, `held`.
     fn fault(&self, method: &str, fault: &str) {
         assert_eq!(request(self.backend.address, method, &format!("/{fault}"), &[], b"").status, 204);
@@ -115,9 +125,4 @@ fn timeless(mut data: Value) -> Value {
     let is_time = |time: &str| time.len() >= 20 && time.contains('T') && time.ends_with("+00:00");
     assert!(time.as_ref().and_then(Value::as_str).is_some_and(is_time), "{time:?} of {data}");
     data
-}
-
-/// A file of `tests/clients/pages`, and what of it is made.
-fn built_in(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }

@@ -1,5 +1,6 @@
 //! The document's two examples in a real browser, with default transports: checks 1 and 9.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::*;
@@ -14,7 +15,7 @@ fn built() -> Option<&'static Path> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let (node, python, seed) = (tools::node()?, tools::python()?, tools::seed(SEED)?);
     let folder = BUILT.get_or_init(|| {
-        let folder = built_in("socketio_pages");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("socketio_pages");
         std::fs::create_dir_all(&folder).unwrap();
         for (name, (block, socket), import) in
             [("admin", ADMIN, ""), ("client", CLIENT, "import io from 'socket.io-client';\n")]
@@ -73,7 +74,7 @@ fn socketio_check_01_the_documents_admin_page_shows_what_is_written() {
 }
 
 #[test]
-fn socketio_check_09_the_documents_customer_page_has_its_features() {
+fn socketio_check_09_the_documents_customer_page_has_its_features_and_reloads_when_they_change() {
     let (Some(folder), Some(browser), Some(node)) = (built(), tools::browser(), tools::node()) else {
         return;
     };
@@ -86,5 +87,14 @@ fn socketio_check_09_the_documents_customer_page_has_its_features() {
         assert_eq!(line[0], "Connected with features:");
         assert_eq!(json!([line[1]["reports"], line[1]["of"]]), json!([true, number]));
     }
+    // Each page says so once more whenever it is loaded.
+    let loaded = |three: usize, four: usize| {
+        let counts = || [pages.console("three").len(), pages.console("four").len()];
+        eventually("the pages are loaded", || (counts() == [three, four]).then_some(()));
+    };
+    assert_eq!(system.publish("config_sync", &json!({"client_id": 3})), json!({"sent": 1}));
+    loaded(2, 1);
+    assert_eq!(system.publish("config_sync", &json!({})), json!({"sent": 2}));
+    loaded(3, 2);
     pages.close(&["three", "four"]);
 }
