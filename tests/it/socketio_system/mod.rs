@@ -6,6 +6,7 @@ mod lasting;
 mod pages;
 mod publishing;
 mod python;
+mod readme;
 mod requests;
 mod talk;
 mod wire;
