@@ -196,16 +196,13 @@ impl Socket {
 
     fn hear_unknown(&mut self, (name, data): (&str, Value), ack: Option<u64>, turn: &mut Turn) {
         let Some(identity) = &self.identity else { return };
-        match Task::unknown(&self.namespace, (name, data, ack), (&self.sid, identity)) {
-            Some((task, call)) => {
-                self.pending = Some(Pending::Task(Box::new(task)));
-                turn.call = Some(call);
-            }
-            None => {
-                self.acknowledge(ack, r#"{"error":"unknown_event"}"#, turn);
-                self.count(name, Fate::Unknown, turn);
-            }
-        }
+        let Some((task, call)) = Task::unknown(&self.namespace, (name, data, ack), (&self.sid, identity))
+        else {
+            self.acknowledge(ack, r#"{"error":"unknown_event"}"#, turn);
+            return self.count(name, Fate::Unknown, turn);
+        };
+        self.pending = Some(Pending::Task(Box::new(task)));
+        turn.call = Some(call);
     }
 
     fn start(&mut self, task: Task, now: Now, turn: &mut Turn) {
