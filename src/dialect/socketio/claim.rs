@@ -55,3 +55,18 @@ impl Claim {
 pub(super) fn any(claims: &[Claim], identity: &Identity) -> bool {
     claims.iter().any(|claim| claim.holds(identity))
 }
+
+/// What a newer token of the same user says anew.
+const OF_TOKEN: [&str; 4] = ["exp", "iat", "nbf", "jti"];
+
+/// Whether two tokens say the same of the same user.
+pub(super) fn are_equal(one: &Identity, other: &Identity) -> bool {
+    let said = |identity: &Identity| {
+        identity.user().map(|user| {
+            let mut claims = user.claims.clone();
+            claims.retain(|name, _| !OF_TOKEN.contains(&name.as_str()));
+            (user.id.clone(), claims)
+        })
+    };
+    said(one).is_some_and(|one| said(other) == Some(one))
+}

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::super::{Conversation, Opening};
 use super::binary::{self, Attachments};
+use super::claim;
 use super::namespace::{Namespace, Want, change};
 use super::packet::{Kind, Packet, quoted};
 use super::refusal::Refusal;
@@ -106,7 +107,12 @@ impl Socket {
     }
 
     fn identify(&mut self, identity: Identity, now: Now, turn: &mut Turn) {
-        self.rooms = self.namespace.rooms_of(&identity, &Scope::at(now.time));
+        let joined =
+            std::mem::replace(&mut self.rooms, self.namespace.rooms_of(&identity, &Scope::at(now.time)));
+        // With a newer token of its own it is where it went.
+        if self.identity.as_ref().is_some_and(|former| claim::are_equal(former, &identity)) {
+            self.rooms.extend(joined);
+        }
         // What was the former's is left before it is another.
         let wants = self.namespace.wants(&self.rooms);
         let (left, entered): (Vec<_>, Vec<_>) = change(&self.wants, &wants)

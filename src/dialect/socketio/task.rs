@@ -10,6 +10,7 @@ use super::binary;
 use super::namespace::Namespace;
 use super::request::{Request, Wrong};
 use super::scope::Scope;
+use super::template::Text;
 use crate::identity::Identity;
 use crate::message::{Answer, Call, Delivery, Frame, Now, Push, Returned};
 
@@ -34,7 +35,10 @@ pub(super) struct Outcome {
 
 const OTHERS: &str = "Client access required";
 const NO_REQUEST: &str = "The data names nothing that can be asked for";
+const NO_ROOM: &str = "The data names no room";
 const TOO_MANY_ROOMS: &str = "Too many rooms";
+/// Longer names of rooms are none that anything is said in.
+const MAX_ROOM_BYTES: usize = 256;
 
 impl Task {
     /// # Errors
@@ -139,8 +143,7 @@ impl Task {
                 pushes: Vec::new(),
             });
         };
-        let room = |text: &Option<super::template::Text>| text.as_ref().and_then(|text| text.fill(&scope));
-        let (joined, left) = (room(&request.join), room(&request.leave));
+        let (joined, left) = (room(request.join.as_ref(), &scope)?, room(request.leave.as_ref(), &scope)?);
         if let Some(room) = &left {
             rooms.remove(room);
         }
@@ -167,6 +170,16 @@ impl Task {
             .collect();
         Ok(Outcome { rooms, frames, pushes })
     }
+}
+
+/// The room that the client means.
+///
+/// # Errors
+/// What it is told: its words make no name of one.
+fn room(text: Option<&Text>, scope: &Scope<'_>) -> Result<Option<String>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let name = text.fill(scope).filter(|name| (1..=MAX_ROOM_BYTES).contains(&name.len()));
+    name.map(Some).ok_or_else(|| NO_ROOM.to_owned())
 }
 
 /// The JSON of an answer; of one that is none, nothing.

@@ -141,3 +141,23 @@ fn what_is_written_while_the_greeting_is_asked_for_is_told_behind_it() {
     system.clients.greeted("client", "/client");
     system.clients.event("client", "platform_update");
 }
+
+#[test]
+fn the_documents_connect_events_say_again_who_it_is() {
+    let Some(mut system) = System::start() else { return };
+    system.enter("admin", "/admin", "owner", &json!({}));
+    let entity = json!({"entity_type": "platform", "entity_id": 1});
+    system.clients.ask("admin", &json!(["subscribe_entity_updates", entity]), "subscribed");
+    let token = system.token("owner");
+    system.clients.emit_with_ack("admin", &json!(["admin_connect", {"token": token}]));
+    assert_eq!(system.clients.next("admin", "ack"), json!([true]));
+    assert_eq!(system.clients.greeted("admin", "/admin")["user_id"], 7);
+    let token = system.token("client3");
+    system.clients.emit_with_ack("admin", &json!(["admin_connect", {"token": token}]));
+    assert_eq!(system.clients.error("admin"), "Admin access required");
+    assert_eq!(system.clients.next("admin", "ack"), json!([false]));
+    // It is still who it was.
+    assert_eq!(system.write("PUT", "platforms/1", &json!({})), 200);
+    system.clients.event("admin", "platform_update");
+    system.clients.is_quiet("admin");
+}

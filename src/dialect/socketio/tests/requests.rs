@@ -26,6 +26,30 @@ fn a_room_is_joined_by_an_event_and_named_in_the_reply() {
 }
 
 #[test]
+fn words_that_make_no_room_join_none() {
+    let refused = r#"42/admin,["error",{"message":"The data names no room"}]"#;
+    let long = format!("\"{}\"", "x".repeat(256));
+    for id in ["{}", "[1]", &long] {
+        let data = format!(r#"{{"entity_type":"platform","entity_id":{id}}}"#);
+        let turn = admin().say(&format!(r#"2/admin,["subscribe_entity_updates",{data}]"#));
+        assert_eq!((told(&turn), wanted(&turn)), (vec![refused.to_owned()], Vec::new()), "{id}");
+    }
+}
+
+#[test]
+fn who_shows_a_newer_token_of_its_own_stays_in_its_rooms_and_nobody_else_does() {
+    let again = |claims: Value| {
+        let mut talk = Talk::inside("/admin", json!({"role": "admin", "exp": 1}));
+        talk.say(r#"2/admin,["subscribe_entity_updates",{"entity_type":"platform","entity_id":1}]"#);
+        talk.say(r#"2/admin,["admin_connect",{"token":"t"}]"#);
+        wanted(&talk.returned(Returned::Credential(Credential::Valid(user(claims)))))
+    };
+    assert_eq!(again(json!({"role": "admin", "exp": 2})), [""; 0]);
+    let left = ["-#/admin#platform_1", "-platform/1"];
+    assert_eq!(again(json!({"role": "admin", "exp": 2, "of": "another"})), left);
+}
+
+#[test]
 fn the_backend_is_asked_and_its_answer_becomes_the_reply() {
     let mut talk = admin();
     let Some(Call::Upstream(asked)) = talk.say(r#"2/admin,1["request_activity_feed",{"offset":4}]"#).call
