@@ -60,7 +60,8 @@ fn programs_have_clients_hear_events_and_collect_what_they_answer() {
         (&said["sent"], &said["acked"], &said["answers"][0]["connection"]),
         (&json!(1), &json!(1), one)
     );
-    let heard = clients.iter().find(|client| count(client, &["bytes"]) > 0).unwrap();
+    let find = || clients.iter().find(|client| count(client, &["bytes"]) > 0);
+    let heard = eventually("one of them hears it", find);
     let bytes = json!({"b": {"type": "Buffer", "data": [0, 1, 2]}});
     assert_eq!(line(heard, &["bytes"]), json!(["/client", "event", "bytes", bytes]));
     assert_eq!(post(&proxy, "sync", &json!({"client_id": 4})), json!({"sent": 0}));
