@@ -111,8 +111,19 @@ impl<T: Stream> Session<T> {
     }
 
     /// Runs until the connection has ended.
-    pub async fn run(mut self) {
-        poll_fn(|context| self.poll(context)).await;
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn keeps room for itself and for what it moves into"
+    )]
+    pub fn run(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            poll_fn(|context| self.poll(context)).await;
+            self.conclude().await;
+        }
+    }
+
+    /// Those that may come back are waited for, and what there is to say to others is said.
+    async fn conclude(&mut self) {
         let away = self.end();
         if let Some(Engine { recovery: Some(recovery), .. }) = self.engine().filter(|_| !away.is_empty()) {
             sleep(recovery).await;

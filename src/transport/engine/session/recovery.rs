@@ -67,7 +67,7 @@ impl<T: Stream> Session<T> {
         socket.lane.release();
         self.left.retain(|left| *left != number);
         self.lonely = None;
-        self.sockets.push(socket);
+        self.add(socket);
         self.follow();
         true
     }

@@ -54,8 +54,14 @@ impl<T: Stream> Session<T> {
         if let Some(name) = resume {
             sessions.parked.enter(name, &self.shared);
         }
-        self.sockets.push(Socket { number, resume, lane, party });
+        self.add(Socket { number, resume, lane, party });
         self.follow();
+    }
+
+    /// Mostly there is one, and a vector that grows would take room for four.
+    pub(super) fn add(&mut self, socket: Socket<T>) {
+        self.sockets.reserve_exact(1);
+        self.sockets.push(socket);
     }
 
     fn refuse(&mut self, number: usize, error: AttachError) {

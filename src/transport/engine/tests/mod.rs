@@ -1,5 +1,6 @@
 //! A connection over pipes and by its requests, in virtual time.
 
+mod memory;
 mod payload;
 mod polls;
 mod sockets;
