@@ -126,7 +126,11 @@ impl Subscriber {
         match subscriptions.iter_mut().find(|held| held.is(&name)) {
             Some(held) if held.filter == filter => {}
             Some(held) => self.replace(held, filter),
-            None => subscriptions.push(self.enter(name, filter)),
+            None => {
+                // Few, of many readers: no room for more than there are.
+                subscriptions.reserve_exact(1);
+                subscriptions.push(self.enter(name, filter));
+            }
         }
     }
 

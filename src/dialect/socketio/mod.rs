@@ -69,7 +69,7 @@ impl Dialect for SocketIo {
     }
 
     fn calls(&self) -> Option<&[HeaderName]> {
-        Some(&self.0.forward)
+        self.0.forward.as_deref()
     }
 
     fn wants_token(&self) -> bool {

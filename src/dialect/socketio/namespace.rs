@@ -105,6 +105,12 @@ impl Namespace {
         }
     }
 
+    /// Whether the backend is asked anything.
+    pub(super) fn asks(&self) -> bool {
+        let greeting = self.greeting.as_ref().and_then(|greeting| greeting.backend.as_ref());
+        greeting.is_some() || self.requests.values().any(|request| request.backend.is_some())
+    }
+
     /// Whether this user may come in.
     pub(super) fn admits(&self, identity: &Identity) -> bool {
         self.admit.is_empty() || claim::any(&self.admit, identity)
@@ -166,6 +172,7 @@ impl Namespace {
             (a, tag.as_ref().map(|tag| &tag.text)).cmp(&(b, other.as_ref().map(|tag| &tag.text)))
         });
         wants.dedup_by(|(a, tag, _), (b, other, _)| a == b && tag == other);
+        wants.shrink_to_fit();
         wants
     }
 }

@@ -35,8 +35,8 @@ pub(super) struct Settings {
     pub(super) engine: Engine,
     pub(super) namespaces: Vec<(Arc<str>, Arc<dyn Dialect>)>,
     pub(super) webhook: Option<Arc<Webhook>>,
-    /// Headers of the handshake that go along to the backend.
-    pub(super) forward: Vec<HeaderName>,
+    /// Headers of the handshake that go along to the backend. `None`: it is never asked, and nothing is kept for that.
+    pub(super) forward: Option<Vec<HeaderName>>,
     /// What programs say by a name.
     pub(super) shortcuts: Vec<Arc<Shortcut>>,
 }
@@ -73,17 +73,12 @@ impl Settings {
             namespace.says_offset = engine.recovery.is_some();
             namespace.name_events();
         }
+        let forward = Some(forward(options)).filter(|_| namespaces.iter().any(Namespace::asks));
         let within = |namespace: Namespace| {
             let name = Arc::clone(&namespace.name);
             (name, Arc::new(Within(Arc::new(namespace))) as Arc<dyn Dialect>)
         };
-        Self {
-            engine,
-            namespaces: namespaces.into_iter().map(within).collect(),
-            webhook,
-            forward: forward(options),
-            shortcuts,
-        }
+        Self { engine, namespaces: namespaces.into_iter().map(within).collect(), webhook, forward, shortcuts }
     }
 }
 

@@ -130,3 +130,16 @@ fn what_became_of_each_event_is_counted_by_its_name() {
     talk.0.dropped(&Message::Text(String::new()), NOW, &mut turn);
     assert_eq!(counted(&turn), "other dropped");
 }
+
+#[test]
+fn nothing_is_kept_for_questions_where_the_backend_is_never_asked() {
+    let asks = |text: &str| {
+        let config = Config::parse("test", text).unwrap_or_else(|error| panic!("{error}"));
+        config.endpoints[0].dialect.calls().is_some()
+    };
+    let without_requests = CONFIG.split("[[endpoint.request]]").next().unwrap();
+    assert!(asks(CONFIG));
+    assert!(!asks(without_requests));
+    let greeting = "greeting = \"admin_connected\"";
+    assert!(asks(&without_requests.replace(greeting, &format!("{greeting}\nrequest = \"GET /api/me\""))));
+}
