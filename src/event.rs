@@ -335,6 +335,23 @@ impl Topic {
     }
 }
 
+impl Topic {
+    /// Everybody in a namespace. No model begins as it and the following do.
+    pub fn namespace(namespace: &str) -> Self {
+        Self(Arc::from(format!("\u{1}{namespace}")))
+    }
+
+    /// A room of a namespace.
+    pub fn room(namespace: &str, room: &str) -> Self {
+        Self(Arc::from(format!("\u{1}{namespace}\u{1}{room}")))
+    }
+
+    /// The namespace and the room that it stands for; `None`: it is no room.
+    pub fn as_room(&self) -> Option<(&str, &str)> {
+        self.0.strip_prefix('\u{1}')?.split_once('\u{1}')
+    }
+}
+
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use crate::histogram::Histogram;
 use crate::http_client::Target;
 use crate::paced::{Connection, Schedule, now};
-use crate::process::cpu_seconds;
+use crate::process::{Cpu, cpu};
 use crate::websocket::Reader;
 use crate::wish::{WANTED, Wish};
 
@@ -63,6 +63,9 @@ pub(crate) struct Arguments {
     /// They do so with a filter, and so many other readers with filters that let nothing through.
     #[arg(long, requires = "collection")]
     others: Option<usize>,
+    /// Readers speak Socket.IO and come into the namespace /admin with this token.
+    #[arg(long, conflicts_with = "collection")]
+    token: Option<String>,
     /// A process of the server; may be repeated.
     #[arg(long = "pid", required = true)]
     pids: Vec<u32>,
@@ -71,7 +74,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     fn wish(&self) -> Wish {
         match (&self.collection, self.others) {
-            (None, _) => Wish::Silent,
+            (None, _) => self.token.clone().map_or(Wish::Silent, Wish::Admin),
             (Some(collection), None) => Wish::All(collection.clone()),
             (Some(collection), Some(_)) => Wish::Wanted(collection.clone()),
         }
@@ -125,7 +128,7 @@ pub(crate) async fn open_readers(
     audience: &Arc<Audience>,
 ) -> Result<()> {
     stream::iter(0..count)
-        .map(|index| Reader::open(target, index, wish.message(index)))
+        .map(|index| Reader::open(target, index, wish.saying(index)))
         .buffer_unordered(HANDSHAKES_MAX)
         .try_for_each(|reader| {
             spawn_reader(reader, Arc::clone(audience));
@@ -169,9 +172,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Value> {
         "delivered_per_second": frames / window.duration.as_secs_f64(),
         "delivery_p50_us": audience.latency.quantile_micros(500),
         "delivery_p99_us": audience.latency.quantile_micros(990),
-        "server_cpu_seconds": window.cpu_seconds,
-        "server_cpu_us_per_frame": window.cpu_seconds * 1e6 / frames,
-        "server_cpu_us_per_event": window.cpu_seconds * 1e6 / f64::from(arguments.seconds * arguments.rate),
+        "server_cpu_seconds": window.cpu.total,
+        "server_cpu_us_per_frame": window.cpu.total * 1e6 / frames,
+        "server_user_us_per_frame": window.cpu.user * 1e6 / frames,
+        "server_cpu_us_per_event": window.cpu.total * 1e6 / f64::from(arguments.seconds * arguments.rate),
     }))
 }
 
@@ -213,7 +217,7 @@ struct Window {
     frames: u64,
     payload_bytes: u64,
     duration: Duration,
-    cpu_seconds: f64,
+    cpu: Cpu,
 }
 
 impl Fanout {
@@ -252,7 +256,7 @@ impl Fanout {
         let expected = u64::from(events) * u64::try_from(self.arguments.readers)?;
         let frames = audience.frames.load(Relaxed);
         let payload_bytes = audience.payload_bytes.load(Relaxed);
-        let cpu = cpu_seconds(&self.arguments.pids)?;
+        let before = cpu(&self.arguments.pids)?;
         let start = now();
         self.publish(events).await?;
         audience.wait_for(frames + expected).await?;
@@ -261,9 +265,11 @@ impl Fanout {
         if delivered != expected || stray + lost > 0 {
             bail!("{delivered} frames instead of {expected}; others got {stray}, {lost} of them were lost");
         }
+        let duration = start.elapsed();
+        let after = cpu(&self.arguments.pids)?;
         Ok(Window {
-            duration: start.elapsed(),
-            cpu_seconds: cpu_seconds(&self.arguments.pids)? - cpu,
+            duration,
+            cpu: Cpu { total: after.total - before.total, user: after.user - before.user },
             frames: delivered,
             payload_bytes: audience.payload_bytes.load(Relaxed) - payload_bytes,
         })

@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// How many WebSockets to open.
     #[arg(long, default_value_t = 9000)]
     connections: usize,
+    /// They speak Socket.IO and come into the namespace /admin with this token.
+    #[arg(long)]
+    token: Option<String>,
     /// A process of the server; may be repeated.
     #[arg(long = "pid", required = true)]
     pids: Vec<u32>,
@@ -31,7 +34,8 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<Value> {
     let before = resident_bytes(&arguments.pids)?;
     let audience = Arc::new(Audience::default());
-    open_readers(&arguments.url, arguments.connections, &Wish::Silent, &audience).await?;
+    let wish = arguments.token.map_or(Wish::Silent, Wish::Admin);
+    open_readers(&arguments.url, arguments.connections, &wish, &audience).await?;
     sleep(Duration::from_secs(arguments.settle)).await;
     let after = resident_bytes(&arguments.pids)?;
     if audience.lost() > 0 {

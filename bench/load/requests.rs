@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::histogram::Histogram;
 use crate::http_client::{Connection, Target};
-use crate::process::cpu_seconds;
+use crate::process::cpu;
 use crate::websocket::Reader;
 
 #[derive(clap::Args)]
@@ -108,11 +108,11 @@ async fn measure(arguments: &Arguments, answers: &Answers) -> Result<Value> {
     answers.latency.clear();
     let count = answers.count.load(Relaxed);
     let body_bytes = answers.body_bytes.load(Relaxed);
-    let cpu = cpu_seconds(&arguments.pids)?;
+    let before = cpu(&arguments.pids)?.total;
     let start = Instant::now();
     sleep(Duration::from_secs(arguments.seconds)).await;
     let duration = start.elapsed().as_secs_f64();
-    let cpu = cpu_seconds(&arguments.pids)? - cpu;
+    let cpu = cpu(&arguments.pids)?.total - before;
     let count = answers.count.load(Relaxed) - count;
     let body_bytes = answers.body_bytes.load(Relaxed) - body_bytes;
 

@@ -10,12 +10,11 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::http_client::Target;
+use crate::wish::Saying;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Frames are small, and a thousand readers fit the processor's cache with a small buffer each.
 const BUFFER_BYTES: usize = 1024;
-/// What the server says to a reader that is subscribed.
-const SUBSCRIBED: &[u8] = b"\"type\":\"subscribed\"";
 /// Opcodes of RFC 6455, section 11.8.
 const OPCODE_TEXT: u8 = 1;
 const OPCODE_CLOSE: u8 = 8;
@@ -23,6 +22,11 @@ const OPCODE_PING: u8 = 9;
 const OPCODE_PONG: u8 = 10;
 /// Frames of at most this many bytes have a header of two bytes.
 const SHORT_PAYLOAD_MAX: u8 = 125;
+/// Says that the length is in the two bytes behind it.
+const LONG_PAYLOAD: u8 = 126;
+/// Whether the client lives, in Engine.IO, and that it does. No other message has one byte.
+const ENGINE_PING: &[u8] = b"2";
+const ENGINE_PONG: &[u8] = b"3";
 
 /// An open WebSocket.
 #[derive(Debug)]
@@ -32,21 +36,20 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Connects, upgrades, and, with a message, says it and waits until it is subscribed. The `index` chooses a loopback address to come from: one address has
-    /// too few ports for many connections beside those still waiting to be forgotten.
-    pub(crate) async fn open(target: &Target, index: usize, message: Option<String>) -> Result<Self> {
+    /// Connects, upgrades, and says what there is to say. The `index` chooses a loopback address to come from: one
+    /// address has too few ports for many connections beside those still waiting to be forgotten.
+    pub(crate) async fn open(target: &Target, index: usize, saying: Option<Saying>) -> Result<Self> {
         let opened = async {
             let mut reader = Self::open_untimed(target, index).await?;
-            if let Some(message) = message {
-                reader.subscribe(&message).await?;
+            if let Some(Saying { opening, message, answer }) = saying {
+                if let Some(opening) = opening {
+                    reader.wait_for(opening).await?;
+                }
+                reader.ask(&message, answer).await?;
             }
             Ok(reader)
         };
         timeout(HANDSHAKE_TIMEOUT, opened).await.context("no handshake in time")?
-    }
-
-    async fn subscribe(&mut self, message: &str) -> Result<()> {
-        self.ask(message, SUBSCRIBED).await.map(drop)
     }
 
     /// Says `message` and waits for a message that holds `answer`; gives the length of that.
@@ -54,15 +57,21 @@ impl Reader {
     /// # Errors
     /// Another message came, or none in time, or the connection broke.
     pub(crate) async fn exchange(&mut self, message: &str, answer: &str) -> Result<usize> {
-        timeout(HANDSHAKE_TIMEOUT, self.ask(message, answer.as_bytes())).await.context("no answer in time")?
+        timeout(HANDSHAKE_TIMEOUT, self.ask(message, answer)).await.context("no answer in time")?
     }
 
-    async fn ask(&mut self, message: &str, answer: &[u8]) -> Result<usize> {
+    async fn ask(&mut self, message: &str, answer: &str) -> Result<usize> {
         self.stream.write_all(&masked(OPCODE_TEXT, message.as_bytes())?).await?;
+        self.wait_for(answer).await
+    }
+
+    /// Reads up to a message that holds `text`; gives its length.
+    async fn wait_for(&mut self, text: &str) -> Result<usize> {
         loop {
             while let Some(frame) = Frame::first(&self.input)? {
                 let payload = self.input.get(frame.payload_start..frame.total_bytes).unwrap_or_default();
-                let (length, said) = (payload.len(), memchr::memmem::find(payload, answer).is_some());
+                let (length, said) =
+                    (payload.len(), memchr::memmem::find(payload, text.as_bytes()).is_some());
                 self.input.advance(frame.total_bytes);
                 if said {
                     return Ok(length);
@@ -109,6 +118,9 @@ impl Reader {
                 match frame.opcode {
                     OPCODE_CLOSE => return Ok(()),
                     OPCODE_PING => self.stream.write_all(&masked(OPCODE_PONG, payload)?).await?,
+                    OPCODE_TEXT if payload == ENGINE_PING => {
+                        self.stream.write_all(&masked(OPCODE_TEXT, ENGINE_PONG)?).await?;
+                    }
                     opcode if opcode < OPCODE_CLOSE => receive(payload),
                     _ => {}
                 }
@@ -169,7 +181,10 @@ impl Frame {
 
 /// A frame of the client; the mask is zero, so the payload stays as it is.
 fn masked(opcode: u8, payload: &[u8]) -> Result<Vec<u8>> {
-    let length = u8::try_from(payload.len()).ok().filter(|length| *length <= SHORT_PAYLOAD_MAX);
-    let length = length.context("a message of more than 125 bytes")?;
-    Ok([&[0x80 | opcode, 0x80 | length, 0, 0, 0, 0], payload].concat())
+    let length = u16::try_from(payload.len()).context("a message of 64 KiB or more")?;
+    let short = u8::try_from(length).ok().filter(|length| *length <= SHORT_PAYLOAD_MAX);
+    let [high, low] = length.to_be_bytes();
+    let length: &[u8] =
+        if let Some(short) = short { &[0x80 | short] } else { &[0x80 | LONG_PAYLOAD, high, low] };
+    Ok([&[0x80 | opcode], length, &[0; 4], payload].concat())
 }

@@ -1,5 +1,6 @@
 """The machine: what it is, what is installed on it, which core runs what."""
 
+import json
 import os
 import platform
 import re
@@ -13,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CONF = REPOSITORY / "bench" / "conf"
 OPEN_FILES = 20_000
 EXAMPLES = ["bare_proxy", "broadcast_server", "load", "origin"]
+NPM = REPOSITORY / "bench" / "npm"
 NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 
 
@@ -28,6 +30,26 @@ def install_missing():
     apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-q"]
     subprocess.run([*apt, "update"], check=True)
     subprocess.run([*apt, "install", "-y", "--no-install-recommends", *missing], check=True)
+
+
+def install_npm():
+    """Installs npm's packages, at the versions that bench/npm pins, unless these are there already."""
+    folder, names = npm_folder(), ("package.json", "package-lock.json")
+    wanted = [(NPM / name).read_text() for name in names]
+    stamp = folder / "stamp"
+    if stamp.exists() and stamp.read_text() == "".join(wanted):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in names:
+        shutil.copy(NPM / name, folder)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(command, cwd=folder, check=True)
+    stamp.write_text("".join(wanted))
+
+
+def npm_folder():
+    return target_folder() / "bench-npm"
 
 
 def find_server(name):
@@ -133,6 +155,9 @@ def facts():
         "rustc": version("rustc", "--version"),
         "nginx": version("nginx", "-v"),
         "haproxy": version("haproxy", "-v"),
+        "node": version("node", "--version"),
+        "socket.io": npm_version("socket.io"),
+        "ws": npm_version("ws"),
     }
 
 
@@ -152,6 +177,11 @@ def commit():
     if head.returncode != 0:
         return "none"
     return head.stdout.strip() + (" with changes" if git("status", "--porcelain").stdout.strip() else "")
+
+
+def npm_version(name):
+    path = npm_folder() / "node_modules" / name / "package.json"
+    return json.loads(path.read_text())["version"] if path.exists() else "not installed"
 
 
 def version(name, flag):

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from . import machine
+from .systems import TOKEN
 
 READERS = 1000
 EVENTS_PER_SECOND = 100
@@ -14,6 +15,8 @@ BATCH_MICROSECONDS = 1000
 IDLE_CONNECTIONS = 9000
 HTTP_CONNECTIONS = 32
 RECORD_BYTES = 250
+SOCKETIO_SYSTEMS = ["socketio", "npm"]
+SOCKETIO_EVENTS_PER_SECOND = 20
 FILTERED_READERS = 10
 OTHER_READERS = 8990
 FILTERED_EVENTS_PER_SECOND = 500
@@ -60,6 +63,17 @@ class Measurements:
             with self.laboratory.system(name) as system:
                 arguments = ["idle", "--url", system.readers, "--connections", str(IDLE_CONNECTIONS)]
                 self.record(turn, "idle", name, self.measured(system, [*arguments, *system.pid_options()]))
+
+    def socketio(self, turn):
+        """Readers of a room, each with a token; slow enough that no server falls behind. Then as many that do nothing."""
+        for name in self.in_turns(turn, SOCKETIO_SYSTEMS):
+            with self.laboratory.system(name) as system:
+                arguments = fanout_arguments(system, self.plan.seconds, SOCKETIO_EVENTS_PER_SECOND)
+                self.record(turn, "socketio", name, self.measured(system, [*arguments, "--token", TOKEN]))
+            with self.laboratory.system(name) as system:
+                arguments = ["idle", "--url", system.readers, "--connections", str(READERS), "--token", TOKEN]
+                answer = self.measured(system, [*arguments, *system.pid_options()])
+                self.record(turn, "socketio_idle", name, answer)
 
     def http(self, turn):
         for name in self.in_turns(turn, ["restcast", "bare", "nginx", "haproxy"]):
@@ -163,10 +177,10 @@ class Measurements:
         print(f"round {turn + 1} {row} {system}: {brief(answer)}", file=sys.stderr, flush=True)
 
 
-def fanout_arguments(system, seconds):
+def fanout_arguments(system, seconds, rate=EVENTS_PER_SECOND):
     return [
         *("fanout", "--url", system.readers, "--publish", system.publish),
-        *("--readers", str(READERS), "--rate", str(EVENTS_PER_SECOND)),
+        *("--readers", str(READERS), "--rate", str(rate)),
         *("--payload", str(RECORD_BYTES), "--seconds", str(seconds)),
         *system.pid_options(),
     ]

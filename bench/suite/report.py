@@ -66,10 +66,14 @@ class Bar:
 EVENT = "server_cpu_us_per_event"
 FRAME = "server_cpu_us_per_frame"
 REQUEST = "server_cpu_us_per_request"
+USER = "server_user_us_per_frame"
+MEMORY = "bytes_per_connection"
 RATE = "requests_per_second"
 BARS = [
     Bar("CPU per delivered frame", "fanout", FRAME, "µs", "nchan", 0.80),
     Bar("CPU per delivered frame", "fanout", FRAME, "µs", "broadcast", 0.60),
+    Bar("CPU per delivered event of Socket.IO", "socketio", FRAME, "µs", "npm", 0.35, system="socketio"),
+    Bar("memory per connection of Socket.IO", "socketio_idle", MEMORY, "B", "npm", 0.35, system="socketio"),
     Bar("GET, ten routes", "get", RATE, "/s", "bare", 0.95, at_most=False),
     Bar("tapped POST, no reader", "post", RATE, "/s", "bare", 0.85, at_most=False),
     Bar("CPU per event, 9,000 filters of which 10 match", "filters", EVENT, "µs", "plain", 2.0, system="filtered"),
@@ -80,6 +84,7 @@ BARS = [
 COMPARISONS = [
     Bar("CPU per frame, readers that read in batches", "fanout_batched", FRAME, "µs", "nchan"),
     Bar("CPU per frame, readers that read in batches", "fanout_batched", FRAME, "µs", "broadcast"),
+    Bar("CPU per event of Socket.IO, without the kernel's", "socketio", USER, "µs", "npm", system="socketio"),
     Bar("CPU per GET", "get", REQUEST, "µs", "bare"),
     Bar("CPU per tapped POST", "post", REQUEST, "µs", "bare"),
     Bar("GET", "get", RATE, "/s", "nginx"),
@@ -93,13 +98,14 @@ MEMORY_BOUND = 10 * KILOBYTE
 # What is printed beside the bars: row, its title, and its columns.
 FANOUT_COLUMNS = [
     ("CPU per frame", FRAME, "µs"),
+    ("not the kernel's", USER, "µs"),
     ("payload", "payload_bytes", "B"),
     ("delivered", "delivered_per_second", "/s"),
     ("delivery p50", "delivery_p50_us", "µs"),
     ("delivery p99", "delivery_p99_us", "µs"),
 ]
 IDLE_COLUMNS = [
-    ("per connection", "bytes_per_connection", "B"),
+    ("per connection", MEMORY, "B"),
     ("before", "resident_bytes_before", "B"),
     ("after", "resident_bytes_after", "B"),
 ]
@@ -131,6 +137,8 @@ DETAILS = [
     ("fanout", "Fan-out: 1,000 readers of one topic, 100 events/s", FANOUT_COLUMNS),
     ("fanout_batched", "The same with readers that read every millisecond", FANOUT_COLUMNS),
     ("idle", "9,000 idle WebSockets", IDLE_COLUMNS),
+    ("socketio", "Socket.IO: 1,000 readers of one room, 20 events/s", FANOUT_COLUMNS),
+    ("socketio_idle", "1,000 connections of Socket.IO that do nothing", IDLE_COLUMNS),
     ("get", "GET as a proxy, 32 connections", HTTP_COLUMNS),
     ("post", "POST as a proxy (tapped in restcast), 32 connections", HTTP_COLUMNS),
     ("filters", "10 readers of each event: among 9,000 with filters, and alone without", FILTERS_COLUMNS),
@@ -168,9 +176,9 @@ def markdown(results, calls, facts, notes):
 
 
 def memory_line(medians):
-    value = medians.of("idle", "restcast", "bytes_per_connection")
+    value = medians.of("idle", "restcast", MEMORY)
     peers = [name for name in medians.systems("idle") if name != "restcast"]
-    peers = ", ".join(f"{name} {kilobytes(medians.of('idle', name, 'bytes_per_connection'))}" for name in peers)
+    peers = ", ".join(f"{name} {kilobytes(medians.of('idle', name, MEMORY))}" for name in peers)
     met = "not measured" if value is None else verdict(value, MEMORY_BOUND, at_most=True)
     return ["resident memory per idle WebSocket", kilobytes(value), peers, "", "at most 10 KB", met]
 

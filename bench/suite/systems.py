@@ -1,13 +1,20 @@
 """The systems that are measured: how each is started, and the URLs at which it does the work."""
 
+import base64
 import contextlib
+import hashlib
+import hmac
 import itertools
+import json
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import machine
 from .processes import Process, free_port, running
+
+SECRET = "the benchmark's secret, which is none"
 
 
 @dataclass
@@ -77,6 +84,7 @@ class Laboratory:
             "@ADMIN@": f"127.0.0.1:{free_port()}",
             "@THREADS@": str(threads),
             "@DIR@": str(folder),
+            "@SECRET@": SECRET,
         }
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
@@ -85,7 +93,22 @@ class Laboratory:
         return path
 
 
+def token(claims):
+    """A token of HS256 (RFC 7519)."""
+
+    def part(content):
+        return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+    signed = part(b'{"alg":"HS256"}') + "." + part(json.dumps(claims).encode())
+    return signed + "." + part(hmac.digest(SECRET.encode(), signed.encode(), hashlib.sha256))
+
+
+TOKEN = token({"user_id": 1, "role": "admin", "exp": 4_000_000_000})
+
+
 def urls(name, listen):
+    if name in ("socketio", "npm"):
+        return f"ws://{listen}/socket.io/?EIO=4&transport=websocket", f"http://{listen}/api/authors"
     if name in ("nchan", "broadcast"):
         return f"ws://{listen}/ws", f"http://{listen}/publish"
     return f"ws://{listen}/ws?topic=author", f"http://{listen}/api/authors"
@@ -118,6 +141,13 @@ def nginx(config):
     return command
 
 
+def npm(_laboratory, folder, listen, _threads):
+    # Node looks for packages beside the program.
+    program = shutil.copy(machine.NPM / "socketio.js", folder)
+    (folder / "node_modules").symlink_to(machine.npm_folder() / "node_modules")
+    return ["node", program, listen.rsplit(":", 1)[1], SECRET]
+
+
 def haproxy(laboratory, folder, listen, _threads):
     return [machine.find_server("haproxy"), "-db", "-f", str(laboratory.filled("haproxy.cfg", folder, listen))]
 
@@ -126,6 +156,8 @@ COMMANDS = {
     "restcast": restcast("restcast.toml"),
     "fastcms": restcast("fastcms.toml"),
     "websocketspec": restcast("websocketspec.toml"),
+    "socketio": restcast("socketio.toml"),
+    "npm": npm,
     "bare": bare,
     "broadcast": broadcast,
     "nchan": nginx("nchan.conf"),

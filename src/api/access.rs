@@ -213,7 +213,9 @@ fn scope(action: &Action) -> Option<Scope> {
     match action {
         Action::Describe => None,
         Action::Tell(Telling::Event) => Some(Scope::Publish),
-        Action::Tell(Telling::Broadcast { .. } | Telling::Send { .. }) => Some(Scope::Send),
+        Action::Tell(
+            Telling::Broadcast { .. } | Telling::Send { .. } | Telling::Emit | Telling::Shortcut(_),
+        ) => Some(Scope::Send),
         Action::List { .. } => Some(Scope::Read),
         Action::Disconnect { .. } => Some(Scope::Disconnect),
     }

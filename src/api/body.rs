@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::fault::{Code, Fault};
 use super::{Asked, query};
 use crate::event::{Audience, Event, Item, Json, Operation, Origin, Outcome};
-use crate::message::Target;
+use crate::message::{Group, Target};
 use crate::route::{MAX_MODEL_BYTES, Model};
 
 /// The largest body, in bytes: what it holds goes to every reader.
@@ -149,8 +149,9 @@ impl Readers {
 impl Broadcast<'_> {
     pub(super) fn parts(self, app: Option<Arc<str>>) -> Result<(Target, Json), Fault> {
         let user = self.user_id.as_deref().map(query::user).transpose()?;
+        let only = user.map(Group::user).unwrap_or_default();
         let endpoint = self.endpoint.map(Arc::from);
-        Ok((Target { app, endpoint, user, connection: None }, object(self.message)?))
+        Ok((Target { app, endpoint, only, ..Target::default() }, object(self.message)?))
     }
 }
 
@@ -177,7 +178,7 @@ fn id(value: &RawValue) -> Result<Json, Fault> {
     if fits && (is_text || is_whole) { Ok(id) } else { Err(expected()) }
 }
 
-fn name(field: &str, text: String) -> Result<Arc<str>, Fault> {
+pub(super) fn name(field: &str, text: String) -> Result<Arc<str>, Fault> {
     if (1..=MAX_NAME_CHARS).contains(&text.chars().count()) {
         Ok(Arc::from(text))
     } else {

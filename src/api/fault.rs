@@ -25,6 +25,8 @@ pub enum Code {
     UnknownApp,
     /// There is no such endpoint.
     UnknownEndpoint,
+    /// No endpoint has such a namespace.
+    UnknownNamespace,
     /// There is no such connection.
     UnknownConnection,
     /// The path has other methods.
@@ -45,7 +47,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::Unauthorized,
@@ -54,6 +56,7 @@ impl Code {
         Self::NotFound,
         Self::UnknownApp,
         Self::UnknownEndpoint,
+        Self::UnknownNamespace,
         Self::UnknownConnection,
         Self::MethodNotAllowed,
         Self::InProgress,
@@ -75,6 +78,7 @@ impl Code {
             Self::NotFound => "not_found",
             Self::UnknownApp => "unknown_app",
             Self::UnknownEndpoint => "unknown_endpoint",
+            Self::UnknownNamespace => "unknown_namespace",
             Self::UnknownConnection => "unknown_connection",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::InProgress => "in_progress",
@@ -91,9 +95,11 @@ impl Code {
             Self::InvalidJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::ForeignOrigin => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::UnknownApp | Self::UnknownEndpoint | Self::UnknownConnection => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NotFound
+            | Self::UnknownApp
+            | Self::UnknownEndpoint
+            | Self::UnknownNamespace
+            | Self::UnknownConnection => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::InProgress => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

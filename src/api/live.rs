@@ -15,7 +15,7 @@ use crate::time::iso;
 
 /// Connections, users and topics that are listed.
 const LISTED: usize = 50;
-/// Topics of one connection that are listed.
+/// Topics of one connection that are listed, and rooms.
 const TOPICS: usize = 5;
 /// Names that clients chose are cut to so many characters.
 const NAME_CHARS: usize = 120;
@@ -48,7 +48,7 @@ fn state(hub: &Hub, metrics: &Metrics, about: &About) -> Value {
         newest.residents.iter().map(|resident| connection(resident, &dialects)).collect();
     let crowd = hub.crowd(LISTED);
     let counts = |counts: &[(String, usize)]| -> Vec<Value> {
-        counts.iter().map(|(name, count)| json!({ "name": cut(name), "count": count })).collect()
+        counts.iter().map(|(name, count)| json!({ "name": cut(&room_named(name)), "count": count })).collect()
     };
     let notes: Vec<Value> = metrics.notes().iter().map(|entry| note(entry, about)).collect();
     json!({
@@ -60,20 +60,33 @@ fn state(hub: &Hub, metrics: &Metrics, about: &About) -> Value {
 }
 
 fn connection(resident: &Resident, dialects: &HashMap<&str, &str>) -> Value {
-    let mut topics: Vec<String> = resident.topics.iter().map(|topic| cut(&topic.to_string())).collect();
+    let plain = resident.topics.iter().filter(|topic| topic.as_room().is_none());
+    let mut topics: Vec<String> = plain.map(|topic| cut(&topic.to_string())).collect();
     let count = topics.len();
     topics.sort_unstable();
     topics.truncate(TOPICS);
+    let rooms = resident.rooms();
     json!({
         "id": resident.id.to_string(),
         "user": resident.identity.user().map(|user| cut(&user.id)),
         "dialect": dialects.get(&*resident.endpoint),
         "endpoint": &*resident.endpoint,
         "app": resident.app.as_deref(),
+        "namespace": resident.namespace.as_deref(),
+        "rooms": rooms.iter().take(TOPICS).map(|room| cut(room)).collect::<Vec<_>>(),
+        "room_count": rooms.len(),
         "since": iso(resident.since),
         "topics": topics,
         "topic_count": count,
     })
+}
+
+/// A topic that is a room is shown as one.
+fn room_named(topic: &str) -> String {
+    match topic.strip_prefix('\u{1}').and_then(|name| name.split_once('\u{1}')) {
+        Some((namespace, room)) => format!("{namespace} {room}"),
+        None => topic.to_owned(),
+    }
 }
 
 fn note(note: &Note, about: &About) -> Value {

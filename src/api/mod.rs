@@ -4,6 +4,7 @@
 mod access;
 mod body;
 mod census;
+mod emit;
 mod fault;
 mod guard;
 mod live;

@@ -33,6 +33,10 @@ pub(super) enum Telling {
     Broadcast { app: Option<Arc<str>> },
     /// A message for one connection.
     Send { app: Option<Arc<str>>, connection: Uuid },
+    /// An event for sockets of a namespace.
+    Emit,
+    /// What the config has by this name.
+    Shortcut(Arc<str>),
 }
 
 impl Action {
@@ -51,6 +55,10 @@ impl Action {
             (["openapi.json"], None) => only(method, "GET, HEAD", Self::Describe),
             (["events"], None) => only(method, "POST", Self::Tell(Telling::Event)),
             (["broadcast"], _) => only(method, "POST", Self::Tell(Telling::Broadcast { app })),
+            (["socketio", "emit"], None) => only(method, "POST", Self::Tell(Telling::Emit)),
+            (["socketio", name], None) if !name.is_empty() => {
+                only(method, "POST", Self::Tell(Telling::Shortcut(Arc::from(*name))))
+            }
             (["connections"], _) if method == Method::DELETE => {
                 Ok(Self::Disconnect { app, connection: None })
             }
@@ -71,7 +79,7 @@ impl Action {
     /// The application that it is about.
     pub(super) fn app(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Describe | Self::Tell(Telling::Event) => None,
+            Self::Describe | Self::Tell(Telling::Event | Telling::Emit | Telling::Shortcut(_)) => None,
             Self::Tell(Telling::Broadcast { app } | Telling::Send { app, .. })
             | Self::List { app }
             | Self::Disconnect { app, .. } => app.as_ref(),

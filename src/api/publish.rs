@@ -15,10 +15,10 @@ use super::fault::{Code, Fault};
 use super::place::{Action, Telling, unknown_connection};
 use super::query::Query;
 use super::replay::{self, Pending, Replays};
-use super::{Access, Asked, Later, Reply, census, guard};
+use super::{Access, Asked, Later, Promise, Reply, census, guard};
 use crate::broker::{Parcel, Publisher, QueueFull};
 use crate::hub::Hub;
-use crate::message::{CloseReason, Push, Target};
+use crate::message::{CloseReason, Group, Push, Shortcut, Target};
 use crate::metrics::Metrics;
 
 const DESCRIPTION: &str = include_str!("openapi.json");
@@ -36,16 +36,56 @@ pub struct PublishApi {
     access: Access,
     replays: Arc<Replays>,
     waiting: Arc<AtomicUsize>,
+    shortcuts: Vec<Arc<dyn Shortcut>>,
+}
+
+/// What has been handed over, and is to be answered.
+pub(super) struct Said {
+    promise: Promise,
+    pending: Option<Pending>,
+    metrics: Arc<Metrics>,
+}
+
+impl Said {
+    pub(super) fn finish(self, said: Result<Value, Fault>) {
+        match said {
+            Ok(said) => self.done(&said, &said),
+            Err(fault) => self.promise.keep(refuse(&self.metrics, &fault)),
+        }
+    }
+
+    /// `remembered`: what is said if the same request comes again.
+    pub(super) fn done(self, said: &Value, remembered: &Value) {
+        if let Some(pending) = self.pending {
+            pending.done(&Bytes::from(remembered.to_string()));
+        }
+        self.promise.keep(answered(&self.metrics, said));
+    }
 }
 
 impl PublishApi {
     /// For these readers; `access` says who may use it.
     pub fn new(hub: Arc<Hub>, publisher: Publisher, metrics: Arc<Metrics>, access: Access) -> Self {
-        Self { hub, publisher, metrics, access, replays: Arc::default(), waiting: Arc::default() }
+        let (replays, waiting) = (Arc::default(), Arc::default());
+        Self { hub, publisher, metrics, access, replays, waiting, shortcuts: Vec::new() }
     }
 
-    pub(super) fn hub(&self) -> &Hub {
+    /// The same with what may be said by a name.
+    #[must_use]
+    pub fn saying(self, shortcuts: Vec<Arc<dyn Shortcut>>) -> Self {
+        Self { shortcuts, ..self }
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(super) fn shortcuts(&self) -> &[Arc<dyn Shortcut>] {
+        &self.shortcuts
     }
 
     pub(super) fn respond(&self, asked: &Asked) -> Reply {
@@ -80,19 +120,24 @@ impl PublishApi {
         let known: &[&str] = match action {
             Action::List { .. } => &["user_id", "endpoint", "limit", "after"],
             Action::Disconnect { connection: None, .. } => &["user_id"],
+            Action::Tell(Telling::Shortcut(_)) => &["endpoint"],
             Action::Disconnect { .. } | Action::Tell(_) | Action::Describe => &[],
         };
         let query = Query::parse(request.uri().query(), known)?;
         self.check_names(action.app(), query.endpoint.as_ref())?;
         match action {
             Action::Describe => Ok(description().into()),
-            Action::Tell(telling) => self.tell(asked, caller, telling),
+            Action::Tell(telling) => self.tell(asked, caller, (telling, &query)),
             Action::List { app } => Ok(self.done(&census::list(&self.hub, app, &query))),
             Action::Disconnect { app, connection } => {
                 if connection.is_none() && query.user.is_none() {
                     return Err(Fault::invalid("user_id is missing"));
                 }
-                let target = Target { app, connection, user: query.user, endpoint: None };
+                let only = match connection {
+                    Some(id) => Group::connection(id),
+                    None => query.user.map(Group::user).unwrap_or_default(),
+                };
+                let target = Target { app, only, ..Target::default() };
                 let closed = self.hub.close(&target, CloseReason::Ended);
                 if connection.is_some() && closed == 0 {
                     return Err(unknown_connection());
@@ -103,7 +148,12 @@ impl PublishApi {
     }
 
     /// What goes through the queue.
-    fn tell(&self, asked: &Asked, caller: Caller<'_>, telling: Telling) -> Result<Reply, Fault> {
+    fn tell(
+        &self,
+        asked: &Asked,
+        caller: Caller<'_>,
+        (telling, query): (Telling, &Query),
+    ) -> Result<Reply, Fault> {
         let body = asked.request.body();
         check_body(asked.request.headers(), body)?;
         match telling {
@@ -112,33 +162,38 @@ impl PublishApi {
                 caller.check_model(publish.model())?;
                 let event = publish.event(asked)?;
                 let id = event.id.to_string();
-                let say = move |sent| Ok(json!({ "event": id, "sent": sent }));
-                self.send(asked, caller, Parcel::Event(event), say)
+                let say = move |sent, said: Said| said.finish(Ok(json!({ "event": id, "sent": sent })));
+                self.send(asked, caller, vec![Parcel::Event(event)], say)
             }
             Telling::Broadcast { app } => {
                 let (to, message) = body::parse::<Broadcast<'_>>(body)?.parts(app)?;
                 self.check_names(to.app.as_ref(), to.endpoint.as_ref())?;
-                let push = Parcel::Push(Push { to, message });
-                self.send(asked, caller, push, |sent| Ok(json!({ "sent": sent })))
+                let push = Parcel::Push(Push::new(to, message));
+                self.send(asked, caller, vec![push], |sent, said| said.finish(Ok(json!({ "sent": sent }))))
             }
             Telling::Send { app, connection } => {
                 let message = body::parse::<Send<'_>>(body)?.message()?;
-                let to = Target { app, connection: Some(connection), ..Target::default() };
-                self.send(asked, caller, Parcel::Push(Push { to, message }), |sent| match sent {
-                    0 => Err(unknown_connection()),
-                    sent => Ok(json!({ "sent": sent })),
+                let to = Target { app, only: Group::connection(connection), ..Target::default() };
+                let push = Parcel::Push(Push::new(to, message));
+                self.send(asked, caller, vec![push], |sent, said| {
+                    said.finish(match sent {
+                        0 => Err(unknown_connection()),
+                        sent => Ok(json!({ "sent": sent })),
+                    });
                 })
             }
+            Telling::Emit => self.emit(asked, caller),
+            Telling::Shortcut(name) => self.shortcut(asked, caller, (&name, query)),
         }
     }
 
-    /// `say`: what is answered once so many readers were reached.
-    fn send(
+    /// `say`: answers once so many readers were reached.
+    pub(super) fn send(
         &self,
         asked: &Asked,
         caller: Caller<'_>,
-        parcel: Parcel,
-        say: impl FnOnce(u64) -> Result<Value, Fault> + std::marker::Send + 'static,
+        parcels: Vec<Parcel>,
+        say: impl FnOnce(u64, Said) + std::marker::Send + 'static,
     ) -> Result<Reply, Fault> {
         let pending = match self.replay(asked, caller)? {
             Some(replay::Turn::Done(answer)) => return Ok(replayed(&self.metrics, answer).into()),
@@ -149,15 +204,12 @@ impl PublishApi {
         let place = Waiting::new(&self.waiting).ok_or_else(full)?;
         let internal = Fault::new(Code::Internal, "it could not be published");
         let (promise, later) = Later::new(internal.response());
-        let metrics = Arc::clone(&self.metrics);
+        let said = Said { promise, pending, metrics: Arc::clone(&self.metrics) };
         let receipt = move |sent| {
             drop(place);
-            promise.keep(match say(sent) {
-                Ok(said) => remembered(pending, answered(&metrics, &said)),
-                Err(fault) => refuse(&metrics, &fault),
-            });
+            say(sent, said);
         };
-        self.publisher.send(parcel, Box::new(receipt)).map_err(|QueueFull| full())?;
+        self.publisher.send(parcels, Box::new(receipt)).map_err(|QueueFull| full())?;
         Ok(Reply::Later(later))
     }
 
@@ -180,7 +232,11 @@ impl PublishApi {
         if is_safe { Ok(()) } else { Err(foreign()) }
     }
 
-    fn check_names(&self, app: Option<&Arc<str>>, endpoint: Option<&Arc<str>>) -> Result<(), Fault> {
+    pub(super) fn check_names(
+        &self,
+        app: Option<&Arc<str>>,
+        endpoint: Option<&Arc<str>>,
+    ) -> Result<(), Fault> {
         let mut target = Target { app: app.cloned(), ..Target::default() };
         if !self.hub.knows(&target) {
             return Err(Fault::new(Code::UnknownApp, "no endpoint belongs to such an app"));
@@ -205,14 +261,6 @@ fn description() -> Response<Bytes> {
 fn answered(metrics: &Metrics, said: &Value) -> Response<Bytes> {
     metrics.api_answered();
     super::answer(StatusCode::OK, "application/json", said.to_string())
-}
-
-/// For the case that the same request comes again.
-fn remembered(pending: Option<Pending>, answer: Response<Bytes>) -> Response<Bytes> {
-    if let Some(pending) = pending {
-        pending.done(answer.body());
-    }
-    answer
 }
 
 fn replayed(metrics: &Metrics, answer: Bytes) -> Response<Bytes> {

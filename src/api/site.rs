@@ -58,10 +58,11 @@ impl From<Response<Bytes>> for Reply {
 }
 
 /// An answer that is waited for.
-#[derive(Debug)]
 pub struct Later {
     answer: oneshot::Receiver<Response<Bytes>>,
     otherwise: Response<Bytes>,
+    patience: Option<Duration>,
+    over: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// The other end of a [`Later`].
@@ -72,7 +73,39 @@ impl Later {
     /// `otherwise`: the answer if the promise is dropped.
     pub fn new(otherwise: Response<Bytes>) -> (Promise, Self) {
         let (sender, answer) = oneshot::channel();
-        (Promise(sender), Self { answer, otherwise })
+        (Promise(sender), Self { answer, otherwise, patience: None, over: None })
+    }
+
+    /// The same; `over` is called after this time, or where nobody waits any more, and has the promise kept
+    /// soon.
+    #[must_use]
+    pub fn within(mut self, patience: Duration, over: Box<dyn FnOnce() + Send>) -> Self {
+        (self.patience, self.over) = (Some(patience), Some(over));
+        self
+    }
+
+    /// How long whoever waits is to wait before it says that the [time is over](Self::time_is_over).
+    pub fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
+
+    /// To be waited for once more afterwards.
+    pub fn time_is_over(&mut self) {
+        if let Some(over) = self.over.take() {
+            over();
+        }
+    }
+}
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Later").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Later {
+    fn drop(&mut self) {
+        self.time_is_over();
     }
 }
 

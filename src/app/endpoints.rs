@@ -6,13 +6,13 @@ use anyhow::Context as _;
 
 use crate::broker::Publisher;
 use crate::config::{Config, EndpointAuth, EndpointConfig};
-use crate::dialect;
-use crate::hub::Desk;
+use crate::dialect::{self, Dialect};
+use crate::hub::{Desk, Hub};
 use crate::message::Encode;
 use crate::metrics::Metrics;
 use crate::outbound::Roots;
-use crate::proxy::{Admission, Backstage, Calls, Endpoint};
-use crate::transport::{Expiry, Limits};
+use crate::proxy::{Admission, Backstage, Calls, Endpoint, Sessions};
+use crate::transport::{self, Expiry, Limits};
 use crate::verify::Verifier;
 use crate::webhook::Webhooks;
 
@@ -41,7 +41,7 @@ pub(super) fn endpoints(
     config: &Config,
     listed: &[EndpointConfig],
     (verifier, calls): (Option<&Verifier>, &Arc<Calls>),
-    publisher: &Publisher,
+    (hub, publisher): (&Arc<Hub>, &Publisher),
     metrics: &Arc<Metrics>,
 ) -> Vec<Endpoint> {
     let system = Roots::system();
@@ -61,14 +61,43 @@ pub(super) fn endpoints(
         publisher: publisher.clone(),
         metrics: Arc::clone(metrics),
     };
-    let make = |(index, listed)| endpoint(config, listed, backstage(index, listed));
-    listed.iter().enumerate().map(make).collect()
+    let mut next = 0;
+    let make = |listed: &EndpointConfig| {
+        let (index, count) = (next, desks(listed).len());
+        next += count;
+        let shared = backstage(index, listed);
+        let made = endpoint(config, listed, shared.clone());
+        let within = (index..index + count).map(|index| {
+            Arc::new(Backstage { endpoint: index, ..shared.clone() }) as Arc<dyn transport::Backstage>
+        });
+        let sessions = Sessions::new(
+            Arc::clone(hub),
+            Arc::clone(&listed.dialect),
+            (index, within.collect()),
+            made.limits,
+            config.hub.max_connections,
+        );
+        Endpoint { sessions: sessions.map(Arc::new), ..made }
+    };
+    listed.iter().map(make).collect()
 }
 
-pub(super) fn desk(endpoint: &EndpointConfig) -> Desk {
-    let encode = Arc::clone(&endpoint.dialect) as Arc<dyn Encode>;
+/// The desks of an endpoint, in the order of its numbers: one for each namespace of its dialect.
+pub(super) fn desks(endpoint: &EndpointConfig) -> Vec<Desk> {
     let required = endpoint.auth == EndpointAuth::Required;
-    Desk { path: Arc::from(endpoint.path.as_str()), app: endpoint.dialect.app(), encode, required }
+    let desk = |dialect: &Arc<dyn Dialect>, required| Desk {
+        path: Arc::from(endpoint.path.as_str()),
+        app: dialect.app(),
+        namespace: dialect.namespace(),
+        encode: Arc::clone(dialect) as Arc<dyn Encode>,
+        required,
+    };
+    match endpoint.dialect.multiplex() {
+        None => vec![desk(&endpoint.dialect, required)],
+        Some(multiplex) => {
+            multiplex.namespaces().iter().map(|(_, dialect)| desk(dialect, dialect.wants_token())).collect()
+        }
+    }
 }
 
 fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) -> Endpoint {
@@ -87,6 +116,7 @@ fn endpoint(config: &Config, endpoint: &EndpointConfig, backstage: Backstage) ->
         limits,
         admission: admission(backstage.verifier.as_ref(), endpoint),
         backstage: Arc::new(backstage),
+        sessions: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::Sidecar;
-use super::endpoints::{desk, endpoints, with_live};
+use super::endpoints::{desks, endpoints, with_live};
 use super::running::Running;
 use crate::access::Answer;
 use crate::api::{About, Access, Admin, Code, Present, PublishApi};
@@ -13,8 +13,10 @@ use crate::auth::TokenError;
 use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Outcome, Overlaps};
 use crate::config::{BrokerKind, CallsConfig, Config, EndpointConfig};
+use crate::dialect::Dialect;
 use crate::hub::{Hub, Why};
-use crate::metrics::{Labels, Metrics};
+use crate::message::{Fate, Shortcut};
+use crate::metrics::{Labels, Metrics, Namespace};
 use crate::proxy::{
     Answers, Asked, Asker, CallLimits, Calls, Entrance, Gateway, InFlight, Live, Questions, Realtime,
     Sockets, Tap, Upstreams, proxy_service, site_service,
@@ -53,7 +55,9 @@ impl Parts {
         let verifier = config.auth.clone().map(Verifier::new).transpose()?;
         let entrance = Entrance::default();
         let calls = Arc::new(Calls::new(entrance.clone(), client_limits(&config)));
-        let mut endpoints = endpoints(&config, &listed, (verifier.as_ref(), &calls), &publisher, &metrics);
+        let mut endpoints =
+            endpoints(&config, &listed, (verifier.as_ref(), &calls), (&hub, &publisher), &metrics);
+        let sessions = endpoints.iter().filter_map(|endpoint| endpoint.sessions.clone()).collect();
         let live = endpoints.pop().context("the live page has an endpoint")?;
         let live = Live { endpoint: live, realtime: realtime.clone() };
         let ready = Arc::clone(&upstreams);
@@ -62,12 +66,7 @@ impl Parts {
             publisher: publisher.clone(),
             ready: Box::new(move || ready.is_ready()),
             about: about(&config, sidecar.is_some()),
-            publish: PublishApi::new(
-                Arc::clone(&hub),
-                publisher.clone(),
-                Arc::clone(&metrics),
-                access(&config),
-            ),
+            publish: publish_api(&config, &hub, &publisher, &metrics),
             present: Present::default(),
         };
         let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];
@@ -103,14 +102,20 @@ impl Parts {
             in_flight: requests,
         };
         listeners.push(proxy_service(gateway, threads, &config.server.listen, entrance));
-        let running = Running { listeners, sockets, upstreams, hub, in_flight, verifier, asker, metrics };
+        let running =
+            Running { listeners, sockets, upstreams, hub, sessions, in_flight, verifier, asker, metrics };
         Ok(Self { running, worker })
     }
 }
 
+fn publish_api(config: &Config, hub: &Arc<Hub>, publisher: &Publisher, metrics: &Arc<Metrics>) -> PublishApi {
+    let (hub, metrics) = (Arc::clone(hub), Arc::clone(metrics));
+    PublishApi::new(hub, publisher.clone(), metrics, access(config)).saying(shortcuts(config))
+}
+
 /// The hub, and the questions of those that it has for the backend, if some route has it ask.
 fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) {
-    let hub = Hub::new(listed.iter().map(desk).collect(), config.hub.max_connections);
+    let hub = Hub::new(listed.iter().flat_map(desks).collect(), config.hub.max_connections);
     let hub = hub.sharing(config.limits.shares);
     if !config.routes.iter().any(|route| matches!(route.visibility, Visibility::Upstream(_))) {
         return (Arc::new(hub), None);
@@ -136,13 +141,36 @@ fn question_limits(config: &Config) -> CallLimits {
 fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, prometheus::Error> {
     Metrics::new(&Labels {
         routes: config.routes.iter().map(|route| route.path.clone()).collect(),
-        dialects: endpoints.iter().map(|endpoint| endpoint.dialect_name).collect(),
+        // Each namespace of an endpoint has a number of its own.
+        dialects: endpoints.iter().flat_map(|e| desks(e).into_iter().map(|_| e.dialect_name)).collect(),
         outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
         token_errors: TokenError::ALL.map(TokenError::name).to_vec(),
         answers: Answer::ALL.map(Answer::name).to_vec(),
         withheld: Why::ALL.map(Why::name).to_vec(),
         api_codes: Code::ALL.map(Code::name).to_vec(),
+        namespaces: endpoints.iter().flat_map(namespaces).collect(),
+        fates: Fate::ALL.map(Fate::name).to_vec(),
+        emits: emits(config),
     })
+}
+
+/// One for each desk.
+fn namespaces(endpoint: &EndpointConfig) -> Vec<Option<Namespace>> {
+    let Some(multiplex) = endpoint.dialect.multiplex() else { return vec![None] };
+    let namespace = |(name, dialect): &(Arc<str>, Arc<dyn Dialect>)| {
+        Some(Namespace { endpoint: endpoint.path.clone(), name: name.to_string(), events: dialect.events() })
+    };
+    multiplex.namespaces().iter().map(namespace).collect()
+}
+
+/// Of all endpoints.
+fn shortcuts(config: &Config) -> Vec<Arc<dyn Shortcut>> {
+    config.endpoints.iter().flat_map(|endpoint| endpoint.dialect.shortcuts()).collect()
+}
+
+fn emits(config: &Config) -> Vec<String> {
+    let shortcuts = shortcuts(config);
+    std::iter::once("emit").chain(shortcuts.iter().map(|one| one.name())).map(ToOwned::to_owned).collect()
 }
 
 fn access(config: &Config) -> Access {

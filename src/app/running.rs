@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::hub::Hub;
 use crate::message::CloseReason;
 use crate::metrics::Metrics;
-use crate::proxy::{Asked, Asker, InFlight, Listener, Sockets, Upstreams};
+use crate::proxy::{Asked, Asker, InFlight, Listener, Sessions, Sockets, Upstreams};
 use crate::verify::Verifier;
 
 /// How long a name server may hold up the start.
@@ -47,6 +47,8 @@ pub(super) struct Running {
     pub(super) sockets: Sockets,
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) hub: Arc<Hub>,
+    /// Those of every endpoint that has some; the hub knows only of their sockets.
+    pub(super) sessions: Vec<Arc<Sessions>>,
     /// Requests, and connections.
     pub(super) in_flight: [InFlight; 2],
     pub(super) verifier: Option<Verifier>,
@@ -79,6 +81,7 @@ impl Running {
         tracing::info!(timeout = ?drain_timeout, "stopping: running requests may finish");
         stop.send_replace(true);
         self.hub.close_all(CloseReason::GoingAway);
+        self.sessions.iter().for_each(|sessions| sessions.close_all());
         let deadline = Instant::now() + drain_timeout;
         tokio::select! {
             () = drained(&self.in_flight, deadline) => {}

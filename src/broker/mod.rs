@@ -46,7 +46,7 @@ pub type Job = Box<dyn FnOnce() -> Option<Event> + Send>;
 /// Makes what a client or a webhook says to others; on the worker.
 pub type Word = Box<dyn FnOnce() -> Parcel + Send>;
 
-/// Told how many readers of this process a parcel reached.
+/// Told how many readers of this process parcels reached: one that several of them reached counts for each.
 pub type Receipt = Box<dyn FnOnce(u64) + Send>;
 
 /// Something to be done in line with the events that is none itself; what it costs is paid on the worker.
@@ -64,7 +64,7 @@ const JOBS_PER_WORD: usize = 64;
 enum Work {
     Job(Job),
     Word(Word),
-    Parcel(Box<Parcel>, Receipt),
+    Parcels(Vec<Parcel>, Receipt),
     Note(Chore),
     Answer(Chore),
 }
@@ -126,12 +126,12 @@ impl Publisher {
         }
     }
 
-    /// Hands over what is ready; never waits.
+    /// Hands over what is ready, all of it or nothing; never waits.
     ///
     /// # Errors
     /// There is no room, and nobody has missed anything: whoever sent it knows.
-    pub fn send(&self, parcel: Parcel, receipt: Receipt) -> Result<(), QueueFull> {
-        if self.end.0.0.offer(Work::Parcel(Box::new(parcel), receipt)) { Ok(()) } else { Err(QueueFull) }
+    pub fn send(&self, parcels: Vec<Parcel>, receipt: Receipt) -> Result<(), QueueFull> {
+        if self.end.0.0.offer(Work::Parcels(parcels, receipt)) { Ok(()) } else { Err(QueueFull) }
     }
 
     /// Hands over something worth knowing that nobody misses; never waits. It is dropped where the queue is half full:
@@ -188,7 +188,9 @@ impl Worker {
             Work::Word(word) => {
                 self.broker.publish(word());
             }
-            Work::Parcel(parcel, receipt) => receipt(self.broker.publish(*parcel)),
+            Work::Parcels(parcels, receipt) => {
+                receipt(parcels.into_iter().map(|parcel| self.broker.publish(parcel)).sum());
+            }
             Work::Note(chore) | Work::Answer(chore) => chore(),
         }));
         done.err()?;

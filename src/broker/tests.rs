@@ -62,7 +62,13 @@ struct Setup {
 
 fn setup(capacity: usize) -> Setup {
     let hub = Arc::new(Hub::new(
-        vec![Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Mute), required: false }],
+        vec![Desk {
+            path: Arc::from("/ws"),
+            app: None,
+            namespace: None,
+            encode: Arc::new(Mute),
+            required: false,
+        }],
         10,
     ));
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
@@ -147,11 +153,11 @@ fn a_full_queue_loses_events_and_tells_every_reader_once() {
 fn parcels_stand_in_line_with_jobs_and_tell_whom_they_reached() {
     let setup = setup(2);
     let go = setup.block();
-    let parcel = || Parcel::Push(Push { to: Target::default(), message: Json::parse("1").unwrap() });
+    let parcel = || Parcel::Push(Push::new(Target::default(), Json::parse("1").unwrap()));
     let (told, reached) = std_mpsc::channel();
     setup.publish("a");
-    setup.publisher.send(parcel(), Box::new(move |readers| told.send(readers).unwrap())).unwrap();
-    let refused = setup.publisher.send(parcel(), Box::new(|_| panic!("it had no room")));
+    setup.publisher.send(vec![parcel()], Box::new(move |readers| told.send(readers).unwrap())).unwrap();
+    let refused = setup.publisher.send(vec![parcel()], Box::new(|_| panic!("it had no room")));
     assert_eq!(refused, Err(QueueFull));
     go.send(()).unwrap();
     assert_eq!([setup.next(), setup.next()], ["a", "1"]);
@@ -164,7 +170,7 @@ fn words_of_clients_take_no_room_from_events_and_close_nobody() {
     // Room for one word.
     let setup = setup(2);
     let go = setup.block();
-    let push = |text: &'static str| Push { to: Target::default(), message: Json::parse(text).unwrap() };
+    let push = |text: &'static str| Push::new(Target::default(), Json::parse(text).unwrap());
     setup.publish("a");
     for text in ["1", "2", "3"] {
         setup.publisher.tell(Box::new(move || Parcel::Push(push(text))));

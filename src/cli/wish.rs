@@ -42,8 +42,14 @@ pub(super) fn explain(
     let now = Now { time: SystemTime::now(), age: Duration::ZERO };
     let (request, ()) = Request::get(&*endpoint.path).body(()).context("the endpoint's path")?.into_parts();
     let required = endpoint.auth == EndpointAuth::Required;
-    let opening =
-        Opening { request: &request, connection: Uuid::now_v7(), credential: &credential, required, now };
+    let opening = Opening {
+        request: &request,
+        connection: Uuid::now_v7(),
+        credential: &credential,
+        required,
+        resume: None,
+        now,
+    };
     let mut turn = Turn::default();
     let mut client = endpoint.dialect.open(&opening, &mut turn);
     // What an application is asked about the connection itself.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
+use serde_json::{Map, Value};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Section};
@@ -143,6 +145,26 @@ struct Own<'a> {
     resources: &'a Arc<Resources>,
 }
 
+/// The same of a table inside of it.
+struct Inner<'a> {
+    section: Section<'a>,
+    folder: &'a Path,
+    resources: &'a Arc<Resources>,
+}
+
+impl Drop for Inner<'_> {
+    /// All has been asked for that it may have.
+    fn drop(&mut self) {
+        self.section.refuse_rest();
+    }
+}
+
+impl Inner<'_> {
+    fn own(&self) -> Own<'_> {
+        Own { section: &self.section, folder: self.folder, resources: self.resources }
+    }
+}
+
 impl Options for Own<'_> {
     fn text(&self, key: &'static str, default: &str) -> String {
         self.section.get(key, default.to_owned())
@@ -158,6 +180,11 @@ impl Options for Own<'_> {
 
     fn number(&self, key: &'static str, default: usize) -> usize {
         self.section.get(key, default)
+    }
+
+    fn size(&self, key: &'static str, default: usize) -> usize {
+        let Bytes(size) = self.section.get(key, Bytes(default));
+        size
     }
 
     fn duration(&self, key: &'static str, default: Duration) -> Duration {
@@ -176,12 +203,94 @@ impl Options for Own<'_> {
         self.section.read(key, named).flatten()
     }
 
+    fn json(&self, key: &'static str) -> Option<Value> {
+        self.section.read(key, json)
+    }
+
+    fn tables(&self, key: &'static str, kind: &'static str) -> Vec<Box<dyn Options + '_>> {
+        let open = |section| {
+            Box::new(Inner { section, folder: self.folder, resources: self.resources })
+                as Box<dyn Options + '_>
+        };
+        self.section.tables(key, kind).into_iter().map(open).collect()
+    }
+
     fn resources(&self) -> Arc<Resources> {
         Arc::clone(self.resources)
     }
 
     fn report(&self, key: &'static str, message: String) {
         self.section.report(key, message);
+    }
+}
+
+impl Options for Inner<'_> {
+    fn text(&self, key: &'static str, default: &str) -> String {
+        self.own().text(key, default)
+    }
+
+    fn texts(&self, key: &'static str) -> Vec<String> {
+        self.own().texts(key)
+    }
+
+    fn flag(&self, key: &'static str, default: bool) -> bool {
+        self.own().flag(key, default)
+    }
+
+    fn number(&self, key: &'static str, default: usize) -> usize {
+        self.own().number(key, default)
+    }
+
+    fn duration(&self, key: &'static str, default: Duration) -> Duration {
+        self.own().duration(key, default)
+    }
+
+    fn secret(&self, key: &'static str) -> Option<Vec<u8>> {
+        self.own().secret(key)
+    }
+
+    fn authorities(&self, key: &'static str) -> Option<Vec<u8>> {
+        self.own().authorities(key)
+    }
+
+    fn json(&self, key: &'static str) -> Option<Value> {
+        self.own().json(key)
+    }
+
+    fn tables(&self, key: &'static str, kind: &'static str) -> Vec<Box<dyn Options + '_>> {
+        let (folder, resources) = (self.folder, self.resources);
+        let open = |section| Box::new(Inner { section, folder, resources }) as Box<dyn Options + '_>;
+        self.section.tables(key, kind).into_iter().map(open).collect()
+    }
+
+    fn resources(&self) -> Arc<Resources> {
+        Arc::clone(self.resources)
+    }
+
+    fn report(&self, key: &'static str, message: String) {
+        self.own().report(key, message);
+    }
+}
+
+/// The value as JSON.
+fn json(value: &DeValue<'_>) -> Result<Value, String> {
+    let expected = || "a text, a number, true, false, a list or a table".to_owned();
+    match value {
+        DeValue::String(text) => Ok(Value::from(text.as_ref())),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::from).ok_or_else(expected)
+        }
+        DeValue::Float(number) => number.as_str().parse::<f64>().ok().map(Value::from).ok_or_else(expected),
+        DeValue::Boolean(is) => Ok(Value::from(*is)),
+        DeValue::Array(values) => values.iter().map(|value| json(value.get_ref())).collect(),
+        DeValue::Table(members) => {
+            let member = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+                let key: &std::borrow::Cow<'_, str> = key.get_ref();
+                Ok((key.to_string(), json(value.get_ref())?))
+            };
+            members.iter().map(member).collect::<Result<Map<String, Value>, String>>().map(Value::Object)
+        }
+        DeValue::Datetime(_) => Err(expected()),
     }
 }
 

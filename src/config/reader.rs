@@ -276,8 +276,13 @@ impl Section<'_> {
         format!("{}.{key}", self.name)
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Nothing more is asked of the table: reports the keys that nobody asked for.
     pub(super) fn finish(self) {
+        self.refuse_rest();
+    }
+
+    /// Reports the keys that nobody asked for so far.
+    pub(super) fn refuse_rest(&self) {
         let known = self.known.borrow();
         for key in self.table.into_iter().flat_map(DeTable::keys) {
             let name = key.get_ref();

@@ -6,12 +6,14 @@ mod fastcms;
 mod flarchitect;
 mod listener;
 mod mdb_engine;
+mod multiplex;
 mod options;
 mod refused;
 mod report;
 #[cfg(test)]
 #[path = "../../tests/transcripts/script.rs"]
 mod script;
+mod socketio;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -27,8 +29,9 @@ use http::{HeaderName, request};
 use uuid::Uuid;
 
 use crate::identity::{Credential, Identity};
-use crate::message::{Encode, Message, Now, Returned, Turn, Upstream, Webhook};
+use crate::message::{Encode, Message, Now, Returned, Shortcut, Turn, Upstream, Webhook};
 pub use mdb_engine::{Declaration, Entry, read_manifest};
+pub use multiplex::{Engine, Multiplex, Resume, Route, Routing};
 pub use options::{Defaults, Options};
 pub use report::{Attendance, Attendee, Report};
 
@@ -83,6 +86,26 @@ pub trait Dialect: Encode {
         &[]
     }
 
+    /// Its connections hold several conversations.
+    fn multiplex(&self) -> Option<&dyn Multiplex> {
+        None
+    }
+
+    /// The namespace that it is of a dialect with several.
+    fn namespace(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    /// Events of clients that it knows by their names.
+    fn events(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What programs may have said on it by a name.
+    fn shortcuts(&self) -> Vec<Arc<dyn Shortcut>> {
+        Vec::new()
+    }
+
     /// What it tells of its connections to a plain GET.
     fn report(&self) -> Option<&dyn Report> {
         None
@@ -119,6 +142,8 @@ pub struct Opening<'a> {
     pub credential: &'a Credential,
     /// Its endpoint lets nobody in without a credential.
     pub required: bool,
+    /// By which it may come back after it has been away; `None`: it may not.
+    pub resume: Option<Uuid>,
     /// Its age is zero.
     pub now: Now,
 }
@@ -156,6 +181,9 @@ pub trait Conversation: Send + fmt::Debug {
     /// The token has expired: a word to the client before it is closed, or nobody in particular from now on.
     fn expired(&mut self, _now: Now, _turn: &mut Turn) {}
 
+    /// The client was away, and is back with all that it had: a word before what it missed.
+    fn resumed(&mut self, _now: Now, _turn: &mut Turn) {}
+
     /// The connection has ended. Frames reach nobody any more; announcements do, and calls
     /// [return](Self::returned).
     fn ended(&mut self, _now: Now, _turn: &mut Turn) {}
@@ -183,6 +211,7 @@ pub const DIALECTS: &[(&str, Constructor)] = &[
     ("fastcms", |options| Arc::new(fastcms::FastCms::new(options))),
     ("mdb_engine", |options| Arc::new(mdb_engine::MdbEngine::new(options))),
     ("websocketspec", |options| Arc::new(websocketspec::WebSocketSpec::new(options))),
+    ("socketio", |options| Arc::new(socketio::SocketIo::new(options))),
     ("canonical", |_| Arc::new(canonical::Canonical)),
     ("echo", |_| Arc::new(echo::Echo)),
 ];

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::query::Resources;
 
 /// An `[[endpoint]]` as its dialect reads it. What is asked for becomes an option; a wrong value is reported
@@ -16,12 +18,24 @@ pub trait Options {
     fn flag(&self, key: &'static str, default: bool) -> bool;
     /// A whole number from 0 on.
     fn number(&self, key: &'static str, default: usize) -> usize;
+    /// A size in bytes, above zero.
+    fn size(&self, _key: &'static str, default: usize) -> usize {
+        default
+    }
     /// A duration above zero.
     fn duration(&self, key: &'static str, default: Duration) -> Duration;
     /// `env:NAME`, `file:PATH` or the secret itself.
     fn secret(&self, key: &'static str) -> Option<Vec<u8>>;
     /// The content of a PEM file of certificate authorities; `None` where none is named.
     fn authorities(&self, key: &'static str) -> Option<Vec<u8>>;
+    /// A value of any type, as JSON; `None` where there is none.
+    fn json(&self, _key: &'static str) -> Option<Value> {
+        None
+    }
+    /// The tables of a list, `[[kind]]`, each with options of its own.
+    fn tables(&self, _key: &'static str, _kind: &'static str) -> Vec<Box<dyn Options + '_>> {
+        Vec::new()
+    }
     /// What clients can read and write.
     fn resources(&self) -> Arc<Resources>;
     /// Something is wrong with the value of a key that was asked for.

@@ -87,7 +87,7 @@ pub(super) fn open(
 ) -> (Box<dyn Conversation>, Turn) {
     let request = &Request::builder().uri(uri).body(()).unwrap().into_parts().0;
     let mut turn = Turn::default();
-    let opening = Opening { request, connection: Uuid::nil(), credential, required, now };
+    let opening = Opening { request, connection: Uuid::nil(), credential, required, resume: None, now };
     let conversation = dialect.open(&opening, &mut turn);
     (conversation, turn)
 }
@@ -130,7 +130,10 @@ fn event(method: &str, many: bool, items: Vec<Item>) -> Event {
 #[test]
 fn every_dialect_is_found_by_its_name_alone() {
     let names: Vec<&str> = DIALECTS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["flarchitect", "fastcms", "mdb_engine", "websocketspec", "canonical", "echo"]);
+    assert_eq!(
+        names,
+        ["flarchitect", "fastcms", "mdb_engine", "websocketspec", "socketio", "canonical", "echo"]
+    );
     for name in names {
         assert_eq!(find(name).unwrap().0, name);
     }

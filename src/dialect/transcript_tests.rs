@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::script::{self, Exchange, Said, Stage};
 use super::tests::{ANYBODY, open};
-use super::{Conversation, Dialect};
+use super::{Conversation, Dialect, Multiplex, Route, Routing};
 use crate::capture::{Budget, Capture, Limits};
 use crate::config::{Config, EndpointConfig};
 use crate::hub::{Desk, Hub, Lane, Profile, Sent, Subscriber};
@@ -24,22 +24,36 @@ const NOW: Now = Now { time: UNIX_EPOCH, age: Duration::ZERO };
 
 /// A client's end: what has arrived.
 #[derive(Debug, Default)]
-struct Inbox(Mutex<VecDeque<Frame>>);
+struct Inbox(Mutex<VecDeque<Said>>);
 
 impl Inbox {
     fn next(&self) -> Option<Said> {
-        let frame = self.0.lock().unwrap().pop_front()?;
-        let payload = frame.payload().to_vec();
-        Some(match frame.websocket()[0] & 0xF {
+        self.0.lock().unwrap().pop_front()
+    }
+}
+
+/// The messages of a frame, which may have several WebSocket frames.
+fn messages(frame: &Frame) -> Vec<Said> {
+    let (mut rest, mut messages) = (frame.websocket().as_ref(), Vec::new());
+    while let [head, length, behind @ ..] = rest {
+        let (length, behind) = match length {
+            126 => (usize::from(u16::from_be_bytes([behind[0], behind[1]])), &behind[2..]),
+            127 => panic!("a long frame"),
+            short => (usize::from(*short), behind),
+        };
+        let payload = behind[..length].to_vec();
+        messages.push(match head & 0xF {
             1 => Said::Text(String::from_utf8(payload).unwrap()),
             _ => Said::Bytes(payload),
-        })
+        });
+        rest = &behind[length..];
     }
+    messages
 }
 
 impl Lane for Inbox {
     fn send(&self, frame: &Frame) -> Sent {
-        self.0.lock().unwrap().push_back(frame.clone());
+        self.0.lock().unwrap().extend(messages(frame));
         Sent::Written
     }
 
@@ -49,72 +63,151 @@ impl Lane for Inbox {
 }
 
 struct Client {
-    conversation: Box<dyn Conversation>,
-    subscriber: Subscriber,
+    /// With the numbers of their desks; one, unless the connection has several.
+    talks: Vec<(usize, Talk)>,
+    /// Says whom messages are for, where there are several.
+    routing: Option<Box<dyn Routing>>,
+    /// The first desk of its endpoint.
+    first: usize,
     inbox: Arc<Inbox>,
 }
 
+struct Talk {
+    conversation: Box<dyn Conversation>,
+    subscriber: Subscriber,
+}
+
 impl Client {
-    fn act(&mut self, turn: Turn) {
+    fn act(&mut self, desk: usize, turn: Turn) {
+        let Some((_, talk)) = self.talks.iter_mut().find(|(known, _)| *known == desk) else { return };
         for command in turn.commands {
-            if let Some(identity) = self.subscriber.handle(command) {
-                self.subscriber.identify(identity, None).unwrap();
+            if let Some(identity) = talk.subscriber.handle(command) {
+                talk.subscriber.identify(identity, None).unwrap();
             }
         }
         for frame in &turn.frames {
             self.inbox.send(frame);
+        }
+        if turn.close.is_some() {
+            self.talks.retain(|(known, _)| *known != desk);
         }
     }
 }
 
 struct Pure {
     config: Config,
-    dialects: Vec<Arc<dyn Dialect>>,
+    /// With the number of its endpoint's first desk.
+    dialects: Vec<(usize, Arc<dyn Dialect>)>,
     hub: Arc<Hub>,
     clients: HashMap<String, Client>,
+}
+
+/// What an endpoint's conversations speak.
+fn within(dialect: &Arc<dyn Dialect>) -> Vec<Arc<dyn Dialect>> {
+    match dialect.multiplex() {
+        None => vec![Arc::clone(dialect)],
+        Some(multiplex) => multiplex.namespaces().iter().map(|(_, within)| Arc::clone(within)).collect(),
+    }
 }
 
 impl Pure {
     fn new(config: &str) -> Self {
         let config = Config::parse("transcript", &format!("{config}{UPSTREAM}")).unwrap();
-        let dialects: Vec<_> = config.endpoints.iter().map(|e| Arc::clone(&e.dialect)).collect();
-        let desk = |e: &EndpointConfig| {
-            let encode = Arc::clone(&e.dialect) as Arc<dyn Encode>;
-            Desk { path: Arc::from(e.path.as_str()), app: e.dialect.app(), encode, required: false }
-        };
-        let desks = config.endpoints.iter().map(desk).collect();
+        let (mut dialects, mut desks) = (Vec::new(), Vec::new());
+        for EndpointConfig { path, dialect, .. } in &config.endpoints {
+            dialects.push((desks.len(), Arc::clone(dialect)));
+            desks.extend(within(dialect).into_iter().map(|dialect| Desk {
+                path: Arc::from(path.as_str()),
+                app: dialect.app(),
+                namespace: dialect.namespace(),
+                encode: dialect as Arc<dyn Encode>,
+                required: false,
+            }));
+        }
         Self { config, dialects, hub: Arc::new(Hub::new(desks, 100)), clients: HashMap::new() }
     }
 
     fn client(&mut self, who: &str) -> &mut Client {
         self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} is not connected"))
     }
+
+    /// A conversation begins at a desk.
+    fn begin(&mut self, who: &str, desk: usize, path: &str) {
+        let talking = self.dialects.iter().flat_map(|(_, dialect)| within(dialect)).nth(desk).unwrap();
+        let (conversation, turn) = open(&*talking, path, ANYBODY, NOW);
+        let (id, identity) = (Uuid::nil(), Identity::Anonymous);
+        let profile = Profile { id, endpoint: desk, identity, since: NOW.time, address: None };
+        let lane = Arc::clone(&self.client(who).inbox) as Arc<dyn Lane>;
+        let subscriber = self.hub.attach(lane, profile).unwrap();
+        let client = self.client(who);
+        client.talks.push((desk, Talk { conversation, subscriber }));
+        client.act(desk, turn);
+    }
+
+    /// What the conversation that it is for makes of a message; `None`: it is for none.
+    fn receive(&mut self, who: &str, message: Message) -> Option<(usize, Turn)> {
+        let client = self.client(who);
+        let (desk, message) = match &mut client.routing {
+            None => (client.first, message),
+            Some(routing) => match routing.route(without_engine(message)) {
+                Route::Open(number, _, message) => {
+                    let desk = client.first + number;
+                    self.begin(who, desk, "/");
+                    (desk, message)
+                }
+                Route::To(number, message) => (client.first + number, message),
+                Route::Leave(number) => {
+                    let desk = client.first + number;
+                    client.talks.retain(|(known, _)| *known != desk);
+                    return None;
+                }
+                Route::Say(frame) => {
+                    client.inbox.send(&frame);
+                    return None;
+                }
+                Route::Fault => panic!("{who} is not understood"),
+            },
+        };
+        let (_, talk) = self.client(who).talks.iter_mut().find(|(known, _)| *known == desk)?;
+        let mut turn = Turn::default();
+        talk.conversation.receive(message, NOW, &mut turn);
+        Some((desk, turn))
+    }
+}
+
+/// The message in a packet of Engine.IO.
+fn without_engine(message: Message) -> Message {
+    match message {
+        Message::Text(text) => Message::Text(text.strip_prefix('4').unwrap().to_owned()),
+        bytes @ Message::Binary(_) => bytes,
+    }
 }
 
 impl Stage for Pure {
     fn open(&mut self, who: &str, path: &str) {
-        let place = path.split('?').next().unwrap();
+        let place = path.split('?').next().unwrap().trim_end_matches('/');
         let index = self.config.endpoints.iter().position(|endpoint| endpoint.path == place).unwrap();
-        let (conversation, turn) = open(&*self.dialects[index], path, ANYBODY, NOW);
+        let (first, dialect) = self.dialects[index].clone();
         let inbox = Arc::new(Inbox::default());
-        let (id, identity) = (Uuid::nil(), Identity::Anonymous);
-        let profile = Profile { id, endpoint: index, identity, since: NOW.time, address: None };
-        let lane = Arc::clone(&inbox) as Arc<dyn Lane>;
-        let subscriber = self.hub.attach(lane, profile).unwrap();
-        let mut client = Client { conversation, subscriber, inbox };
-        client.act(turn);
-        self.clients.insert(who.to_owned(), client);
+        let routing = dialect.multiplex().map(Multiplex::routing);
+        if routing.is_some() {
+            inbox.send(&Frame::text("0{}"));
+        }
+        let is_one = routing.is_none();
+        self.clients.insert(who.to_owned(), Client { talks: Vec::new(), routing, first, inbox });
+        if is_one {
+            self.begin(who, first, path);
+        }
     }
 
     fn say(&mut self, who: &str, message: Said) {
-        let client = self.client(who);
-        let mut turn = Turn::default();
         let message = match message {
             Said::Text(text) => Message::Text(text),
             Said::Bytes(bytes) => Message::Binary(bytes.into()),
         };
-        client.conversation.receive(message, NOW, &mut turn);
-        client.act(turn);
+        if let Some((desk, turn)) = self.receive(who, message) {
+            self.client(who).act(desk, turn);
+        }
     }
 
     fn hear(&mut self, who: &str) -> Option<Said> {
@@ -146,18 +239,18 @@ impl Stage for Pure {
 
     /// The answer comes before what it causes, as over a socket.
     fn ask(&mut self, who: &str, message: &str, exchange: &Exchange<'_>) -> String {
-        let client = self.client(who);
-        let mut turn = Turn::default();
-        client.conversation.receive(Message::Text(message.to_owned()), NOW, &mut turn);
+        let (desk, mut turn) = self.receive(who, Message::Text(message.to_owned())).unwrap();
         let call = turn.call.take();
-        client.act(turn);
+        let client = self.client(who);
+        client.act(desk, turn);
         let Some(Call::Upstream(upstream)) = call else { return format!("{call:?}") };
         let headers = http::HeaderMap::new();
         let (status, body) = (exchange.status.try_into().unwrap(), exchange.answer.to_owned().into());
         let returned = Returned::Upstream(Ok(Answer { status, headers, body }));
         let mut turn = Turn::default();
-        client.conversation.returned(returned, NOW, &mut turn);
-        client.act(turn);
+        let (_, talk) = client.talks.iter_mut().find(|(known, _)| *known == desk).unwrap();
+        talk.conversation.returned(returned, NOW, &mut turn);
+        client.act(desk, turn);
         let body = std::str::from_utf8(&upstream.body).unwrap();
         let (method, path) = (upstream.method.as_str(), upstream.target.as_str());
         self.exchange(&Exchange { method, path, body, ..*exchange });

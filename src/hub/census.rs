@@ -24,6 +24,8 @@ pub struct Resident {
     pub endpoint: Arc<str>,
     /// The application of its endpoint.
     pub app: Option<Arc<str>>,
+    /// The namespace of its dialect, if that has several.
+    pub namespace: Option<Arc<str>>,
     /// Who it is.
     pub identity: Identity,
     /// When it came.
@@ -32,6 +34,17 @@ pub struct Resident {
     pub address: Option<IpAddr>,
     /// What it is subscribed to, in no order.
     pub topics: Vec<Topic>,
+}
+
+impl Resident {
+    /// Rooms of its namespace that it is in, by their names.
+    pub fn rooms(&self) -> Vec<&str> {
+        let namespace = self.namespace.as_deref();
+        let room = |topic| Topic::as_room(topic).filter(|(of, _)| Some(*of) == namespace);
+        let mut rooms: Vec<&str> = self.topics.iter().filter_map(room).map(|(_, room)| room).collect();
+        rooms.sort_unstable();
+        rooms
+    }
 }
 
 /// Some of the connections that are meant, in an order that stays while they come and go.
@@ -167,6 +180,7 @@ impl Hub {
             id: reader.id,
             endpoint: Arc::clone(&desk.path),
             app: desk.app.clone(),
+            namespace: desk.namespace.clone(),
             identity: standing.identity.clone(),
             since: reader.since,
             address: reader.address,

@@ -86,7 +86,7 @@ impl Delivery {
     /// The same when its turn has come.
     pub(super) fn pass(&mut self, reader: &Reader, frame: &Frame, meant: &Meant) {
         let standing = reader.standing();
-        if meant.takes(&standing.identity) {
+        if meant.takes(reader, &standing) {
             self.write(reader, std::iter::once(frame));
         } else {
             self.withhold(Why::Changed);

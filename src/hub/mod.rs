@@ -24,6 +24,7 @@ mod meant;
 mod outbox;
 mod reader;
 mod readers;
+mod receipts;
 mod rendered;
 mod sight;
 mod subscriber;
@@ -53,9 +54,12 @@ pub use crowd::{Shares, Whose};
 pub use delivery::Delivery;
 use delivery::Offering;
 use index::Cursor;
+use meant::Meant;
 pub use outbox::{Full, Outbox, OutboxLimits};
 use reader::Reader;
 use readers::Entry;
+use receipts::Receipts;
+pub use receipts::{Answers, Collect, TooMany};
 use rendered::Rendered;
 use sight::Sight;
 pub use subscriber::Subscriber;
@@ -99,6 +103,8 @@ pub struct Desk {
     pub path: Arc<str>,
     /// The application that it belongs to.
     pub app: Option<Arc<str>>,
+    /// The namespace of its dialect, if that has several: each is a desk of its own.
+    pub namespace: Option<Arc<str>>,
     /// What it speaks.
     pub encode: Arc<dyn Encode>,
     /// Who has not said who it is has not come in yet, and is not meant by anything.
@@ -135,6 +141,7 @@ pub struct Hub {
     keys: Keys,
     /// Readers that have credentials.
     asked_for: AtomicUsize,
+    receipts: Receipts,
 }
 
 /// The hub takes no connection more.
@@ -164,6 +171,7 @@ impl Hub {
             views: None,
             keys: Keys::default(),
             asked_for: AtomicUsize::new(0),
+            receipts: Receipts::default(),
         }
     }
 
@@ -247,6 +255,7 @@ impl Hub {
     /// Hands a message to the connections that it is for, at `time`, whatever they subscribed to; with a
     /// `pause` as [`deliver`](Self::deliver) has it.
     pub fn push(&self, push: &Push, time: SystemTime, pause: impl Fn()) -> Delivery {
+        let position = Position(self.position.fetch_add(1, Ordering::Relaxed) + 1);
         let mut delivery = self.nothing_delivered();
         let mut frames: Vec<Option<Option<Frame>>> = vec![None; self.desks.len()];
         self.each(&push.to, pause, |reader, meant| {
@@ -254,11 +263,28 @@ impl Hub {
             else {
                 return;
             };
-            if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time)) {
-                delivery.push(reader, frame, meant);
+            if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time, position)) {
+                self.pass(reader, (frame, push.receipt), meant, &mut delivery);
             }
         });
         delivery
+    }
+
+    fn pass(
+        &self,
+        reader: &Arc<Reader>,
+        (frame, receipt): (&Frame, Option<u64>),
+        meant: &Meant,
+        delivery: &mut Delivery,
+    ) {
+        let Some(number) = receipt else { return delivery.push(reader, frame, meant) };
+        let before = delivery.reached;
+        self.receipts.expect(number, reader.id);
+        delivery.push(reader, frame, meant);
+        // Or it waits behind a question, and still comes.
+        if delivery.reached == before && reader.line.is_empty() {
+            self.receipts.unexpect(number, reader.id);
+        }
     }
 
     fn nothing_delivered(&self) -> Delivery {

@@ -45,6 +45,20 @@ impl Outbox {
         self.limits
     }
 
+    /// Takes all that waits, oldest first. For outboxes of which nothing is written in parts.
+    pub fn take(&mut self) -> Vec<Bytes> {
+        let limits = self.limits;
+        std::mem::replace(self, Self::new(limits)).frames.into()
+    }
+
+    /// Puts back what was [taken](Self::take), before all that came since.
+    pub fn give_back(&mut self, frames: Vec<Bytes>) {
+        for frame in frames.into_iter().rev() {
+            self.bytes += frame.len();
+            self.frames.push_front(frame);
+        }
+    }
+
     /// What waits, oldest first.
     pub fn into_frames(self) -> impl Iterator<Item = Bytes> {
         self.frames.into_iter()

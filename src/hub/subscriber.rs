@@ -126,7 +126,11 @@ impl Subscriber {
         match subscriptions.iter_mut().find(|held| held.is(&name)) {
             Some(held) if held.filter == filter => {}
             Some(held) => self.replace(held, filter),
-            None => subscriptions.push(self.enter(name, filter)),
+            None => {
+                // Few, of many readers: no room for more than there are.
+                subscriptions.reserve_exact(1);
+                subscriptions.push(self.enter(name, filter));
+            }
         }
     }
 
@@ -222,6 +226,10 @@ impl Subscriber {
         self.reader.standing().identity.clone()
     }
 
+    pub(super) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// Its connection's id.
     pub fn id(&self) -> Uuid {
         self.reader.id
@@ -240,6 +248,7 @@ impl Drop for Subscriber {
         tables.connections.remove(self.place);
         tables.crowd.leave(self.reader.address, self.user.as_deref());
         drop(tables);
+        self.hub.receipts.forget(self.reader.id);
         for held in subscriptions {
             self.hub.lock().at(&held.topic, |index| index.remove(&held.places));
         }

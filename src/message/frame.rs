@@ -12,6 +12,19 @@ use super::CloseReason;
 pub struct Frame {
     wire: Bytes,
     header: usize,
+    stamp: Stamp,
+}
+
+/// By what a client can say that it got a frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stamp {
+    /// By nothing.
+    #[default]
+    None,
+    /// It names the position of its event, and the place of its record there.
+    Position(u64, usize),
+    /// It asks for a receipt of this number.
+    Receipt(u64),
 }
 
 const TEXT: u8 = 0x1;
@@ -29,6 +42,16 @@ impl Frame {
     /// A binary message.
     pub fn binary(payload: &[u8]) -> Self {
         Self::build(BINARY, payload)
+    }
+
+    /// A text message with binary ones behind it, which nothing comes between.
+    pub fn with_attachments(payload: &str, attachments: &[Bytes]) -> Self {
+        let text = Self::text(payload);
+        let mut wire = BytesMut::from(text.wire);
+        for attachment in attachments {
+            wire.extend_from_slice(&Self::binary(attachment).wire);
+        }
+        Self { wire: wire.freeze(), header: text.header, stamp: Stamp::None }
     }
 
     /// An empty WebSocket PING.
@@ -59,7 +82,18 @@ impl Frame {
         }
         let header = wire.len();
         wire.put_slice(payload);
-        Self { wire: wire.freeze(), header }
+        Self { wire: wire.freeze(), header, stamp: Stamp::None }
+    }
+
+    /// The same, and what its reader can say of it.
+    #[must_use]
+    pub fn stamped(self, stamp: Stamp) -> Self {
+        Self { stamp, ..self }
+    }
+
+    /// What its reader can say of it.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     /// The bytes for a WebSocket.
@@ -67,7 +101,7 @@ impl Frame {
         &self.wire
     }
 
-    /// The message alone.
+    /// The message alone, with the attachments' frames if it has any.
     pub fn payload(&self) -> Bytes {
         self.wire.slice(self.header..)
     }

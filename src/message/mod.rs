@@ -2,6 +2,7 @@
 
 mod close;
 mod frame;
+mod heard;
 mod upstream;
 
 use std::fmt;
@@ -10,13 +11,15 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Uri;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::event::{Audience, Event, Item, Json, Position, Topic};
 use crate::filter::Filter;
 use crate::identity::{Credential, Identity};
 pub use close::CloseReason;
-pub use frame::Frame;
+pub use frame::{Frame, Stamp};
+pub use heard::{Fate, Heard};
 pub use upstream::{Answer, Upstream, UpstreamError};
 
 /// One message of a client.
@@ -195,6 +198,10 @@ pub struct Turn {
     pub announcements: Vec<Announcement>,
     /// For connections by their address.
     pub pushes: Vec<Push>,
+    /// For whoever asked for them.
+    pub receipts: Vec<Receipt>,
+    /// For whoever counts.
+    pub heard: Vec<Heard>,
     /// To be answered before the next message is heard.
     pub call: Option<Call>,
     /// Ends the connection after all of this.
@@ -208,10 +215,40 @@ pub struct Target {
     pub app: Option<Arc<str>>,
     /// The path of their endpoint.
     pub endpoint: Option<Arc<str>>,
-    /// Their user's id.
-    pub user: Option<Arc<str>>,
-    /// This one alone.
-    pub connection: Option<Uuid>,
+    /// The namespace of their dialect.
+    pub namespace: Option<Arc<str>>,
+    /// They are one of these; an empty group: whoever they are.
+    pub only: Group,
+    /// They are none of these.
+    pub except: Group,
+}
+
+/// Connections by what they are known by: each that one of the names means.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Ids of their users.
+    pub users: Vec<Arc<str>>,
+    /// Their own ids.
+    pub connections: Vec<Uuid>,
+    /// Rooms of the target's namespace; without a namespace nobody is in any.
+    pub rooms: Vec<Arc<str>>,
+}
+
+impl Group {
+    /// All connections of one user.
+    pub fn user(id: Arc<str>) -> Self {
+        Self { users: vec![id], ..Self::default() }
+    }
+
+    /// One connection.
+    pub fn connection(id: Uuid) -> Self {
+        Self { connections: vec![id], ..Self::default() }
+    }
+
+    /// It names nothing.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.connections.is_empty() && self.rooms.is_empty()
+    }
 }
 
 /// A message to connections by their address, past all topics.
@@ -221,6 +258,39 @@ pub struct Push {
     pub to: Target,
     /// A JSON object, which each dialect dresses as its own messages.
     pub message: Json,
+    /// Under which number clients are asked to say that they have got it; `None`: they are not.
+    pub receipt: Option<u64>,
+}
+
+impl Push {
+    /// One that nobody is asked about.
+    pub fn new(to: Target, message: Json) -> Self {
+        Self { to, message, receipt: None }
+    }
+}
+
+/// Something that programs beside the backend may have said by its name, as an endpoint's config has it.
+pub trait Shortcut: Send + Sync + fmt::Debug {
+    /// What it is called.
+    fn name(&self) -> &str;
+
+    /// The path of its endpoint.
+    fn endpoint(&self) -> &Arc<str>;
+
+    /// What is said of this JSON.
+    ///
+    /// # Errors
+    /// What would be right.
+    fn pushes(&self, data: Map<String, Value>, time: SystemTime) -> Result<Vec<Push>, String>;
+}
+
+/// A client has got what it was asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// As it was asked.
+    pub number: u64,
+    /// What it says to it: a JSON array.
+    pub answer: Json,
 }
 
 /// An event at its position.
@@ -286,8 +356,13 @@ pub trait Encode: Send + Sync + fmt::Debug {
         Rendering::Nothing
     }
 
+    /// Why no client would take this message for what it is; `None`: all of them do.
+    fn refusal(&self, _message: &Json) -> Option<String> {
+        None
+    }
+
     /// A message that was pushed at `time`; as it is, unless the dialect dresses its messages.
-    fn push(&self, push: &Push, _time: SystemTime) -> Option<Frame> {
+    fn push(&self, push: &Push, _time: SystemTime, _position: Position) -> Option<Frame> {
         Some(Frame::text(push.message.as_str()))
     }
 }

@@ -9,6 +9,7 @@ mod journal;
 mod limits;
 mod maker;
 mod readers;
+mod sockets;
 mod tokens;
 mod usage;
 mod webhooks;
@@ -24,6 +25,8 @@ pub use journal::Note;
 use limits::Limits;
 use maker::Maker;
 use readers::Readers;
+pub use sockets::Namespace;
+use sockets::Sockets;
 use tokens::Tokens;
 use usage::Usage;
 use webhooks::Webhooks;
@@ -49,6 +52,12 @@ pub struct Labels {
     pub withheld: Vec<&'static str>,
     /// Codes of the publish API's errors, in their order.
     pub api_codes: Vec<&'static str>,
+    /// Namespaces by the numbers of their desks; `None` for desks that have none.
+    pub namespaces: Vec<Option<Namespace>>,
+    /// What becomes of events of clients, in their order.
+    pub fates: Vec<&'static str>,
+    /// What programs may have said: `emit`, and the shortcuts in their order.
+    pub emits: Vec<String>,
 }
 
 /// See the module's documentation.
@@ -57,6 +66,7 @@ pub struct Metrics {
     registry: Registry,
     exchanges: Exchanges,
     readers: Readers,
+    sockets: Sockets,
     drops: Drops,
     access: Access,
     tokens: Tokens,
@@ -80,6 +90,7 @@ impl Metrics {
         Ok(Self {
             exchanges: Exchanges::new(&made, labels)?,
             readers: Readers::new(&made, &labels.dialects)?,
+            sockets: Sockets::new(&made, labels)?,
             drops: Drops::new(&made)?,
             access: Access::new(&made, labels)?,
             tokens: Tokens::new(&made, &labels.token_errors)?,

@@ -58,14 +58,10 @@ impl Metrics {
         }
     }
 
-    /// A realtime connection was opened on endpoint number `endpoint`.
-    pub fn connection_opened(&self, endpoint: usize) {
-        add(&self.readers.connections, endpoint, 1);
-    }
-
-    /// The same connection is gone.
-    pub fn connection_closed(&self, endpoint: usize) {
-        add(&self.readers.connections, endpoint, -1);
+    /// There are so many connections more, or fewer, on endpoint number `endpoint`.
+    pub fn connections(&self, endpoint: usize, difference: i64) {
+        add(&self.readers.connections, endpoint, difference);
+        self.sockets(endpoint, difference);
     }
 
     /// The connections of an endpoint have so many subscriptions more, or fewer.

@@ -11,8 +11,11 @@ use super::call::{CallError, Calls, Tapping};
 use crate::broker::{Parcel, Publisher};
 use crate::capture;
 use crate::event::{Event, Operation, Origin, Outcome};
+use crate::hub::{AttachError, Whose};
 use crate::identity::Credential;
-use crate::message::{Announcement, Answer, Call, Push, Returned, Upstream, UpstreamError, WebhookError};
+use crate::message::{
+    Announcement, Answer, Call, Heard, Push, Returned, Upstream, UpstreamError, WebhookError,
+};
 use crate::metrics::{Called, Metrics};
 use crate::transport::{self, Caller, Exceeded, Returning};
 use crate::verify::Verifier;
@@ -129,8 +132,28 @@ impl transport::Backstage for Backstage {
         self.publisher.tell(Box::new(move || Parcel::Push(push)));
     }
 
+    fn connections(&self, difference: i64) {
+        self.metrics.connections(self.endpoint, difference);
+    }
+
+    fn refused(&self, error: AttachError) {
+        match error {
+            AttachError::Full | AttachError::Closing => self.metrics.reader_refused(),
+            AttachError::TooMany(Whose::Address) => self.metrics.address_full(),
+            AttachError::TooMany(Whose::User) => self.metrics.user_full(),
+        }
+    }
+
     fn subscriptions(&self, difference: i64) {
         self.metrics.subscriptions(self.endpoint, difference);
+    }
+
+    fn answered(&self, is_awaited: bool) {
+        self.metrics.acknowledged(is_awaited);
+    }
+
+    fn heard(&self, heard: Heard) {
+        self.metrics.heard(self.endpoint, heard.event, heard.fate as usize);
     }
 
     fn exceeded(&self, limit: Exceeded) {

@@ -69,7 +69,19 @@ pub(super) fn of_handshake(
     if !admission.takes_origin(&head.headers) {
         remove_ambient(&mut headers);
     }
-    bearing(headers, head)
+    bearing(apart(&headers), head)
+}
+
+/// The same in memory of their own: values are pieces of what was read of the request, and one of them would keep
+/// all of that as long as its reader is there.
+fn apart(headers: &HeaderMap) -> HeaderMap {
+    let mut own = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            own.append(name, value);
+        }
+    }
+    own
 }
 
 /// The headers of a reader's handshake that has the credentials of this GET. `None`: it may have been answered
@@ -159,6 +171,19 @@ mod tests {
         }
         let page = head("/a", &[("host", "a.test"), ("cookie", "s=1"), ("origin", "http://evil.test")]);
         assert!(!of_handshake(&page, &Admission::default(), &[]).contains_key(header::COOKIE));
+    }
+
+    #[test]
+    fn a_reader_does_not_keep_all_that_was_read_of_its_handshake() {
+        let read = bytes::Bytes::from(b"GET /ws HTTP/1.1\r\nhost: a.test\r\n\r\n".to_vec());
+        let mut head = head("/ws", &[]);
+        let host = HeaderValue::from_maybe_shared(read.slice(24..30)).unwrap();
+        assert_eq!(host, "a.test");
+        head.headers.insert(header::HOST, host);
+        let kept = of_handshake(&head, &Admission::default(), &[]);
+        drop(head);
+        assert_eq!(kept.get(header::HOST).unwrap(), "a.test");
+        assert!(read.is_unique());
     }
 
     type Headers<'a> = &'a [(&'a str, &'a str)];

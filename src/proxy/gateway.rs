@@ -19,6 +19,7 @@ use super::answer;
 use super::connector;
 use super::downstream::Downstream;
 use super::early;
+use super::engine;
 use super::failure;
 use super::forward::{self, Client, TrustedProxies};
 use super::head;
@@ -63,6 +64,13 @@ impl Gateway {
         if let Some(endpoint) = report::of_request(head, &self.endpoints) {
             report::send(&mut session.downstream_session, endpoint, &self.realtime).await?;
             early::linger(&mut session.downstream_session).await;
+            return Ok(true);
+        }
+        if let Some((endpoint, sessions)) = engine::of_request(head, &self.endpoints) {
+            let client = Downstream::of(&session.downstream_session).and_then(Downstream::client);
+            let whence = Whence::of(client.map(|(peer, _)| *peer), &self.trusted, &head.headers);
+            let service = engine::Service { endpoint, sessions, realtime: &self.realtime, whence };
+            service.serve(&mut session.downstream_session).await?;
             return Ok(true);
         }
         let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.path == path) else {

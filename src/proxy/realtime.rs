@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::admission::Admission;
 use super::credentials;
+use super::engine::Sessions;
 use super::forward::TrustedProxies;
 use super::hop;
 use super::in_flight::InFlight;
@@ -19,7 +20,7 @@ use super::respond::Refusal;
 use super::takeover;
 use crate::access::Credentials;
 use crate::dialect::{Dialect, Manner, Opening};
-use crate::hub::{AttachError, Hub, Profile, Whose};
+use crate::hub::{AttachError, Hub, Profile};
 use crate::identity::{Credential, Identity};
 use crate::message::{CloseReason, Frame, Now, Turn};
 use crate::metrics::Metrics;
@@ -40,6 +41,8 @@ pub struct Endpoint {
     pub admission: Admission,
     /// What its connections need of the rest of the process.
     pub backstage: Arc<dyn Backstage>,
+    /// Its connections, if its dialect has several conversations on each.
+    pub sessions: Option<Arc<Sessions>>,
 }
 
 /// Accepts connections for the hub.
@@ -54,7 +57,7 @@ pub struct Realtime {
 }
 
 /// Said in place of a 101 when the hub is full or the process stops.
-const UNAVAILABLE: Bytes = Bytes::from_static(
+pub(super) const UNAVAILABLE: Bytes = Bytes::from_static(
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 );
 
@@ -66,7 +69,7 @@ const TOO_MANY: Bytes = Bytes::from_static(
       {\"error\":\"too many requests\",\"message\":\"too many connections\"}",
 );
 
-fn switching_protocols(key: &str, protocol: Option<&str>) -> Bytes {
+pub(super) fn switching_protocols(key: &str, protocol: Option<&str>) -> Bytes {
     let protocol = protocol.map_or_else(String::new, |name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
     Bytes::from(format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -112,22 +115,6 @@ pub(super) fn upgrade_required(message: &'static str) -> Refusal {
         .with(header::SEC_WEBSOCKET_VERSION, "13")
 }
 
-/// A connection in the gauges, until it ends in whatever way.
-pub(super) struct Counted(Arc<Metrics>, usize);
-
-impl Counted {
-    pub(super) fn new(metrics: &Arc<Metrics>, endpoint: usize) -> Self {
-        metrics.connection_opened(endpoint);
-        Self(Arc::clone(metrics), endpoint)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connection_closed(self.1);
-    }
-}
-
 impl Realtime {
     /// With no connection yet.
     pub fn new(hub: &Arc<Hub>, metrics: &Arc<Metrics>) -> Self {
@@ -167,6 +154,7 @@ impl Realtime {
                 connection: profile.id,
                 credential: &arrival.credential,
                 required: endpoint.admission.required,
+                resume: None,
                 now: Now { time: profile.since, age: Duration::ZERO },
             },
             &mut turn,
@@ -177,16 +165,16 @@ impl Realtime {
         let subscriber = match self.hub.attach(socket.lane(), profile) {
             Ok(subscriber) => subscriber,
             Err(error) => {
-                socket.refuse(self.refusal(error, endpoint, &greeting)).await;
+                endpoint.backstage.refused(error);
+                socket.refuse(refusal(error, endpoint, &greeting)).await;
                 return Ok(());
             }
         };
         subscriber.bear(credentials);
-        let counted = Counted::new(&self.metrics, endpoint.index);
         let backstage = Arc::clone(&endpoint.backstage);
         let in_flight = self.connections.enter();
         let connection = async move {
-            let _until_it_is_over = (counted, in_flight);
+            let _until_it_is_over = in_flight;
             socket.run(conversation, subscriber, backstage, turn).await;
         };
         #[expect(
@@ -197,27 +185,8 @@ impl Realtime {
         Ok(())
     }
 
-    /// What is said in place of the greeting, or right behind it.
-    fn refusal(&self, error: AttachError, endpoint: &Endpoint, greeting: &Bytes) -> Bytes {
-        match error {
-            AttachError::Full | AttachError::Closing => {
-                self.metrics.reader_refused();
-                return UNAVAILABLE;
-            }
-            AttachError::TooMany(Whose::Address) => self.metrics.address_full(),
-            AttachError::TooMany(Whose::User) => self.metrics.user_full(),
-        }
-        match endpoint.dialect.manner() {
-            Manner::Answer => TOO_MANY,
-            Manner::Accept => {
-                let close = Frame::close(CloseReason::TooMany);
-                Bytes::from([greeting.as_ref(), close.websocket().as_ref()].concat())
-            }
-        }
-    }
-
     /// With what the backend is asked for the reader; `None`: it is never asked.
-    fn credentials(
+    pub(super) fn credentials(
         &self,
         head: &request::Parts,
         endpoint: &Endpoint,
@@ -231,6 +200,18 @@ impl Realtime {
         let is_needed = is_asked && (calls.is_some() || self.hub.may_ask());
         let peer = arrival.whence.peer;
         is_needed.then(|| Arc::new(Credentials::new(self.hub.keys(), headers(), peer)))
+    }
+}
+
+/// What is said in place of the greeting, or right behind it.
+fn refusal(error: AttachError, endpoint: &Endpoint, greeting: &Bytes) -> Bytes {
+    match (error, endpoint.dialect.manner()) {
+        (AttachError::Full | AttachError::Closing, _) => UNAVAILABLE,
+        (AttachError::TooMany(_), Manner::Answer) => TOO_MANY,
+        (AttachError::TooMany(_), Manner::Accept) => {
+            let close = Frame::close(CloseReason::TooMany);
+            Bytes::from([greeting.as_ref(), close.websocket().as_ref()].concat())
+        }
     }
 }
 
@@ -248,7 +229,7 @@ pub(super) struct Whence {
     /// the forwarding headers of the handshake: so they are believed, or not, as those of any request.
     peer: Option<IpAddr>,
     /// Behind the proxies that are believed: whom limits mean.
-    origin: Option<IpAddr>,
+    pub(super) origin: Option<IpAddr>,
 }
 
 impl Whence {

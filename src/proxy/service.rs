@@ -22,8 +22,9 @@ use super::gateway::Gateway;
 use super::site::{Live, SiteApp};
 use crate::api::Site;
 
-/// Every idle WebSocket keeps these two buffers, so they are small; larger reads and writes pass them by.
-const READ_BUFFER_BYTES: usize = 2048;
+/// Whoever reads has a buffer of its own, and every idle WebSocket would keep this one too: there is none.
+const READ_BUFFER_BYTES: usize = 0;
+/// Every idle WebSocket keeps it, so it is small; larger writes pass it by.
 const WRITE_BUFFER_BYTES: usize = 1460;
 /// How long a client may wait before its first request.
 const KEEPALIVE_SECONDS: u64 = 60;

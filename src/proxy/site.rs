@@ -10,11 +10,12 @@ use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::realtime::{self, Arrival, Endpoint, Realtime, Whence};
 use super::respond::Refusal;
-use crate::api::{self, Asked, Reply, Site};
+use crate::api::{self, Asked, Later, Reply, Site};
 use crate::identity::{Credential, Identity};
 
 /// A larger request body is cut off with 413.
@@ -85,9 +86,20 @@ impl SiteApp {
         let (time, uptime) = (SystemTime::now(), self.began.elapsed());
         match self.site.respond(Asked { request, time, uptime, id: Uuid::now_v7() }) {
             Reply::Now(response) => response,
-            Reply::Later(answer) => answer.await,
+            Reply::Later(answer) => wait(answer).await,
         }
     }
+}
+
+/// An answer may be cut short when its time is over.
+async fn wait(mut answer: Later) -> Response<Bytes> {
+    if let Some(patience) = answer.patience() {
+        if let Ok(response) = timeout(patience, &mut answer).await {
+            return response;
+        }
+        answer.time_is_over();
+    }
+    answer.await
 }
 
 /// Whether an answer's body is sent.

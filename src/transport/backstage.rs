@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::ahead::Ahead;
 use crate::access::Credentials;
-use crate::message::{Announcement, Call, Push, Returned};
+use crate::hub::AttachError;
+use crate::message::{Announcement, Call, Heard, Push, Returned};
 
 /// The answer to a call, once it is there.
 pub type Returning = Pin<Box<dyn Future<Output = Returned> + Send>>;
@@ -20,8 +21,16 @@ pub trait Backstage: Send + Sync + fmt::Debug {
     fn announce(&self, announcement: Announcement);
     /// Hands a message to other connections.
     fn push(&self, push: Push);
+    /// There are so many connections more, or fewer.
+    fn connections(&self, difference: i64);
+    /// The hub takes a connection not.
+    fn refused(&self, error: AttachError);
     /// A connection has so many subscriptions more, or fewer.
     fn subscriptions(&self, difference: i64);
+    /// A client has answered a push; `false`: nobody waits for that.
+    fn answered(&self, _is_awaited: bool) {}
+    /// An event of a client has come to its end.
+    fn heard(&self, _heard: Heard) {}
     /// A client wanted more than it may have.
     fn exceeded(&self, limit: Exceeded);
 }

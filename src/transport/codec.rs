@@ -8,6 +8,7 @@ use tokio::io::ReadBuf;
 use tokio_tungstenite::tungstenite::Error;
 
 use super::link::{Link, Stream};
+use super::wire::Wire as _;
 use crate::message::CloseReason;
 
 /// First byte of a close frame: FIN and opcode 8.

@@ -32,6 +32,11 @@ impl Farewell {
         Self { conversation, call, caller, backstage, opened }
     }
 
+    /// Nothing is asked.
+    pub(super) fn is_over(&self) -> bool {
+        self.call.is_none()
+    }
+
     /// As long as the conversation asks, one call after the other.
     pub(super) async fn say(mut self) {
         while let Some(call) = self.call.take() {

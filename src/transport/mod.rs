@@ -7,14 +7,19 @@ mod bucket;
 mod clock;
 mod codec;
 mod connection;
+mod engine;
 mod farewell;
+mod held;
 mod link;
+mod party;
 #[cfg(test)]
 mod tests;
 mod websocket;
+mod wire;
 
 pub use ahead::Ahead;
 pub use backstage::{Backstage, Caller, Exceeded, Returning};
 pub use bucket::Rate;
+pub use engine::{Closed, Handle, Packet, Probe, Session, Sessions, Unreadable, Visitor, decode, encode};
 pub use link::Stream;
 pub use websocket::{Expiry, Limits, WebSocket};

@@ -14,6 +14,8 @@ use super::backstage::Backstage;
 use super::bucket::Rate;
 use super::connection::Connection;
 use super::link::{Link, Stream};
+use super::party::Party;
+use super::wire::Wire as _;
 use crate::dialect::Conversation;
 use crate::hub::{Lane, OutboxLimits, Subscriber};
 use crate::message::Turn;
@@ -106,17 +108,23 @@ impl<S: Stream> WebSocket<S> {
         backstage: Arc<dyn Backstage>,
         turn: Turn,
     ) {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_write_buffer_size(usize::MAX)
-            .max_message_size(Some(self.limits.max_message))
-            .max_frame_size(Some(self.limits.max_message.max(CONTROL_BYTES)));
-        let codec = WebSocketContext::from_partially_read(self.early, Role::Server, Some(config));
-        let parts = (self.link, self.limits);
-        let mut connection = Connection::new(parts, codec, conversation, subscriber, backstage);
-        connection.begin(turn);
+        let codec = codec(self.early, self.limits.max_message);
+        let wire = (Arc::clone(&self.link), self.limits);
+        let mut party = Party::new(wire, conversation, subscriber, backstage);
+        party.begin(turn);
+        let mut connection = Connection::new(self.link, codec, party);
         poll_fn(|context| connection.poll(context)).await;
         connection.end().say().await;
     }
+}
+
+/// What reads frames, `early` first, with messages of so many bytes.
+pub(super) fn codec(early: Vec<u8>, max_message: usize) -> WebSocketContext {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(usize::MAX)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message.max(CONTROL_BYTES)));
+    WebSocketContext::from_partially_read(early, Role::Server, Some(config))
 }

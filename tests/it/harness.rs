@@ -84,8 +84,21 @@ pub struct Process {
 
 impl Process {
     pub fn start(command: &mut Command) -> Self {
+        Self::spawn(command.stdin(Stdio::null()))
+    }
+
+    /// One that is told lines while it runs.
+    pub fn start_told(command: &mut Command) -> Self {
+        Self::spawn(command.stdin(Stdio::piped()))
+    }
+
+    /// Writes a line to its standard input.
+    pub fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -176,6 +189,7 @@ pub struct Proxy {
     pub address: SocketAddr,
     pub admin: SocketAddr,
     pub config: PathBuf,
+    environment: Vec<(String, String)>,
     _folder: Folder,
 }
 
@@ -215,9 +229,12 @@ impl Proxy {
                  [upstream]\n{upstream}\n{tables}"
             );
             let config = folder.write("proxy.toml", text);
-            let environment = environment.iter().copied();
-            if let Some(process) = serve(restcast().envs(environment), &config, admin) {
-                return Self { process, address, admin, config, _folder: folder };
+            if let Some(process) = serve(restcast().envs(environment.iter().copied()), &config, admin) {
+                let environment = environment
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect();
+                return Self { process, address, admin, config, environment, _folder: folder };
             }
         }
         panic!("no free ports");
@@ -227,7 +244,7 @@ impl Proxy {
     pub fn restart(&mut self) {
         self.process.signal("TERM");
         self.process.wait();
-        self.process = serve(&mut restcast(), &self.config, self.admin).unwrap();
+        self.process = serve(restcast().envs(self.environment.clone()), &self.config, self.admin).unwrap();
     }
 
     pub fn get(&self, path: &str) -> Answer {

@@ -54,6 +54,8 @@ mod script;
 mod shares;
 mod smoke;
 mod soak;
+mod socketio;
+mod socketio_system;
 mod streaming;
 mod tap;
 mod tls;

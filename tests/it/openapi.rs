@@ -80,5 +80,5 @@ fn the_description_lists_every_code_of_an_error() {
         .map(|code| code.as_str().unwrap())
         .collect();
     assert_eq!(listed, restcast::api::Code::ALL.map(restcast::api::Code::name));
-    assert_eq!(described["paths"].as_object().unwrap().len(), 10);
+    assert_eq!(described["paths"].as_object().unwrap().len(), 12);
 }

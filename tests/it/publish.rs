@@ -175,7 +175,10 @@ fn connections_are_counted_listed_page_by_page_and_gone_when_they_end() {
     let connection = &list("?user_id=alice&limit=1")["connections"][0];
     let mut fields: Vec<&String> = connection.as_object().unwrap().keys().collect();
     fields.sort();
-    assert_eq!(fields, ["connected_at", "connection_id", "endpoint", "user_email", "user_id"]);
+    assert_eq!(
+        fields,
+        ["connected_at", "connection_id", "endpoint", "namespace", "rooms", "user_email", "user_id"]
+    );
     assert_eq!((&connection["user_id"], &connection["user_email"]), (&json!("alice"), &json!("a@b.c")));
     assert_eq!(connection["endpoint"], "/events");
     let since = connection["connected_at"].as_str().unwrap();

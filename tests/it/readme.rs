@@ -190,7 +190,7 @@ fn the_file_for_fastcms_clients_tells_what_it_says() {
 
 #[test]
 fn the_files_for_clients_of_other_dialects_load() {
-    for dialect in ["mdb_engine", "websocketspec"] {
+    for dialect in ["mdb_engine", "socketio", "websocketspec"] {
         let folder = Folder::new();
         let config = folder.write("proxy.toml", blocks(&format!("toml {dialect}")).concat());
         let secrets = [

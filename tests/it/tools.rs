@@ -84,6 +84,19 @@ impl Python {
         Backend::start(self.command().arg(client("mdb_app.py")).args(arguments))
     }
 
+    /// The REST side of the Socket.IO document; `arguments` as in `tests/clients/socketio_backend.py`.
+    pub fn socketio_backend(&self, arguments: &[&str]) -> Backend {
+        Backend::start(self.command().arg(client("socketio_backend.py")).args(arguments))
+    }
+
+    /// Clients of `python-socketio` that are told what to do, as in `tests/clients/socketio_clients.py`.
+    pub fn socketio(&self) -> Process {
+        // A script beside it has the name of its package.
+        let mut command = self.command();
+        command.env("PYTHONSAFEPATH", "1").env("no_proxy", "*").arg(client("socketio_clients.py"));
+        Process::start_told(&mut command)
+    }
+
     /// An application that is asked by hooks, as in `tests/clients/hook_app.py`.
     pub fn hook_app(&self, arguments: &[&str]) -> Backend {
         Backend::start(self.command().arg(client("hook_app.py")).args(arguments))
@@ -141,6 +154,11 @@ impl Node {
     /// A script of `tests/clients`.
     pub fn client(&self, script: &str, arguments: &[&str]) -> Process {
         Process::start(self.command(script).args(arguments))
+    }
+
+    /// Clients of `socket.io-client` that are told what to do, as in `tests/clients/socketio_clients.js`.
+    pub fn socketio(&self) -> Process {
+        Process::start_told(&mut self.command("socketio_clients.js"))
     }
 
     pub fn json_server(&self) -> Backend {

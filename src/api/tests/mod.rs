@@ -1,3 +1,4 @@
+mod emit;
 mod publish;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -26,7 +26,7 @@ impl Encode for Plain {
 }
 
 #[derive(Debug)]
-struct Ear;
+pub(super) struct Ear;
 
 impl Lane for Ear {
     fn send(&self, _: &Frame) -> Sent {
@@ -38,9 +38,9 @@ impl Lane for Ear {
 
 /// Takes a parcel only when the test lets it.
 #[derive(Debug)]
-struct Slow {
-    hub: Arc<Hub>,
-    go: Mutex<Option<Receiver<()>>>,
+pub(super) struct Slow {
+    pub(super) hub: Arc<Hub>,
+    pub(super) go: Mutex<Option<Receiver<()>>>,
 }
 
 impl Broker for Slow {
@@ -61,7 +61,7 @@ struct Office {
     _readers: Vec<Subscriber>,
 }
 
-fn user(id: &str) -> Identity {
+pub(super) fn user(id: &str) -> Identity {
     let (id, claims) = (id.to_owned(), serde_json::Map::new());
     Identity::User(Arc::new(User { id, email: None, roles: Vec::new(), claims, expires: None }))
 }
@@ -71,6 +71,7 @@ fn office(access: Access, go: Option<Receiver<()>>, capacity: usize) -> Office {
     let desk = |path: &str, app: Option<&str>| Desk {
         path: Arc::from(path),
         app: app.map(Arc::from),
+        namespace: None,
         encode: Arc::new(Plain),
         required: false,
     };
@@ -92,7 +93,7 @@ fn office(access: Access, go: Option<Receiver<()>>, capacity: usize) -> Office {
     Office { api, hub, _readers: readers }
 }
 
-fn asked(line: &str, headers: &[(&str, &str)], body: &str) -> Asked {
+pub(super) fn asked(line: &str, headers: &[(&str, &str)], body: &str) -> Asked {
     let (method, path) = line.split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
     for (name, value) in headers {
@@ -102,7 +103,7 @@ fn asked(line: &str, headers: &[(&str, &str)], body: &str) -> Asked {
     Asked { request, time: SystemTime::UNIX_EPOCH, uptime: Duration::ZERO, id: Uuid::nil() }
 }
 
-fn wait(reply: Reply) -> Response<Bytes> {
+pub(super) fn wait(reply: Reply) -> Response<Bytes> {
     let mut later = match reply {
         Reply::Now(response) => return response,
         Reply::Later(later) => pin!(later),
@@ -117,7 +118,7 @@ fn wait(reply: Reply) -> Response<Bytes> {
 }
 
 /// Status, and the error's code or the answer.
-fn said(response: &Response<Bytes>) -> String {
+pub(super) fn said(response: &Response<Bytes>) -> String {
     let body: Value = serde_json::from_slice(response.body()).unwrap();
     let code = body["error"]["code"].as_str().map_or_else(|| body.to_string(), ToOwned::to_owned);
     format!("{} {code}", response.status().as_u16())

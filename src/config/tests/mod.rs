@@ -119,9 +119,53 @@ fn the_shipped_file_shows_every_option_of_every_dialect_with_its_default() {
         let (needed, usual): (Vec<&str>, Vec<&str>) =
             shown.lines().partition(|line| line.contains("# needed"));
         let minimal = format!("{}{}\n", MINIMAL.replace("flarchitect", dialect), needed.join("\n"));
-        let parse =
-            |text: &str| format!("{:?}", Config::parse("proxy.toml", &format!("{text}\n{HMAC}")).unwrap());
+        let tables = if *dialect == "socketio" { "[[endpoint.namespace]]\nname = \"/\"\n" } else { "" };
+        let parse = |text: &str| {
+            format!("{:?}", Config::parse("proxy.toml", &format!("{text}\n{tables}{HMAC}")).unwrap())
+        };
         assert_eq!(parse(&format!("{minimal}{}", usual.join("\n"))), parse(&minimal), "{dialect}");
+    }
+}
+
+/// What the shipped file has of a table inside an endpoint's, with its name.
+fn shipped_table(kind: &str) -> String {
+    let (_, below) = SHIPPED.split_once(&format!("#   [[{kind}]]")).unwrap();
+    let options = below.lines().skip(1).map_while(|line| line.strip_prefix("#     "));
+    format!("[[{kind}]]\n{}\n", options.collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn the_shipped_file_shows_every_option_of_every_table_of_an_endpoint_with_its_default() {
+    let endpoint = MINIMAL.replace("flarchitect", "socketio");
+    let namespace = shipped_table("endpoint.namespace");
+    for kind in [
+        "endpoint.namespace",
+        "endpoint.broadcast",
+        "endpoint.request",
+        "endpoint.request.emit",
+        "endpoint.shortcut",
+        "endpoint.shortcut.emit",
+    ] {
+        let shown = shipped_table(kind);
+        let before = match kind {
+            "endpoint.namespace" => String::new(),
+            "endpoint.request.emit" => format!("{namespace}{}", shipped_table("endpoint.request")),
+            "endpoint.shortcut.emit" => format!("{namespace}{}", shipped_table("endpoint.shortcut")),
+            _ => namespace.clone(),
+        };
+        let read = |table: &str| {
+            let text = format!("{endpoint}{before}{table}{HMAC}");
+            format!("{:?}", Config::parse("proxy.toml", &text).unwrap_or_else(|error| panic!("{error}")))
+        };
+        let needed: Vec<&str> =
+            shown.lines().filter(|line| line.starts_with("[[") || line.contains("# needed")).collect();
+        assert_eq!(read(&shown), read(&(needed.join("\n") + "\n")), "{kind}");
+        for (_, key) in
+            Config::asked(&format!("{endpoint}{before}[[{kind}]]\n")).iter().filter(|(of, _)| of == kind)
+        {
+            let is_shown = shown.lines().any(|line| line.starts_with(&format!("{key} = ")));
+            assert!(is_shown, "{key} of {kind} is not in proxy.toml");
+        }
     }
 }
 
@@ -164,7 +208,7 @@ proxy.toml:14: route[1].path = "api/{id}": expected a path that starts with "/",
 proxy.toml:18: route[2].id_type = "number": expected one of "auto", "integer", "string"
 proxy.toml:19: route[2].methods = ["GET"]: expected a list of POST, PUT, PATCH and DELETE (for GET see publish_reads)
 proxy.toml:20: route[2].record = "data": expected a JSON pointer: empty, or starting with "/", such as "/data"
-proxy.toml:23: endpoint[1].dialect = "flarchitekt": expected one of "flarchitect", "fastcms", "mdb_engine", "websocketspec", "canonical", "echo"
+proxy.toml:23: endpoint[1].dialect = "flarchitekt": expected one of "flarchitect", "fastcms", "mdb_engine", "websocketspec", "socketio", "canonical", "echo"
 proxy.toml:24: brokers: unknown table; did you mean broker?"#;
     assert_eq!(errors(text), expected);
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Conversation, Dialect, Manner, Opening, Options, Places};
+use crate::event::Position;
 use crate::message::{Encode, Frame, Publication, Push, Rendering, Turn, Webhook};
 pub use manifest::{Declaration, Entry, read_manifest};
 use settings::Settings;
@@ -84,7 +85,7 @@ impl Encode for MdbEngine {
         }
     }
 
-    fn push(&self, push: &Push, time: SystemTime) -> Option<Frame> {
+    fn push(&self, push: &Push, time: SystemTime, _: Position) -> Option<Frame> {
         dress::dress(push.message.as_str(), &self.0.app, time).map(|text| Frame::text(&text))
     }
 }

@@ -15,7 +15,7 @@ use super::dress::{dress, members};
 use super::settings::is_name;
 use crate::event::Json;
 use crate::identity::Identity;
-use crate::message::{CloseReason, Delivery, Frame, Push, Target, Turn, Webhook, WebhookError};
+use crate::message::{CloseReason, Delivery, Frame, Group, Push, Target, Turn, Webhook, WebhookError};
 use crate::time::iso;
 
 const KEYS: Keys = Keys {
@@ -169,19 +169,19 @@ impl Wanted<'_> {
         match self {
             Self::Broadcast { message, user_id } => {
                 members(message.get())?;
-                let user = match user_id {
-                    Value::Null => None,
+                let only = match user_id {
+                    Value::Null => Group::default(),
                     // An empty one is nobody, and must not become everybody.
-                    Value::String(id) if !id.is_empty() => Some(Arc::from(id.as_str())),
-                    Value::Number(id) if id.is_i64() || id.is_u64() => Some(Arc::from(id.to_string())),
+                    Value::String(id) if !id.is_empty() => Group::user(Arc::from(id.as_str())),
+                    Value::Number(id) if id.is_i64() || id.is_u64() => Group::user(Arc::from(id.to_string())),
                     Value::Bool(_)
                     | Value::Number(_)
                     | Value::String(_)
                     | Value::Array(_)
                     | Value::Object(_) => return None,
                 };
-                let to = Target { app: Some(Arc::clone(app)), user, ..Target::default() };
-                Some(Action::Broadcast(Push { to, message: Json::parse(message.get())? }))
+                let to = Target { app: Some(Arc::clone(app)), only, ..Target::default() };
+                Some(Action::Broadcast(Push::new(to, Json::parse(message.get())?)))
             }
             Self::Send { message } => {
                 dress(message.get(), app, time).map(|text| Action::Send(Frame::text(&text)))

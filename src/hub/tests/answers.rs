@@ -111,7 +111,7 @@ fn a_tombstone_for_the_former_user_came_behind_the_answer_to_the_next() {
 #[test]
 fn a_push_for_the_former_user_came_behind_the_answer_to_the_next() {
     let [ann, bob] = ann_and_bob();
-    let to = Target { user: Some(Arc::from("ann")), ..Target::default() };
-    let push = Push { to, message: Json::parse("1").unwrap() };
+    let to = Target { only: Group::user(Arc::from("ann")), ..Target::default() };
+    let push = Push::new(to, Json::parse("1").unwrap());
     nothing_comes_behind(bob, ann, |hub| hub.push(&push, SystemTime::UNIX_EPOCH, || {}));
 }

@@ -90,18 +90,21 @@ fn pushes_reach_those_who_are_meant_and_nobody_else() {
     let shop = Target { app: some("shop"), ..Target::default() };
     let rows: Vec<(Target, &str)> = vec![
         (shop.clone(), "111010"),
-        (Target { user: some("ann"), ..shop.clone() }, "110000"),
+        (Target { only: Group::user(Arc::from("ann")), ..shop.clone() }, "110000"),
         (Target { endpoint: some("/b"), ..shop.clone() }, "011000"),
         (Target { app: some("nobody's"), ..shop.clone() }, "000000"),
-        (Target { user: some("ann"), ..Target::default() }, "110101"),
-        (Target { connection: Some(readers[2].id()), ..Target::default() }, "001000"),
-        (Target { connection: Some(readers[2].id()), app: some("blog"), ..Target::default() }, "000000"),
+        (Target { only: Group::user(Arc::from("ann")), ..Target::default() }, "110101"),
+        (Target { only: Group::connection(readers[2].id()), ..Target::default() }, "001000"),
+        (
+            Target { only: Group::connection(readers[2].id()), app: some("blog"), ..Target::default() },
+            "000000",
+        ),
         (Target::default(), "111111"),
     ];
     for (to, expected) in rows {
         let meant: Vec<Uuid> = hub.tally(&to, 10).residents.iter().map(|resident| resident.id).collect();
         let message = Json::parse(r#"{"a":1}"#).unwrap();
-        let delivery = hub.push(&Push { to: to.clone(), message }, SystemTime::UNIX_EPOCH, || {});
+        let delivery = hub.push(&Push::new(to.clone(), message), SystemTime::UNIX_EPOCH, || {});
         let got: String =
             inboxes.iter().map(|inbox| if inbox.take() == [r#"{"a":1}"#] { '1' } else { '0' }).collect();
         assert_eq!(got, expected, "{to:?}");
@@ -111,7 +114,7 @@ fn pushes_reach_those_who_are_meant_and_nobody_else() {
     let tally = hub.tally(&shop, 1);
     assert_eq!((tally.count, tally.authenticated, tally.users), (4, 3, 2));
     assert_eq!(tally.residents.len(), 1, "of the others nothing is copied");
-    let ann = Target { user: some("ann"), ..Target::default() };
+    let ann = Target { only: Group::user(Arc::from("ann")), ..Target::default() };
     assert_eq!(hub.close(&ann, CloseReason::Ended), 4);
     assert_eq!(*inboxes[5].closed.lock().unwrap(), [CloseReason::Ended]);
     assert_eq!(*inboxes[2].closed.lock().unwrap(), []);
@@ -150,15 +153,123 @@ fn a_record_that_moves_is_deleted_for_its_old_owner_alone() {
 #[test]
 fn who_has_not_come_in_yet_is_not_meant_by_anything() {
     let encode: Arc<dyn Encode> = Arc::new(Plain::default());
-    let members = Desk { path: Arc::from("/members"), app: None, encode, required: true };
+    let members = Desk { path: Arc::from("/members"), app: None, namespace: None, encode, required: true };
     let hub = Arc::new(Hub::new(vec![members], 100));
     let (inbox, all) = (Inbox::new(), Target::default());
     let mut reader = join_as(&hub, &inbox, 0, Identity::Anonymous);
     let push = || {
-        let push = Push { to: all.clone(), message: Json::parse("1").unwrap() };
+        let push = Push::new(all.clone(), Json::parse("1").unwrap());
         (hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached, hub.tally(&all, 10).residents.len())
     };
     assert_eq!(push(), (0, 0));
     reader.identify(user("ann"), None).unwrap();
     assert_eq!(push(), (1, 1));
+}
+
+#[test]
+fn a_push_to_rooms_reaches_each_reader_of_the_namespace_once() {
+    let within = |name: &str, path| Desk {
+        namespace: Some(Arc::from(name)),
+        ..desk(path, None, Arc::new(Plain::default()))
+    };
+    let desks = vec![
+        within("/a", "/io"),
+        within("/b", "/io"),
+        within("/a", "/other"),
+        desk("/ws", None, Arc::new(Plain::default())),
+    ];
+    let hub = Arc::new(Hub::new(desks, 100));
+    // (endpoint, rooms of /a)
+    let who: [(usize, &[&str]); 6] =
+        [(0, &["x"]), (0, &["x", "y"]), (0, &["z"]), (0, &[]), (1, &["x"]), (3, &["x"])];
+    let inboxes = who.map(|_| Inbox::new());
+    let _readers: Vec<Subscriber> = who
+        .iter()
+        .zip(&inboxes)
+        .map(|((endpoint, rooms), inbox)| {
+            let mut reader = join_as(&hub, inbox, *endpoint, Identity::Anonymous);
+            for room in *rooms {
+                reader.handle(Command::subscribe(Topic::room("/a", room)));
+            }
+            reader
+        })
+        .collect();
+    let names = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect::<Vec<Arc<str>>>();
+    let to = |rooms: &[&str], except: &[&str]| Target {
+        endpoint: Some(Arc::from("/io")),
+        namespace: Some(Arc::from("/a")),
+        only: Group { rooms: names(rooms), ..Group::default() },
+        except: Group { rooms: names(except), ..Group::default() },
+        ..Target::default()
+    };
+    for (to, expected) in [
+        (to(&[], &[]), "111100"),
+        (to(&["x"], &[]), "110000"),
+        (to(&["x", "y"], &[]), "110000"),
+        (to(&["x", "z"], &["y"]), "101000"),
+        (to(&[], &["x"]), "001100"),
+        (to(&["nowhere"], &[]), "000000"),
+        (Target { namespace: Some(Arc::from("/b")), ..to(&[], &[]) }, "000010"),
+        (Target { namespace: Some(Arc::from("/b")), ..to(&["x"], &[]) }, "000000"),
+    ] {
+        let push = Push::new(to.clone(), Json::parse("{}").unwrap());
+        let delivery = hub.push(&push, SystemTime::UNIX_EPOCH, || {});
+        let got: String = inboxes.iter().map(|inbox| inbox.take().len().to_string()).collect();
+        assert_eq!(got, expected, "{to:?}");
+        assert_eq!(delivery.reached, expected.matches('1').count() as u64, "{to:?}");
+    }
+}
+
+#[test]
+fn a_push_reaches_once_whoever_is_named_in_whatever_way_and_not_named_among_the_others() {
+    let within = |name: &str| Desk {
+        namespace: Some(Arc::from(name)),
+        ..desk("/io", None, Arc::new(Plain::default()))
+    };
+    let hub = Arc::new(Hub::new(vec![within("/a"), within("/b")], 100));
+    // (namespace, user, room)
+    let who = [
+        (0, "ann", "x"),
+        (0, "ann", "y"),
+        (0, "bob", "x"),
+        (0, "cat", "y"),
+        (0, "dan", "z"),
+        (1, "ann", "x"),
+    ];
+    let inboxes = who.map(|_| Inbox::new());
+    let readers: Vec<Subscriber> = who
+        .iter()
+        .zip(&inboxes)
+        .map(|((endpoint, name, room), inbox)| {
+            let mut reader = join_as(&hub, inbox, *endpoint, user(name));
+            reader.handle(Command::subscribe(Topic::room(if *endpoint == 0 { "/a" } else { "/b" }, room)));
+            reader
+        })
+        .collect();
+    let group = |rooms: &[&str], users: &[&str], connections: &[usize]| Group {
+        rooms: rooms.iter().map(|name| Arc::from(*name)).collect(),
+        users: users.iter().map(|name| Arc::from(*name)).collect(),
+        connections: connections.iter().map(|at| readers[*at].id()).collect(),
+    };
+    let nobody = || group(&[], &[], &[]);
+    for (only, except, expected) in [
+        (nobody(), nobody(), "111110"),
+        (group(&["x"], &["ann"], &[]), nobody(), "111000"),
+        (group(&["x"], &["ann"], &[0, 4, 5]), nobody(), "111010"),
+        (group(&[], &["ann", "cat"], &[]), nobody(), "110100"),
+        (group(&[], &[], &[3]), nobody(), "000100"),
+        (nobody(), group(&["y"], &["dan"], &[2]), "100000"),
+        (group(&["x", "z"], &[], &[]), group(&[], &["ann"], &[]), "001010"),
+        (group(&["x", "x"], &[], &[]), group(&[], &[], &[0]), "001000"),
+        (group(&[], &["ann"], &[]), group(&["y"], &[], &[]), "100000"),
+    ] {
+        let to = Target { namespace: Some(Arc::from("/a")), only, except, ..Target::default() };
+        let delivery =
+            hub.push(&Push::new(to.clone(), Json::parse("{}").unwrap()), SystemTime::UNIX_EPOCH, || {});
+        let got: String = inboxes.iter().map(|inbox| inbox.take().len().to_string()).collect();
+        assert_eq!(got, expected, "{to:?}");
+        assert_eq!(delivery.reached, expected.matches('1').count() as u64, "{to:?}");
+    }
+    let anywhere = Target { only: group(&["x"], &[], &[]), ..Target::default() };
+    assert_eq!(hub.tally(&anywhere, 10).count, 0, "a room is one of a namespace");
 }

@@ -8,6 +8,7 @@ mod filters;
 mod identities;
 mod index;
 mod outbox;
+mod receipts;
 mod shares;
 mod tags;
 mod threads;
@@ -19,7 +20,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::*;
 use crate::event::{Audience, Json, Topic};
-use crate::message::{Command, Rendering, Target};
+use crate::message::{Command, Group, Rendering, Target};
 
 /// A reader that keeps what it gets.
 #[derive(Debug)]
@@ -102,7 +103,7 @@ impl Encode for ItemByItem {
 }
 
 fn desk(path: &str, app: Option<&str>, encode: Arc<dyn Encode>) -> Desk {
-    Desk { path: Arc::from(path), app: app.map(Arc::from), encode, required: false }
+    Desk { path: Arc::from(path), app: app.map(Arc::from), namespace: None, encode, required: false }
 }
 
 fn profile(endpoint: usize, identity: Identity) -> Profile {

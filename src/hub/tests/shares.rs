@@ -7,8 +7,13 @@ use super::*;
 
 /// One connection for each user, and two for each address.
 fn hub() -> Arc<Hub> {
-    let desk =
-        Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Plain::default()), required: false };
+    let desk = Desk {
+        path: Arc::from("/ws"),
+        app: None,
+        namespace: None,
+        encode: Arc::new(Plain::default()),
+        required: false,
+    };
     let shares = Shares { per_address: Some(2), per_user: Some(1) };
     Arc::new(Hub::new(vec![desk], 100).sharing(shares))
 }

@@ -1,13 +1,10 @@
 //! What is counted, and what takes a place.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
 use super::{Tapped, head, tapped};
-use crate::metrics::{Labels, Metrics};
-use crate::proxy::realtime;
 use crate::route::{Routes, tests::route};
 
 /// A queue of one place, and a worker that is kept busy by it.
@@ -44,22 +41,4 @@ fn refused_writes_take_no_place_in_the_queue() {
     go.send(()).unwrap();
     drop(tap);
     worker.join().unwrap();
-}
-
-#[test]
-fn a_connection_whose_task_panics_is_no_longer_counted() {
-    let labels = Labels { dialects: vec!["flarchitect"], ..Labels::default() };
-    let metrics = Arc::new(Metrics::new(&labels).unwrap());
-    let count = || {
-        let text = metrics.render(0);
-        let series = r#"restcast_connections{dialect="flarchitect"} "#;
-        text.lines().find_map(|line| line.strip_prefix(series)).unwrap().to_owned()
-    };
-    let connection = || {
-        let _counted = realtime::Counted::new(&metrics, 0);
-        assert_eq!(count(), "1");
-        panic!("as a dialect might");
-    };
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(connection)).unwrap_err();
-    assert_eq!(count(), "0");
 }

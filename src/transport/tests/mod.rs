@@ -2,6 +2,7 @@
 
 mod conversation;
 mod liveness;
+mod panics;
 mod protocol;
 mod script;
 mod slow;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 use super::*;
 use crate::dialect::{self, Conversation, Opening};
 use crate::event::{Event, Topic};
-use crate::hub::{Desk, Hub, OutboxLimits, Profile};
+use crate::hub::{AttachError, Desk, Hub, OutboxLimits, Profile};
 use crate::identity::{Credential, Identity, User};
 use crate::message::{
     Announcement, Call, CloseReason, Command, Encode, Frame, Now, Publication, Push, Rendering, Turn,
@@ -50,7 +51,13 @@ impl Encode for Plain {
 
 fn hub() -> Arc<Hub> {
     Arc::new(Hub::new(
-        vec![Desk { path: Arc::from("/ws"), app: None, encode: Arc::new(Plain), required: false }],
+        vec![Desk {
+            path: Arc::from("/ws"),
+            app: None,
+            namespace: None,
+            encode: Arc::new(Plain),
+            required: false,
+        }],
         1000,
     ))
 }
@@ -67,6 +74,7 @@ fn echo() -> Box<dyn Conversation> {
         connection: Uuid::nil(),
         credential: &Credential::Missing,
         required: false,
+        resume: None,
         now: Now { time: SystemTime::UNIX_EPOCH, age: Duration::ZERO },
     };
     dialect::find("echo").unwrap().1(&dialect::Defaults).open(&opening, &mut Turn::default())
@@ -87,6 +95,12 @@ impl Backstage for Alone {
 
     fn push(&self, push: Push) {
         panic!("{push:?}")
+    }
+
+    fn connections(&self, _: i64) {}
+
+    fn refused(&self, error: AttachError) {
+        panic!("{error}")
     }
 
     fn subscriptions(&self, _: i64) {}

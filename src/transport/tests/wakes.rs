@@ -12,6 +12,7 @@ use super::super::link::{Link, State};
 use super::script::{Script, Scripted};
 use super::*;
 use crate::hub::{Lane as _, Sent};
+use crate::transport::wire::Wire as _;
 
 #[derive(Debug, Clone)]
 enum Turn {

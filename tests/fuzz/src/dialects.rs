@@ -35,7 +35,8 @@ pub fn run(data: &[u8]) {
     for (name, make) in DIALECTS {
         let dialect: Arc<dyn Dialect> = make(&Defaults);
         let encode = Arc::clone(&dialect) as Arc<dyn Encode>;
-        let desk = Desk { path: Arc::from("/ws"), app: dialect.app(), encode, required: false };
+        let desk =
+            Desk { path: Arc::from("/ws"), app: dialect.app(), namespace: None, encode, required: false };
         let hub = Arc::new(Hub::new(vec![desk], 1));
         let reader = Arc::new(Kept::default());
         let lane = Arc::clone(&reader) as Arc<dyn Lane>;
@@ -48,6 +49,7 @@ pub fn run(data: &[u8]) {
             connection: Uuid::nil(),
             credential: &Credential::Missing,
             required: false,
+            resume: None,
             now: NOW,
         };
         let mut conversation = dialect.open(&opening, &mut turn);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::Request;
 use restcast::dialect::{self, Constructor, Opening};
-use restcast::hub::{Desk, Hub, OutboxLimits, Profile};
+use restcast::hub::{AttachError, Desk, Hub, OutboxLimits, Profile};
 use restcast::identity::{Credential, Identity};
 use restcast::message::{Announcement, Call, Encode, Now, Push, Returned, Turn, UpstreamError, WebhookError};
 use restcast::transport::{Backstage, Caller, Exceeded, Expiry, Limits, Returning, WebSocket};
@@ -84,6 +84,10 @@ impl Backstage for Strict {
 
     fn push(&self, _: Push) {}
 
+    fn connections(&self, _: i64) {}
+
+    fn refused(&self, _: AttachError) {}
+
     fn subscriptions(&self, _: i64) {}
 
     fn exceeded(&self, _: Exceeded) {}
@@ -94,7 +98,7 @@ async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
     let dialect = (settings.dialect)(&dialect::Defaults);
     let encode = Arc::clone(&dialect) as Arc<dyn Encode>;
     let hub = Arc::new(Hub::new(
-        vec![Desk { path: Arc::from("/ws"), app: dialect.app(), encode, required: false }],
+        vec![Desk { path: Arc::from("/ws"), app: dialect.app(), namespace: None, encode, required: false }],
         1,
     ));
     let (client, server) = tokio::io::duplex(settings.chunk.clamp(16, 4096));
@@ -117,6 +121,7 @@ async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
         connection: id,
         credential: &Credential::Missing,
         required: false,
+        resume: None,
         now,
     };
     let mut turn = Turn::default();

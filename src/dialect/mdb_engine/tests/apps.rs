@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::{Audience, Json};
 use crate::hub::{Desk, Hub, Lane, Profile, Sent, Subscriber};
-use crate::message::Target;
+use crate::message::{Group, Target};
 
 /// A reader that keeps what it gets.
 #[derive(Debug, Default)]
@@ -31,6 +31,7 @@ impl Apps {
         let desk = |path, app, encode: &Arc<dyn Encode>| Desk {
             path: Arc::from(path),
             app: Some(Arc::from(app)),
+            namespace: None,
             encode: Arc::clone(encode),
             required: false,
         };
@@ -51,7 +52,7 @@ impl Apps {
 
     /// How many got it, and what each of them did.
     fn push(&self, to: Target, message: &str) -> (u64, Vec<Vec<String>>) {
-        let push = Push { to, message: Json::parse(message).unwrap() };
+        let push = Push::new(to, Json::parse(message).unwrap());
         let reached = self.hub.push(&push, UNIX_EPOCH + TIME, || {}).reached;
         let got = self.readers.iter().map(|(kept, _)| texts(&std::mem::take(&mut *kept.0.lock().unwrap())));
         (reached, got.collect())
@@ -59,7 +60,11 @@ impl Apps {
 }
 
 fn to_app(user: Option<&str>) -> Target {
-    Target { app: Some(Arc::from("my_app")), user: user.map(Arc::from), ..Target::default() }
+    Target {
+        app: Some(Arc::from("my_app")),
+        only: user.map(|id| Group::user(Arc::from(id))).unwrap_or_default(),
+        ..Target::default()
+    }
 }
 
 /// Checks 6, 7, 8 and 16 of the document's list.

@@ -95,8 +95,11 @@ fn actions_are_done_in_their_order() {
     );
     let second = r#"{"timestamp":"2024-04-05T19:34:38.901234+00:00","app_slug":"my_app"}"#.to_owned();
     assert_eq!(texts(&turn.frames), [format!("{{\"n\":1,{STAMPS}}}"), second]);
-    let pushes: Vec<_> =
-        turn.pushes.iter().map(|push| (push.message.as_str(), push.to.user.as_deref())).collect();
+    let pushes: Vec<_> = turn
+        .pushes
+        .iter()
+        .map(|push| (push.message.as_str(), push.to.only.users.first().map(|id| &**id)))
+        .collect();
     assert_eq!(
         pushes,
         [
@@ -108,7 +111,7 @@ fn actions_are_done_in_their_order() {
     );
     for push in &turn.pushes {
         let app_alone =
-            Target { user: push.to.user.clone(), app: Some("my_app".into()), ..Target::default() };
+            Target { only: push.to.only.clone(), app: Some("my_app".into()), ..Target::default() };
         assert_eq!(push.to, app_alone, "never another app's");
     }
     assert_eq!(turn.close.unwrap().code(), 4001);

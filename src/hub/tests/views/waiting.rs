@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::*;
-use crate::message::Target;
+use crate::message::{Group, Target};
 
 /// An event for one user alone.
 fn owned(id: &str, owner: &str) -> Event {
@@ -15,8 +15,8 @@ fn owned(id: &str, owner: &str) -> Event {
 
 fn push(scene: &mut Scene, user: &str) {
     let message = Json::parse("1").unwrap();
-    let user = Some(Arc::from(user)).filter(|_| !user.is_empty());
-    let push = Push { to: Target { user, ..Target::default() }, message };
+    let only = if user.is_empty() { Group::default() } else { Group::user(Arc::from(user)) };
+    let push = Push::new(Target { only, ..Target::default() }, message);
     scene.delivery = scene.hub.push(&push, SystemTime::UNIX_EPOCH, || {});
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::access::Credentials;
 use crate::event::{Audience, Item, Json};
+use crate::hub::AttachError;
 use crate::message::{Message, Returned, Target};
 
 /// Does what it is told: `ask TOKEN`, `wake SECONDS`, `announce NAME`, `push TEXT`, `bye`, `word`; and says what
@@ -43,7 +44,7 @@ impl Conversation for Obedient {
             "announce" => turn.announcements.push(announcement(about)),
             "push" => {
                 let message = Json::string(about);
-                turn.pushes.push(Push { to: Target::default(), message });
+                turn.pushes.push(Push::new(Target::default(), message));
             }
             "bye" => turn.close = Some(CloseReason::RateLimit),
             word => say(turn, word),
@@ -113,6 +114,12 @@ impl Backstage for Office {
 
     fn subscriptions(&self, difference: i64) {
         self.notes.lock().unwrap().push(format!("{difference}"));
+    }
+
+    fn connections(&self, _: i64) {}
+
+    fn refused(&self, error: AttachError) {
+        panic!("{error}")
     }
 
     fn exceeded(&self, limit: Exceeded) {

@@ -8,7 +8,7 @@ async fn pushed_at_once(mut turn: Turn) -> (Client, u64) {
     let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
     socket.greet(&mut turn);
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
-    let push = Push { to: Target::default(), message: Json::string("push") };
+    let push = Push::new(Target::default(), Json::string("push"));
     let reached = hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached;
     (Client::of(stream, socket.run(echo(), subscriber, Arc::new(Alone), turn)).await, reached)
 }

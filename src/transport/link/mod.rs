@@ -9,6 +9,8 @@
 //! No wake-up is lost: the task registers before it writes, whoever is the first to let something wait
 //! wakes it, and both happen under the lock.
 
+mod carried;
+
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::ahead::Hold;
+use super::held::Held;
+use super::wire::Wire;
 use crate::hub::{Full, Lane, Outbox, OutboxLimits, Sent};
 use crate::message::{CloseReason, Frame};
 
@@ -43,11 +47,7 @@ struct Inner<S> {
     state: State,
     task: Option<Waker>,
     progress: bool,
-    /// The number of the call that is being answered; 0: none is.
-    call: u64,
-    /// What the hub sent since that call's own event, or since the client wants something else: it waits for the
-    /// answer.
-    held: Option<Box<Outbox>>,
+    held: Held,
 }
 
 /// How far a direct write came.
@@ -78,8 +78,7 @@ impl<S: Stream> Link<S> {
             state: State::Open,
             task: None,
             progress: false,
-            call: 0,
-            held: None,
+            held: Held::default(),
         }))
     }
 
@@ -89,34 +88,6 @@ impl<S: Stream> Link<S> {
         if !inner.task.as_ref().is_some_and(|held| held.will_wake(task)) {
             inner.task = Some(task.clone());
         }
-    }
-
-    /// Call number `call` is being answered from now on.
-    pub(super) fn begin_call(&self, call: u64) {
-        self.lock().call = call;
-    }
-
-    /// The call is answered: what was held back follows.
-    pub(super) fn end_call(&self) {
-        self.lock().call = 0;
-        self.release();
-    }
-
-    /// What was held back leaves now.
-    pub(super) fn release(&self) {
-        let mut inner = self.lock();
-        for frame in inner.held.take().into_iter().flat_map(|held| held.into_frames()) {
-            if inner.state == State::Open {
-                inner.send(&frame);
-            }
-        }
-    }
-
-    /// What was held back is for nobody, and what comes is held back still.
-    pub(super) fn forget(&self) {
-        let mut inner = self.lock();
-        inner.held = None;
-        inner.hold();
     }
 
     /// Puts `instead` in place of all that waits.
@@ -130,16 +101,16 @@ impl<S: Stream> Link<S> {
         let mut inner = self.lock();
         inner.state = State::Gone;
         inner.outbox.clear();
-        inner.held = None;
+        inner.held.clear();
+    }
+
+    /// The peer has another connection: this one counts as broken.
+    pub(super) fn fail(&self) {
+        self.lock().fail();
     }
 
     pub(super) fn state(&self) -> State {
         self.lock().state
-    }
-
-    /// So much waits that the peer should read before it says more.
-    pub(super) fn is_busy(&self) -> bool {
-        self.lock().outbox.is_busy()
     }
 
     /// Whether the peer took bytes since the last call.
@@ -179,14 +150,6 @@ impl<S: Stream> Link<S> {
         Pin::new(&mut self.lock().stream).poll_shutdown(context)
     }
 
-    /// Sends a frame that answers the peer. Never too much: the peer is not read while the link is busy.
-    pub(super) fn answer(&self, frame: &Bytes) {
-        let mut inner = self.lock();
-        if inner.state == State::Open {
-            inner.answer(frame);
-        }
-    }
-
     /// Sends the last frame, such as the answer to the peer's close.
     pub(super) fn answer_last(&self, frame: &Bytes) {
         let mut inner = self.lock();
@@ -194,12 +157,6 @@ impl<S: Stream> Link<S> {
             inner.state = State::Closing;
             inner.answer(frame);
         }
-    }
-
-    /// Ends the connection after what waits: it was said to this client, and is bounded like all answers.
-    pub(super) fn close_after(&self, reason: CloseReason) {
-        self.answer_last(Frame::close(reason).websocket());
-        self.lock().wake();
     }
 
     /// Sends a frame if nothing waits.
@@ -220,7 +177,7 @@ impl<S: Stream> Lane for Link<S> {
     fn send(&self, frame: &Frame) -> Sent {
         let mut inner = self.lock();
         match inner.state {
-            State::Open if inner.held.is_some() => inner.keep(frame.websocket()),
+            State::Open if inner.held.is_on() => inner.keep(frame.websocket()),
             State::Open => inner.send(frame.websocket()),
             State::Closing | State::Gone => Sent::Gone,
         }
@@ -241,26 +198,66 @@ impl<S: Stream> Lane for Link<S> {
 impl<S: Stream> Hold for Link<S> {
     fn hold(&self, call: u64) {
         let mut inner = self.lock();
-        if inner.call == call {
-            inner.hold();
+        let limits = inner.outbox.limits();
+        inner.held.hold_for(call, limits);
+    }
+}
+
+impl<S: Stream> Wire for Link<S> {
+    fn answer(&self, frame: &Bytes) {
+        let mut inner = self.lock();
+        if inner.state == State::Open {
+            inner.answer(frame);
         }
+    }
+
+    /// What waits was said to this client, and is bounded like all answers.
+    fn close_after(&self, reason: CloseReason) {
+        self.answer_last(Frame::close(reason).websocket());
+        self.lock().wake();
+    }
+
+    fn begin_call(&self, call: u64) {
+        self.lock().held.set_call(call);
+    }
+
+    fn end_call(&self) {
+        self.lock().held.set_call(0);
+        self.release();
+    }
+
+    fn release(&self) {
+        let mut inner = self.lock();
+        for frame in inner.held.take() {
+            if inner.state == State::Open {
+                inner.send(&frame);
+            }
+        }
+    }
+
+    fn forget(&self) {
+        let mut inner = self.lock();
+        inner.held.clear();
+        inner.hold();
+    }
+
+    fn is_busy(&self) -> bool {
+        self.lock().outbox.is_busy()
     }
 }
 
 impl<S: Stream> Inner<S> {
     fn hold(&mut self) {
         let limits = self.outbox.limits();
-        self.held.get_or_insert_with(|| Box::new(Outbox::new(limits)));
+        self.held.hold(limits);
     }
 
     fn keep(&mut self, bytes: &Bytes) -> Sent {
-        match self.held.as_mut().map(|held| held.push(bytes, 0)) {
-            Some(Err(Full)) => {
-                self.close(CloseReason::Overflow);
-                Sent::Overflow
-            }
-            Some(Ok(())) | None => Sent::Queued,
+        if self.held.keep(bytes) == Err(Full) {
+            self.close(CloseReason::Overflow);
+            return Sent::Overflow;
         }
+        Sent::Queued
     }
 
     fn send(&mut self, bytes: &Bytes) -> Sent {
@@ -317,7 +314,7 @@ impl<S: Stream> Inner<S> {
     }
 
     fn close(&mut self, reason: CloseReason) {
-        self.held = None;
+        self.held.clear();
         self.outbox.abandon();
         self.outbox.push_unbounded(Frame::close(reason).websocket(), 0);
         self.state = State::Closing;

@@ -1,0 +1,93 @@
+//! A WebSocket that may take the place of polls: the client tries it, stops polling, and goes over.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
+use tokio_tungstenite::tungstenite::{Error, Message as Received};
+
+use super::mailbox::Upgrading;
+use super::payload::Packet;
+use super::shared::{Handle, Shared};
+use crate::message::{CloseReason, Frame};
+use crate::transport::codec::Socket;
+use crate::transport::link::{Link, Stream};
+use crate::transport::websocket::codec;
+use crate::transport::wire::Wire as _;
+
+/// How long a client may take to go over, as the original has it.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What the client tries it with, and hears.
+const PING: &str = "2probe";
+const PONG: &str = "3probe";
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Probe<T> {
+    shared: Arc<Shared<T>>,
+    link: Link<T>,
+    codec: WebSocketContext,
+    has_gone_over: bool,
+}
+
+impl<T: Stream> Probe<T> {
+    pub(super) fn new(handle: Handle<T>, stream: T, early: Vec<u8>, greeting: Bytes) -> Self {
+        let link = Link::new(stream, greeting, handle.outbox);
+        let codec = codec(early, handle.max_payload);
+        Self { shared: handle.shared, link, codec, has_gone_over: false }
+    }
+
+    /// Until the client has gone over, or has given up: then the connection is polled as before.
+    pub async fn run(mut self) {
+        let tried = timeout(UPGRADE_TIMEOUT, std::future::poll_fn(|context| self.poll(context))).await;
+        if tried.is_ok() && self.has_gone_over {
+            let upgrade = (self.link.into_stream(), self.codec);
+            self.shared.leave(|mailbox| mailbox.upgrade = Some(upgrade));
+            return;
+        }
+        self.shared.look(|mailbox| mailbox.upgrading = Upgrading::No);
+        self.link.close_after(CloseReason::Protocol);
+        // A client that has gone needs no end.
+        drop(timeout(UPGRADE_TIMEOUT, std::future::poll_fn(|context| self.link.poll_drain(context))).await);
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.link.register(context.waker());
+        let drained = match self.link.poll_drain(context) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(_)) => return Poll::Ready(()),
+            Poll::Pending => false,
+        };
+        while !self.has_gone_over {
+            let mut heard = false;
+            let mut socket = Socket { link: &self.link, context, heard: &mut heard };
+            match self.codec.read(&mut socket) {
+                Ok(Received::Text(text)) => {
+                    if !self.hear(text.as_str()) {
+                        return Poll::Ready(());
+                    }
+                }
+                Ok(Received::Ping(_) | Received::Pong(_) | Received::Frame(_)) => {}
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Ok(Received::Binary(_) | Received::Close(_)) | Err(_) => return Poll::Ready(()),
+            }
+        }
+        // What waits here would be lost with the link.
+        if drained { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn hear(&mut self, text: &str) -> bool {
+        if text == PING {
+            self.link.answer(Frame::text(PONG).websocket());
+            // Behind that the client waits for the poll that is under way.
+            self.shared.leave(|mailbox| mailbox.upgrading = Upgrading::Works);
+            return true;
+        }
+        self.has_gone_over = Packet::parse(text) == Ok(Packet::Upgrade);
+        self.has_gone_over
+    }
+}

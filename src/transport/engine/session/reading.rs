@@ -1,0 +1,94 @@
+//! What the client says by its WebSocket, and whom it is for.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use tokio_tungstenite::tungstenite::{Error, Message as Received};
+
+use super::{Session, Stage};
+use crate::dialect::Route;
+use crate::message::{CloseReason, Message};
+use crate::transport::codec::{Socket, fault};
+use crate::transport::engine::payload::Packet;
+use crate::transport::link::Stream;
+use crate::transport::wire::Wire as _;
+
+/// Messages read before other tasks get their turn.
+const READS_PER_POLL: usize = 32;
+
+impl<T: Stream> Session<T> {
+    /// A client that leaves its replies unread is not read, nor one for whose sockets as many messages wait as may.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.shared.link.is_busy() || self.sockets.iter().any(|socket| socket.party.is_full())
+    }
+
+    /// Reads until the WebSocket is empty; ready: there is none any more.
+    pub(super) fn poll_frames(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..READS_PER_POLL {
+            if self.is_deaf() || self.stage == Stage::Ending {
+                return Poll::Pending;
+            }
+            let Some(codec) = &mut self.codec else { return Poll::Pending };
+            let mut socket = Socket { link: &self.shared.link, context, heard: &mut self.heard };
+            match codec.read(&mut socket) {
+                Ok(message) => self.frame(message),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Err(Error::ConnectionClosed) => self.enter(Stage::Ending),
+                Err(error) => match fault(&error) {
+                    Some(reason) if self.stage == Stage::Open => {
+                        self.close(reason);
+                        self.enter(Stage::Ending);
+                    }
+                    _ => return Poll::Ready(()),
+                },
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn frame(&mut self, message: Received) {
+        match message {
+            Received::Text(text) => match Packet::parse(text.as_str()) {
+                Ok(packet) => self.packet(packet),
+                Err(_) => self.close(CloseReason::Protocol),
+            },
+            Received::Binary(bytes) => self.packet(Packet::Message(Message::Binary(bytes))),
+            Received::Ping(_) | Received::Pong(_) | Received::Close(_) | Received::Frame(_) => {}
+        }
+    }
+
+    pub(super) fn packet(&mut self, packet: Packet) {
+        self.heard = true;
+        if self.stage != Stage::Open {
+            return;
+        }
+        match packet {
+            Packet::Message(message) => self.message(message),
+            Packet::Close => self.enter(Stage::Ending),
+            Packet::Pong | Packet::Upgrade | Packet::Noop => {}
+        }
+    }
+
+    fn message(&mut self, message: Message) {
+        let Some(routing) = &mut self.routing else { return };
+        match routing.route(message) {
+            Route::Open(number, resume, message) => self.reopen(number, resume, message),
+            Route::To(number, message) => self.hand(number, message),
+            Route::Leave(number) => self.leave(number),
+            Route::Say(frame) => self.shared.link.answer(frame.websocket()),
+            Route::Fault => self.close(CloseReason::Protocol),
+        }
+    }
+
+    fn hand(&mut self, number: usize, message: Message) {
+        match self.sockets.iter_mut().find(|socket| socket.number == number) {
+            Some(socket) => {
+                socket.party.receive(message);
+                self.follow();
+            }
+            None if self.left.contains(&number) => {}
+            None => self.close(CloseReason::Protocol),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A client that was away comes back to its sockets (`protocols.md`, section 4.1.3: `pid` and `offset`).
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{Session, Socket};
+use crate::dialect::Resume;
+use crate::message::Message;
+use crate::transport::engine::parked::Claim;
+use crate::transport::link::Stream;
+use crate::transport::wire::Wire as _;
+
+/// A client that says that it was here, and whose former connection is just being ended.
+pub(super) struct Awaited {
+    number: usize,
+    resume: Resume,
+    message: Message,
+}
+
+impl<T: Stream> Session<T> {
+    /// Their time is over.
+    pub(super) fn give_up(&mut self) {
+        for name in std::mem::take(&mut self.away) {
+            if let Some(socket) = self.sessions.parked.take(name) {
+                self.part(*socket);
+            }
+        }
+    }
+
+    /// Keeps a socket whose connection has broken off; with the name by which its client may come back.
+    pub(super) fn park(&mut self, socket: Socket<T>) -> Option<Uuid> {
+        let Some(name) = socket.resume.filter(|_| socket.lane.park()) else {
+            self.part(socket);
+            return None;
+        };
+        if let Some(socket) = self.sessions.parked.keep(name, Box::new(socket)) {
+            self.part(*socket);
+            return None;
+        }
+        Some(name)
+    }
+
+    /// The client wants to go on where it was in a namespace, and else to come in with this message.
+    pub(super) fn reopen(&mut self, number: usize, resume: Option<Resume>, message: Message) {
+        let Some(resume) = resume else { return self.open(number, message) };
+        let is_back = match self.sessions.parked.claim(resume.pid, &self.shared) {
+            Claim::Here(socket) => self.resume(number, resume, *socket),
+            Claim::Unknown => false,
+            Claim::Soon => return self.awaited.push(Awaited { number, resume, message }),
+        };
+        if !is_back {
+            self.open(number, message);
+        }
+    }
+
+    /// Former connections may have ended meanwhile.
+    pub(super) fn look_for_awaited(&mut self) {
+        for Awaited { number, resume, message } in std::mem::take(&mut self.awaited) {
+            self.reopen(number, Some(resume), message);
+        }
+    }
+
+    /// `false`: it begins anew.
+    fn resume(&mut self, number: usize, Resume { pid, last }: Resume, mut socket: Socket<T>) -> bool {
+        let is_over = socket.party.due().is_some_and(|due| due <= Instant::now());
+        let is_there = self.sockets.iter().any(|other| other.number == number);
+        let is_its = socket.number == number && !is_over && !is_there;
+        let missed = if is_its { socket.lane.come_back(&self.shared, last) } else { None };
+        let Some(missed) = missed else {
+            self.part(socket);
+            return false;
+        };
+        self.sessions.parked.enter(pid, &self.shared);
+        socket.party.resume();
+        socket.lane.catch_up(&missed);
+        socket.lane.release();
+        self.left.retain(|left| *left != number);
+        self.lonely = None;
+        self.add(socket);
+        self.follow();
+        true
+    }
+}

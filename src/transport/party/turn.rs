@@ -1,0 +1,122 @@
+//! What a conversation wants in its turn is done: words to its client, commands to the hub, calls, and the end.
+
+use std::sync::Arc;
+
+use super::Party;
+use crate::dialect::Conversation;
+use crate::identity::Identity;
+use crate::message::{Call, CloseReason, Command, Frame, Now, Turn};
+use crate::transport::ahead::{Ahead, Hold};
+use crate::transport::backstage::{Caller, Exceeded};
+use crate::transport::clock::{expiry, now};
+use crate::transport::farewell::tell_others;
+use crate::transport::wire::Wire;
+
+impl<W: Wire> Party<W> {
+    /// What is said first comes before every event. Nothing has left yet, the greeting neither, so the
+    /// client cannot have missed one.
+    pub(in crate::transport) fn begin(&mut self, mut turn: Turn) {
+        self.is_let_in = turn.call.is_none();
+        self.say(&std::mem::take(&mut turn.frames));
+        self.act(turn);
+        self.release();
+    }
+
+    pub(super) fn converse(&mut self, talk: impl FnOnce(&mut dyn Conversation, Now, &mut Turn)) {
+        let (now, mut turn) = (now(self.opened), Turn::default());
+        talk(&mut *self.conversation, now, &mut turn);
+        self.act(turn);
+    }
+
+    /// The backend is to see the same client as we do. `false`: as many are the same user as may be.
+    pub(super) fn identify(&mut self, identity: Identity) -> bool {
+        if identity != self.subscriber.identity() {
+            // What is held back is for whom it was, and no call of theirs holds back more.
+            if self.is_let_in {
+                self.wire.disown();
+                self.wire.end_call();
+            } else {
+                self.wire.forget();
+            }
+        }
+        let (until, token) = (expiry(&identity), self.token.take());
+        let identified = self.subscriber.identify(identity, token.as_deref());
+        if identified.is_ok() {
+            self.until = until;
+        } else {
+            self.backstage.exceeded(Exceeded::Connections);
+            self.close(CloseReason::TooMany);
+        }
+        identified.is_ok()
+    }
+
+    /// What was held back leaves, if its reader may have it.
+    pub(super) fn release(&self) {
+        if self.is_let_in {
+            self.wire.release();
+        }
+    }
+
+    fn say(&self, frames: &[Frame]) {
+        for frame in frames {
+            self.wire.answer(frame.websocket());
+        }
+    }
+
+    pub(super) fn act(&mut self, mut turn: Turn) {
+        let subscriptions = self.subscriber.topics();
+        let mut identified = false;
+        // What comes of the commands waits for the words about them.
+        let is_told = !turn.commands.is_empty();
+        for command in std::mem::take(&mut turn.commands) {
+            identified |= self.handle(command);
+        }
+        self.count(subscriptions);
+        for receipt in std::mem::take(&mut turn.receipts) {
+            self.backstage.answered(self.subscriber.answer(receipt));
+        }
+        turn.heard.iter().for_each(|heard| self.backstage.heard(*heard));
+        self.say(&turn.frames);
+        turn.receipts.iter().for_each(|receipt| self.wire.acknowledged(receipt.number));
+        if is_told {
+            self.release();
+        }
+        if identified {
+            let identity = self.subscriber.identity();
+            self.converse(|conversation, now, turn| conversation.identified(&identity, now, turn));
+        }
+        let close = turn.close;
+        if let Some(call) = tell_others(turn, &*self.backstage) {
+            self.ask(call);
+        }
+        if let Some(reason) = close {
+            self.close(reason);
+        }
+    }
+
+    fn ask(&mut self, call: Call) {
+        let credentials = self.subscriber.credentials();
+        let token = match &call {
+            Call::Identify(token) => credentials.as_ref().map(|_| token.clone()),
+            Call::Webhook(_) | Call::Upstream(_) => None,
+        };
+        let (number, is_first) = self.asking.number();
+        if is_first {
+            self.wire.begin_call(number);
+        }
+        let ahead = Ahead::new(Arc::clone(&self.wire) as Arc<dyn Hold>, number);
+        self.asking.begin(self.backstage.call(call, Caller { ahead, credentials }), token);
+    }
+
+    /// Whether the client is whom the command names from now on.
+    fn handle(&mut self, command: Command) -> bool {
+        self.subscriber.handle(command).is_some_and(|identity| self.identify(identity))
+    }
+
+    fn count(&self, before: usize) {
+        let difference = self.subscriber.topics().cast_signed() - before.cast_signed();
+        if difference != 0 {
+            self.backstage.subscriptions(difference as i64);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What a client that talks is to what carries its words.
+
+use bytes::Bytes;
+
+use super::ahead::Hold;
+use crate::hub::Lane;
+use crate::message::CloseReason;
+
+/// The way to one client, as whoever talks with it sees it; the hub sees the same as a [`Lane`].
+pub(super) trait Wire: Hold + Lane + 'static {
+    /// Sends a frame that answers the client. Never too much: it is not read while the wire [is
+    /// busy](Self::is_busy).
+    fn answer(&self, frame: &Bytes);
+    /// Ends it after what waits.
+    fn close_after(&self, reason: CloseReason);
+    /// Call number `call` is being answered from now on.
+    fn begin_call(&self, call: u64);
+    /// The call is answered: what was held back follows.
+    fn end_call(&self);
+    /// What was held back leaves now.
+    fn release(&self);
+    /// What was held back is for nobody, and what comes is held back still.
+    fn forget(&self);
+    /// What was sent is for nobody any more: it is not sent again to whoever comes back.
+    fn disown(&self) {}
+    /// The client has got what it was asked about under this number.
+    fn acknowledged(&self, _number: u64) {}
+    /// So much waits that the client should read before it says more.
+    fn is_busy(&self) -> bool;
+}

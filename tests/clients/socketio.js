@@ -1,0 +1,53 @@
+// A Socket.IO client that prints what it hears, one JSON array in each line: ["NAMESPACE", "WHAT", …].
+//
+//   node socketio.js URL '{"namespaces": {"/admin": "TOKEN"}, "transports": […], "emit": [["/admin", "EVENT", DATA], …]}'
+//
+// "away": its connection breaks off at the first SIGUSR2, and it comes back at the second.
+// "burst": that many events with acks are sent as soon as "/admin" is in, and what is printed is the order of their acks.
+// What is asked to be answered is, with {"heard": "EVENT"}, unless "mute" is true.
+"use strict";
+
+const { io } = require(`${process.env.RESTCAST_TEST_NODE}/socket.io-client`);
+
+const [url, text] = process.argv.slice(2);
+const { namespaces, transports, emit = [], burst = 0, away = false, mute = false } = JSON.parse(text);
+const say = (...words) => console.log(JSON.stringify(words));
+const sockets = {};
+
+for (const [name, token] of Object.entries(namespaces)) {
+  const options = { auth: token ? { token } : {}, reconnectionDelay: 50, reconnectionDelayMax: 100 };
+  if (away) options.reconnection = false;
+  if (transports) options.transports = transports;
+  const socket = io(url + name, options);
+  sockets[name] = socket;
+  socket.on("connect", () => say(name, "connect", socket.io.engine.id, socket.id, Boolean(socket.recovered)));
+  socket.on("connect_error", (error) => say(name, "refused", error.message, error.data));
+  socket.on("disconnect", (reason) => say(name, "disconnect", reason));
+  socket.onAny((event, data, answer) => {
+    if (!burst) say(name, "event", event, data);
+    if (typeof answer === "function" && !mute) answer({ heard: event });
+  });
+}
+
+for (const [name, event, data] of emit) {
+  sockets[name].emit(event, data, (...answer) => say(name, "ack", event, ...answer));
+}
+
+if (burst) {
+  const acks = [];
+  sockets["/admin"].once("connect", () => {
+    for (let number = 0; number < burst; number += 1) {
+      sockets["/admin"].emit("request_activity_feed", { limit: 2, offset: number }, () => {
+        acks.push(number);
+        if (acks.length === burst) say("/admin", "acks", acks, sockets["/admin"].io.engine.transport.name);
+      });
+    }
+  });
+}
+
+if (away) {
+  const [socket] = Object.values(sockets);
+  // While it is away nothing else keeps the process.
+  setInterval(() => {}, 1000);
+  process.on("SIGUSR2", () => (socket.connected ? socket.io.engine.close() : socket.connect()));
+}

@@ -1,0 +1,67 @@
+//! Requests as no client sends them (`protocols.md`, section 4.1.2).
+
+use super::*;
+
+const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
+
+fn fault(code: u8, message: &str) -> Value {
+    json!({"code": code, "message": message})
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_told_as_the_original_does() {
+    let (origin, proxy) = proxy();
+    let rows = [
+        ("GET", "/socket.io/?EIO=4", 400, fault(0, "Transport unknown")),
+        ("GET", "/socket.io/?EIO=4&transport=carrier-pigeon", 400, fault(0, "Transport unknown")),
+        ("GET", "/socket.io/?EIO=4&transport=polling&sid=nobody", 400, fault(1, "Session ID unknown")),
+        ("POST", POLLING, 400, fault(2, "Bad handshake method")),
+        ("GET", "/socket.io/?EIO=4&transport=websocket", 400, fault(3, "Bad request")),
+        ("GET", "/socket.io/?EIO=3&transport=polling", 400, fault(5, "Unsupported protocol version")),
+        ("PUT", POLLING, 405, fault(3, "Bad request")),
+    ];
+    for (method, path, status, body) in rows {
+        let answer = request(proxy.address, method, path, &[], b"");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (status, Some("application/json")),
+            "{path}"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&answer.text()).unwrap(), body, "{path}");
+    }
+    assert!(origin.requests().is_empty(), "nothing of it is the backend's");
+}
+
+#[test]
+fn a_websocket_that_is_opened_by_hand_needs_no_query() {
+    let (_origin, proxy) = proxy();
+    for path in ["/socket.io", "/socket.io/", "/socket.io/?EIO=4&transport=websocket"] {
+        let mut reader = proxy.reader(path);
+        let open = reader.next_text();
+        let told: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+        assert_eq!((&told["upgrades"], &told["pingInterval"]), (&json!([]), &json!(25000)), "{path}");
+        reader.send("40/nowhere,");
+        assert!(reader.next_text().starts_with("44/nowhere,{"));
+    }
+}
+
+#[test]
+fn pages_of_other_origins_come_in_only_where_they_are_listed_or_none_is() {
+    let tables = CONFIG
+        .replace("dialect = \"socketio\"", "dialect = \"socketio\"\norigins = [\"https://app.example\"]");
+    let origin = Origin::json(200, ANSWER);
+    let open = Proxy::with(origin.address, CONFIG);
+    let listed = Proxy::with(origin.address, &tables);
+    let ask = |proxy: &Proxy, method: &str, origin: &str| {
+        let answer = request(proxy.address, method, POLLING, &[("Origin", origin)], b"");
+        let header = |name| answer.header(name).unwrap_or_default().to_owned();
+        let credentials = header("access-control-allow-credentials");
+        (answer.status, header("access-control-allow-origin"), credentials)
+    };
+    let told = |status, origin: &str, credentials: &str| (status, origin.to_owned(), credentials.to_owned());
+    for (method, status) in [("GET", 200), ("OPTIONS", 204)] {
+        assert_eq!(ask(&listed, method, "https://app.example"), told(status, "https://app.example", "true"));
+        assert_eq!(ask(&listed, method, "https://evil.example"), told(403, "", ""));
+        assert_eq!(ask(&open, method, "https://any.example"), told(status, "https://any.example", ""));
+    }
+}
