@@ -1,6 +1,7 @@
 //! One socket: a client in one namespace, from its CONNECT to its end.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,6 +29,8 @@ pub(super) struct Socket {
     resume: Option<String>,
     /// What the handshake showed.
     shown: Credential,
+    /// Of the token that CONNECT showed: whoever comes back shows the same.
+    mark: u64,
     /// `None`: it has not come in.
     identity: Option<Identity>,
     rooms: BTreeSet<String>,
@@ -54,6 +57,7 @@ impl Socket {
             sid: opening.connection.simple().to_string(),
             resume: opening.resume.map(|id| id.simple().to_string()),
             shown: opening.credential.clone(),
+            mark: 0,
             identity: None,
             rooms: BTreeSet::new(),
             wants: Vec::new(),
@@ -64,6 +68,7 @@ impl Socket {
 
     /// The client wants to come in, with what it shows.
     fn connect(&mut self, data: &str, now: Now, turn: &mut Turn) {
+        self.mark = mark(data);
         let token = token(serde_json::from_str(data).ok().as_ref());
         match (token, &self.shown) {
             (Some(token), _) => self.ask_who(token, Pending::Connect, turn),
@@ -322,6 +327,11 @@ impl Conversation for Socket {
         }
     }
 
+    fn goes_on(&self, message: &Message) -> bool {
+        let Message::Text(text) = message else { return false };
+        Packet::parse(text).is_some_and(|packet| mark(packet.data) == self.mark)
+    }
+
     fn resumed(&mut self, _: Now, turn: &mut Turn) {
         turn.frames.push(self.namespace.writer.connected(&self.sid, self.resume.as_deref()));
     }
@@ -338,4 +348,11 @@ impl Conversation for Socket {
 /// `{"token":"…"}`.
 fn token(data: Option<&Value>) -> Option<String> {
     data?.get("token")?.as_str().filter(|token| !token.is_empty()).map(ToOwned::to_owned)
+}
+
+/// By which a token is known again; also that there is none.
+fn mark(data: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    token(serde_json::from_str(data).ok().as_ref()).hash(&mut hasher);
+    hasher.finish()
 }

@@ -20,7 +20,7 @@ use super::wire::Wire;
 use crate::dialect::Conversation;
 use crate::hub::Subscriber;
 use crate::identity::Identity;
-use crate::message::CloseReason;
+use crate::message::{CloseReason, Message};
 
 /// See the module's documentation.
 pub(super) struct Party<W> {
@@ -70,6 +70,11 @@ impl<W: Wire> Party<W> {
     /// Nothing more is heard: whatever carries its words is at its end.
     pub(super) fn shut(&mut self) {
         self.is_open = false;
+    }
+
+    /// Whether its client goes on as who it was, with this message.
+    pub(super) fn goes_on(&self, message: &Message) -> bool {
+        self.conversation.goes_on(message)
     }
 
     /// The client is back, and hears so.

@@ -59,3 +59,13 @@ fn who_is_in_may_say_again_who_it_is() {
     );
     assert_eq!(turn.close, None);
 }
+
+/// Whoever logs in on a page where another was lost the connection would have gone on as that one.
+#[test]
+fn who_comes_back_with_another_token_begins_anew() {
+    let talk = Talk::inside("/admin", json!({"role": "admin"}));
+    let goes_on = |packet: &str| talk.0.goes_on(&Message::Text(packet.to_owned()));
+    assert!(goes_on(r#"0/admin,{"pid":"p","offset":"1.0","token":"t"}"#));
+    assert!(!goes_on(r#"0/admin,{"pid":"p","offset":"1.0","token":"other"}"#));
+    assert!(!goes_on(r#"0/admin,{"pid":"p","offset":"1.0"}"#));
+}

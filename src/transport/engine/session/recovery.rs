@@ -44,7 +44,12 @@ impl<T: Stream> Session<T> {
     pub(super) fn reopen(&mut self, number: usize, resume: Option<Resume>, message: Message) {
         let Some(resume) = resume else { return self.open(number, message) };
         let is_back = match self.sessions.parked.claim(resume.pid, &self.shared) {
-            Claim::Here(socket) => self.resume(number, resume, *socket),
+            Claim::Here(socket) if socket.party.goes_on(&message) => self.resume(number, resume, *socket),
+            // Somebody else on the same page: nothing of the former is theirs.
+            Claim::Here(socket) => {
+                self.part(*socket);
+                false
+            }
             Claim::Unknown => false,
             Claim::Soon => return self.awaited.push(Awaited { number, resume, message }),
         };
