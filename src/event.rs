@@ -336,12 +336,7 @@ impl Topic {
 }
 
 impl Topic {
-    /// Everybody in a namespace. No model begins as it and the following do.
-    pub fn namespace(namespace: &str) -> Self {
-        Self(Arc::from(format!("\u{1}{namespace}")))
-    }
-
-    /// A room of a namespace.
+    /// A room of a namespace. No model begins as it does.
     pub fn room(namespace: &str, room: &str) -> Self {
         Self(Arc::from(format!("\u{1}{namespace}\u{1}{room}")))
     }

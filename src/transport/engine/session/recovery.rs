@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Session, Socket};
 use crate::dialect::Resume;
-use crate::message::Message;
+use crate::message::{CloseReason, Message};
 use crate::transport::engine::parked::Claim;
 use crate::transport::link::Stream;
 use crate::transport::wire::Wire as _;
@@ -43,6 +43,10 @@ impl<T: Stream> Session<T> {
     /// The client wants to go on where it was in a namespace, and else to come in with this message.
     pub(super) fn reopen(&mut self, number: usize, resume: Option<Resume>, message: Message) {
         let Some(resume) = resume else { return self.open(number, message) };
+        // One for each namespace: whoever asks again has not waited for the answer.
+        if self.awaited.iter().any(|awaited| awaited.number == number) {
+            return self.close(CloseReason::Protocol);
+        }
         let is_back = match self.sessions.parked.claim(resume.pid, &self.shared) {
             Claim::Here(socket) if socket.party.goes_on(&message) => self.resume(number, resume, *socket),
             // Somebody else on the same page: nothing of the former is theirs.
