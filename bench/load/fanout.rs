@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// Events in a second.
     #[arg(long, default_value_t = 100)]
     rate: u32,
+    /// Events come so many at once (a multiple of four), and then none for as long as that is at this rate.
+    #[arg(long, default_value_t = 1)]
+    burst: u32,
     /// Seconds to measure.
     #[arg(long, default_value_t = 10)]
     seconds: u32,
@@ -278,12 +281,16 @@ impl Fanout {
     /// POSTs `events` bodies, evenly spread over time and over the connections.
     async fn publish(&mut self, events: u32) -> Result<()> {
         let gap = Duration::from_secs(1) / self.arguments.rate;
+        let burst = self.arguments.burst;
+        // Those of a burst are due at the same time on all connections.
+        let shift = if burst > 1 { Duration::ZERO } else { gap };
         let start = now();
         let work = self.publishers.drain(..).zip(0..).map(|(mut connection, index)| {
             let schedule = Schedule {
-                start: start + gap * index,
+                start: start + shift * index,
                 gap: gap * PUBLISHERS,
                 requests: (events + PUBLISHERS - 1 - index) / PUBLISHERS,
+                at_once: (burst / PUBLISHERS).max(1),
             };
             let (target, padding) = (self.arguments.publish.clone(), self.padding);
             // The readers keep this thread busy; the events must come in time all the same.

@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Value> {
     let gap = Duration::from_secs(1) / arguments.rate;
     let start = now() + Duration::from_millis(100);
     let share = Schedule {
+        at_once: 1,
         start,
         gap: gap * arguments.connections,
         requests: arguments.rate * arguments.seconds / arguments.connections,

@@ -26,6 +26,8 @@ pub(crate) struct Schedule {
     pub(crate) gap: Duration,
     /// How many there are.
     pub(crate) requests: u32,
+    /// So many are due at once, and then none for as many gaps.
+    pub(crate) at_once: u32,
 }
 
 /// One keep-alive connection with one request at a time.
@@ -54,7 +56,8 @@ impl Connection {
         record: impl Fn(Duration),
     ) -> Result<()> {
         for index in 0..schedule.requests {
-            let sent = sleep_until(schedule.start + schedule.gap * index);
+            let gaps = index - index % schedule.at_once.max(1);
+            let sent = sleep_until(schedule.start + schedule.gap * gaps);
             self.exchange(&request())?;
             record(sent.elapsed());
         }

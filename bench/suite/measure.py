@@ -17,6 +17,7 @@ HTTP_CONNECTIONS = 32
 RECORD_BYTES = 250
 SOCKETIO_SYSTEMS = ["socketio", "npm"]
 SOCKETIO_EVENTS_PER_SECOND = 20
+SOCKETIO_BURST = 8
 FILTERED_READERS = 10
 OTHER_READERS = 8990
 FILTERED_EVENTS_PER_SECOND = 500
@@ -65,11 +66,15 @@ class Measurements:
                 self.record(turn, "idle", name, self.measured(system, [*arguments, *system.pid_options()]))
 
     def socketio(self, turn):
-        """Readers of a room, each with a token; slow enough that no server falls behind. Then as many that do nothing."""
+        """Readers of a room, each with a token; slow enough that no server falls behind. First each event comes alone,
+        then eight at once, as an import or a bulk action has them. Then as many that do nothing."""
         for name in self.in_turns(turn, SOCKETIO_SYSTEMS):
             with self.laboratory.system(name) as system:
                 arguments = fanout_arguments(system, self.plan.seconds, SOCKETIO_EVENTS_PER_SECOND)
-                self.record(turn, "socketio", name, self.measured(system, [*arguments, "--token", TOKEN]))
+                arguments += ["--token", TOKEN]
+                self.record(turn, "socketio", name, self.measured(system, arguments))
+                arguments += ["--burst", str(SOCKETIO_BURST)]
+                self.record(turn, "socketio_burst", name, self.measured(system, arguments))
             with self.laboratory.system(name) as system:
                 arguments = ["idle", "--url", system.readers, "--connections", str(READERS), "--token", TOKEN]
                 answer = self.measured(system, [*arguments, *system.pid_options()])

@@ -38,6 +38,10 @@ pub trait Broker: Send + Sync + fmt::Debug {
     /// Sends a parcel on its way; returns how many readers of this process it reached. Called by one thread,
     /// in order.
     fn publish(&self, parcel: Parcel) -> u64;
+    /// More parcels follow at once, and then [`flush`](Self::flush).
+    fn gather(&self) {}
+    /// No parcel follows at once: what was gathered leaves.
+    fn flush(&self) {}
 }
 
 /// Makes the event of a finished write; what it costs is paid on the worker.
@@ -60,6 +64,8 @@ pub struct QueueFull;
 /// One word may wait for so many jobs: a word may go to every reader of presence, and those of one turn of the
 /// worker are to be said before as many events have come as there is room for.
 const JOBS_PER_WORD: usize = 64;
+/// Of the jobs that wait, so many are done before what they say leaves: as many frames go out in one system call.
+const JOBS_AT_ONCE: usize = 16;
 
 enum Work {
     Job(Job),
@@ -164,7 +170,11 @@ impl Worker {
         let mut batch = Vec::new();
         let mut told = 0;
         while let Some(refused) = self.jobs.0.take(&mut batch) {
-            let failed = batch.drain(..).filter_map(|job| self.work(job)).count();
+            let (mut jobs, mut failed) = (batch.drain(..), 0);
+            while jobs.len() > 0 {
+                failed += self.work_at_once(jobs.by_ref().take(JOBS_AT_ONCE));
+            }
+            drop(jobs);
             // What was refused came behind this batch, so its readers are closed in the right place.
             if failed > 0 || refused != told {
                 told = refused;
@@ -172,6 +182,16 @@ impl Worker {
                 self.metrics.readers_lag(closed);
             }
         }
+    }
+
+    /// Does some jobs; returns how many failed. One that comes alone says at once what it says.
+    fn work_at_once(&self, jobs: impl ExactSizeIterator<Item = Work>) -> usize {
+        if jobs.len() > 1 {
+            self.broker.gather();
+        }
+        let failed = jobs.filter_map(|job| self.work(job)).count();
+        self.broker.flush();
+        failed
     }
 
     /// Does one job. A panic is a bug of ours, and costs its own event and nothing else: what it leaves
@@ -189,6 +209,9 @@ impl Worker {
                 self.broker.publish(word());
             }
             Work::Parcels(parcels, receipt) => {
+                if parcels.len() > 1 {
+                    self.broker.gather();
+                }
                 receipt(parcels.into_iter().map(|parcel| self.broker.publish(parcel)).sum());
             }
             Work::Note(chore) | Work::Answer(chore) => chore(),

@@ -61,6 +61,10 @@ struct Setup {
 }
 
 fn setup(capacity: usize) -> Setup {
+    setup_with(capacity, |told| Arc::new(told))
+}
+
+fn setup_with(capacity: usize, broker: impl FnOnce(Told) -> Arc<dyn Broker>) -> Setup {
     let hub = Arc::new(Hub::new(
         vec![Desk {
             path: Arc::from("/ws"),
@@ -78,7 +82,7 @@ fn setup(capacity: usize) -> Setup {
     let (id, since) = (uuid::Uuid::nil(), std::time::SystemTime::UNIX_EPOCH);
     let profile = Profile { id, endpoint: 0, identity: Identity::Anonymous, since, address: None };
     let subscriber = hub.attach(lane, profile).unwrap();
-    let broker = Arc::new(Told(Mutex::new(told)));
+    let broker = broker(Told(Mutex::new(told)));
     let (publisher, thread) = Publisher::start(capacity, broker, hub, Arc::clone(&metrics)).unwrap();
     Setup { publisher, thread, events, reader, metrics, _subscriber: subscriber }
 }
@@ -211,6 +215,39 @@ fn answers_are_told_by_the_worker_and_find_room_whatever_waits() {
     let (closed, drops) = setup.end();
     assert_eq!(closed, [CloseReason::Lagging], "nobody knows what they would have got");
     assert_eq!(drops, r#"{reason="reader_lags"} 1; {reason="tap_failed"} 1"#);
+}
+
+/// Tells a test what it is asked to do.
+#[derive(Debug)]
+struct Gathers(Told);
+
+impl Broker for Gathers {
+    fn publish(&self, parcel: Parcel) -> u64 {
+        self.0.publish(parcel)
+    }
+
+    fn gather(&self) {
+        self.0.0.lock().unwrap().send("(".to_owned()).unwrap();
+    }
+
+    fn flush(&self) {
+        self.0.0.lock().unwrap().send(")".to_owned()).unwrap();
+    }
+}
+
+#[test]
+fn jobs_that_waited_together_are_gathered_a_few_at_a_time() {
+    let setup = setup_with(100, |told| Arc::new(Gathers(told)));
+    let go = setup.block();
+    for _ in 0..=JOBS_AT_ONCE {
+        setup.publish("a");
+    }
+    go.send(()).unwrap();
+    let Setup { publisher, thread, events, .. } = setup;
+    drop(publisher);
+    thread.join().unwrap();
+    let all: String = events.try_iter().collect();
+    assert_eq!(all, format!(")({})a)", "a".repeat(JOBS_AT_ONCE)), "the first had nothing to say");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
+use super::gathering::Gathering;
 use super::line::{Entry as Waiting, Queued};
 use super::meant::Meant;
 use super::reader::Reader;
@@ -29,6 +30,8 @@ pub struct Delivery {
     pub lagged: u64,
     /// Readers that do not get it, or a part of it, by [`Why`].
     pub withheld: [u64; Why::ALL.len()],
+    /// Where more events follow at once.
+    pub(super) gathering: Option<Arc<Gathering>>,
 }
 
 /// An event on its way to readers.
@@ -112,16 +115,29 @@ impl Delivery {
 
     /// Hands frames to a reader, up to the first that it does not take.
     pub(super) fn write<F: Borrow<Frame>>(&mut self, reader: &Reader, frames: impl Iterator<Item = F>) {
-        let mut count = 0;
-        for frame in frames {
-            match reader.lane.send(frame.borrow()) {
-                Sent::Written | Sent::Queued => count += 1,
+        let (mut count, mut frames) = (0, frames.peekable());
+        let mut is_gathered = false;
+        while let Some(frame) = frames.next() {
+            // The last of several frames takes the others along.
+            let sent = if self.gathering.is_some() || is_gathered || frames.peek().is_some() {
+                reader.lane.gather(frame.borrow())
+            } else {
+                reader.lane.send(frame.borrow())
+            };
+            is_gathered |= sent == Sent::Gathered;
+            match sent {
+                Sent::Written | Sent::Queued | Sent::Gathered => count += 1,
                 Sent::Overflow => {
                     self.overflowed += 1;
                     break;
                 }
                 Sent::Gone => break,
             }
+        }
+        match &self.gathering {
+            Some(gathering) if is_gathered => gathering.add(&reader.lane),
+            None if is_gathered => reader.lane.flush(),
+            Some(_) | None => {}
         }
         self.reached += u64::from(count > 0);
         self.delivered.iter_mut().skip(reader.endpoint).take(1).for_each(|sum| *sum += count);

@@ -18,6 +18,7 @@
 mod census;
 mod crowd;
 mod delivery;
+mod gathering;
 mod index;
 mod line;
 mod meant;
@@ -53,6 +54,7 @@ use crowd::Crowd;
 pub use crowd::{Shares, Whose};
 pub use delivery::Delivery;
 use delivery::Offering;
+use gathering::Gathering;
 use index::Cursor;
 use meant::Meant;
 pub use outbox::{Full, Outbox, OutboxLimits};
@@ -76,6 +78,13 @@ const BATCH: usize = 32;
 pub trait Lane: Send + Sync + fmt::Debug {
     /// Writes the frame, or lets it wait in the reader's bounded queue.
     fn send(&self, frame: &Frame) -> Sent;
+    /// The same for a frame behind which more may follow at once: they leave together with the next
+    /// [`flush`](Self::flush), or before.
+    fn gather(&self, frame: &Frame) -> Sent {
+        self.send(frame)
+    }
+    /// Writes what was [gathered](Self::gather).
+    fn flush(&self) {}
     /// Keeps back what is sent from now on, until the client has been answered: its own [`Subscriber`] has just
     /// changed who it is or what it wants, and whoever handles the subscriber answers.
     fn hold(&self) {}
@@ -90,6 +99,8 @@ pub enum Sent {
     Written,
     /// It waits in the reader's queue.
     Queued,
+    /// It waits for a [`flush`](Lane::flush), as the first that does.
+    Gathered,
     /// The queue was full; the lane closes the connection with [`CloseReason::Overflow`].
     Overflow,
     /// The connection is closed or closing.
@@ -142,6 +153,7 @@ pub struct Hub {
     /// Readers that have credentials.
     asked_for: AtomicUsize,
     receipts: Receipts,
+    gathering: Arc<Gathering>,
 }
 
 /// The hub takes no connection more.
@@ -172,6 +184,7 @@ impl Hub {
             keys: Keys::default(),
             asked_for: AtomicUsize::new(0),
             receipts: Receipts::default(),
+            gathering: Arc::default(),
         }
     }
 
@@ -287,8 +300,20 @@ impl Hub {
         }
     }
 
+    /// More events follow at once: what is sent to readers from now on may wait for
+    /// [`let_go`](Self::let_go), which must come soon. Both are called by the thread that delivers.
+    pub fn gather(&self) {
+        self.gathering.begin();
+    }
+
+    /// Writes what was [gathered](Self::gather), with a `pause` as [`deliver`](Self::deliver) has it.
+    pub fn let_go(&self, pause: impl Fn()) {
+        self.gathering.end(pause);
+    }
+
     fn nothing_delivered(&self) -> Delivery {
-        Delivery { delivered: vec![0; self.desks.len()], ..Delivery::default() }
+        let gathering = self.gathering.is_on().then(|| Arc::clone(&self.gathering));
+        Delivery { delivered: vec![0; self.desks.len()], gathering, ..Delivery::default() }
     }
 
     /// Closes every connection; returns how many there were. With [`CloseReason::GoingAway`] no new one

@@ -69,6 +69,11 @@ impl Outbox {
         self.frames.is_empty()
     }
 
+    /// Frames that wait.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Bytes that wait.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {

@@ -41,10 +41,14 @@ impl Readers {
 
 impl Metrics {
     /// An event went to the hub's readers: frames by dialect, readers closed as too slow.
-    pub fn event_delivered(&self, delivered: &[u64], overflowed: u64, after: Duration) {
+    pub fn event_delivered(&self, delivered: &[u64], overflowed: u64) {
         self.readers.publications.inc();
         self.frames_delivered(delivered, overflowed);
-        self.readers.delivery_latency.observe(after.as_secs_f64());
+    }
+
+    /// All of its frames have left, or wait for readers that are slow, so long after it was written.
+    pub fn delivery_took(&self, time: Duration) {
+        self.readers.delivery_latency.observe(time.as_secs_f64());
     }
 
     /// Frames went to readers, by dialect; readers closed as too slow.

@@ -5,6 +5,7 @@ mod changes;
 mod comings;
 mod deliveries;
 mod filters;
+mod gatherings;
 mod identities;
 mod index;
 mod outbox;

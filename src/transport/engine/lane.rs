@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use super::carrier::Carrier;
 use super::recent::Recent;
 use super::shared::Shared;
 use crate::hub::{Lane, OutboxLimits, Sent};
 use crate::message::{CloseReason, Frame, Stamp};
 use crate::transport::ahead::Hold;
 use crate::transport::held::Held;
-use crate::transport::link::Stream;
+use crate::transport::link::{Link, Stream};
 use crate::transport::wire::Wire;
 
 /// See the module's documentation. Its lock is taken before that of the link.
@@ -163,6 +164,32 @@ impl<T: Stream> SocketLane<T> {
         end(&self.shared());
     }
 
+    /// Sends a frame, or keeps it, as the stage has it.
+    fn send_by(&self, frame: &Frame, send: impl FnOnce(&Link<Carrier<T>>) -> Sent) -> Sent {
+        let mut state = self.lock();
+        let is_held = state.held.is_on();
+        match state.stage {
+            Stage::Gone => return Sent::Gone,
+            Stage::Coming if !is_held => return Sent::Gone,
+            Stage::Coming | Stage::In | Stage::Away => {
+                state.recent.iter_mut().for_each(|recent| recent.push(frame));
+            }
+        }
+        match state.stage {
+            Stage::In if !is_held => send(&state.shared.link),
+            Stage::Away => Sent::Queued,
+            Stage::Coming | Stage::In | Stage::Gone => {
+                if state.held.keep(frame.websocket()) == Ok(()) {
+                    return Sent::Queued;
+                }
+                let shared = Arc::clone(&state.shared);
+                drop(state);
+                shared.link.close(CloseReason::Overflow);
+                Sent::Overflow
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         // Nothing that can panic runs under it but the stream itself; what it left is only closed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -177,28 +204,15 @@ impl<T> fmt::Debug for SocketLane<T> {
 
 impl<T: Stream> Lane for SocketLane<T> {
     fn send(&self, frame: &Frame) -> Sent {
-        let mut state = self.lock();
-        let is_held = state.held.is_on();
-        match state.stage {
-            Stage::Gone => return Sent::Gone,
-            Stage::Coming if !is_held => return Sent::Gone,
-            Stage::Coming | Stage::In | Stage::Away => {
-                state.recent.iter_mut().for_each(|recent| recent.push(frame));
-            }
-        }
-        match state.stage {
-            Stage::In if !is_held => state.shared.link.send(frame),
-            Stage::Away => Sent::Queued,
-            Stage::Coming | Stage::In | Stage::Gone => {
-                if state.held.keep(frame.websocket()) == Ok(()) {
-                    return Sent::Queued;
-                }
-                let shared = Arc::clone(&state.shared);
-                drop(state);
-                shared.link.close(CloseReason::Overflow);
-                Sent::Overflow
-            }
-        }
+        self.send_by(frame, |link| link.send(frame))
+    }
+
+    fn gather(&self, frame: &Frame) -> Sent {
+        self.send_by(frame, |link| link.gather(frame))
+    }
+
+    fn flush(&self) {
+        self.shared().link.flush();
     }
 
     fn hold(&self) {

@@ -48,6 +48,16 @@ struct Inner<S> {
     task: Option<Waker>,
     progress: bool,
     held: Held,
+    writer: Writer,
+}
+
+/// Who writes what waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// The connection's task, when the socket is ready.
+    Task,
+    /// Whoever gathers it: the task does not wait for the socket.
+    Gatherer,
 }
 
 /// How far a direct write came.
@@ -79,6 +89,7 @@ impl<S: Stream> Link<S> {
             task: None,
             progress: false,
             held: Held::default(),
+            writer: Writer::Task,
         }))
     }
 
@@ -183,6 +194,19 @@ impl<S: Stream> Lane for Link<S> {
         }
     }
 
+    fn gather(&self, frame: &Frame) -> Sent {
+        let mut inner = self.lock();
+        match inner.state {
+            State::Open if inner.held.is_on() => inner.keep(frame.websocket()),
+            State::Open => inner.gather(frame.websocket()),
+            State::Closing | State::Gone => Sent::Gone,
+        }
+    }
+
+    fn flush(&self) {
+        self.lock().flush();
+    }
+
     fn hold(&self) {
         self.lock().hold();
     }
@@ -260,7 +284,36 @@ impl<S: Stream> Inner<S> {
         Sent::Queued
     }
 
+    /// Lets a frame wait for those behind it, where nothing else makes it wait.
+    fn gather(&mut self, bytes: &Bytes) -> Sent {
+        let is_first = self.writer == Writer::Task;
+        if (is_first && !self.is_idle()) || self.outbox.push(bytes, 0) == Err(Full) {
+            return self.send(bytes);
+        }
+        self.writer = Writer::Gatherer;
+        if self.outbox.len() >= SLICES {
+            self.flush();
+            // Unless the task has taken over: whoever gathers looks after it still.
+            if self.is_idle() {
+                self.writer = Writer::Gatherer;
+            }
+        }
+        if is_first { Sent::Gathered } else { Sent::Queued }
+    }
+
+    /// Writes what was gathered, as far as the socket takes it; the task does the rest.
+    fn flush(&mut self) {
+        if self.writer == Writer::Gatherer && self.state != State::Gone {
+            match self.poll_drain(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => drop(self.fail()),
+                Poll::Pending => self.wake(),
+            }
+        }
+    }
+
     fn send(&mut self, bytes: &Bytes) -> Sent {
+        self.flush();
         let idle = self.is_idle();
         let written = match self.write(bytes) {
             Wrote::All(sent) => return sent,
@@ -277,6 +330,7 @@ impl<S: Stream> Inner<S> {
     }
 
     fn answer(&mut self, bytes: &Bytes) {
+        self.flush();
         let idle = self.is_idle();
         if let Wrote::Part(written) = self.write(bytes) {
             self.outbox.push_unbounded(bytes, written);
@@ -314,7 +368,11 @@ impl<S: Stream> Inner<S> {
     }
 
     fn close(&mut self, reason: CloseReason) {
+        self.flush();
         self.held.clear();
+        if self.state == State::Gone {
+            return;
+        }
         self.outbox.abandon();
         self.outbox.push_unbounded(Frame::close(reason).websocket(), 0);
         self.state = State::Closing;
@@ -334,6 +392,7 @@ impl<S: Stream> Inner<S> {
     }
 
     fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer = Writer::Task;
         while !self.outbox.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = self.outbox.slices(&mut slices);

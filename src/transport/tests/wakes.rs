@@ -18,6 +18,9 @@ use crate::transport::wire::Wire as _;
 enum Turn {
     /// The hub has an event of so many bytes.
     Event(usize),
+    /// The same while more events follow, and behind the last of them.
+    Gather(usize),
+    Flush,
     /// The task answers its client with so many bytes.
     Answer(usize),
     /// The hub closes the connection.
@@ -66,6 +69,8 @@ impl Task {
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
     let turn = prop_oneof![
         8 => (0..30usize).prop_map(Turn::Event),
+        6 => (0..30usize).prop_map(Turn::Gather),
+        2 => Just(Turn::Flush),
         3 => (0..30usize).prop_map(Turn::Answer),
         1 => Just(Turn::Close),
         1 => Just(Turn::Call),
@@ -94,13 +99,14 @@ proptest! {
         let (mut reason, mut held) = (None, None::<Vec<Vec<u8>>>);
         let (mut call, mut is_answering) = (1, false);
         // What a call held back leaves with its answer at the latest.
-        for (number, turn) in turns.into_iter().chain([Turn::Answered]).enumerate() {
+        for (number, turn) in turns.into_iter().chain([Turn::Answered, Turn::Flush]).enumerate() {
             let frame = |length| Frame::binary(&vec![u8::try_from(number).unwrap(); length]);
             match turn {
-                Turn::Event(length) => {
+                Turn::Event(length) | Turn::Gather(length) => {
                     let frame = frame(length);
-                    match link.send(&frame) {
-                        Sent::Written | Sent::Queued => {
+                    let is_gathered = matches!(turn, Turn::Gather(_));
+                    match if is_gathered { link.gather(&frame) } else { link.send(&frame) } {
+                        Sent::Written | Sent::Queued | Sent::Gathered => {
                             held.as_mut().unwrap_or(&mut expected).push(frame.websocket().to_vec());
                         }
                         Sent::Overflow => reason = Some(CloseReason::Overflow),
@@ -114,6 +120,7 @@ proptest! {
                         expected.push(frame.websocket().to_vec());
                     }
                 }
+                Turn::Flush => link.flush(),
                 Turn::Close => {
                     link.close(CloseReason::GoingAway);
                     reason = reason.or(Some(CloseReason::GoingAway));
@@ -191,4 +198,44 @@ fn nothing_is_written_once_the_connection_has_ended() {
     link.close(CloseReason::GoingAway);
     Task::new().run(&link);
     assert_eq!(script.written(), b"");
+}
+
+#[test]
+fn what_is_gathered_leaves_when_it_is_let_go_or_the_client_is_answered() {
+    let (script, stream) = Script::new();
+    let link = Link::new(stream, Bytes::from(GREETING), LIMITS.outbox);
+    let task = Task::new();
+    script.grant(usize::MAX, usize::MAX);
+    task.run(&link);
+    let written = |expected: &str| {
+        let text = String::from_utf8_lossy(&script.written()[GREETING.len()..]).into_owned();
+        assert_eq!(text.replace(['\u{fffd}', '\u{1}'], ""), expected);
+    };
+    assert_eq!(link.gather(&Frame::text("a")), Sent::Gathered);
+    assert_eq!(link.gather(&Frame::text("b")), Sent::Queued);
+    written("");
+    link.flush();
+    written("ab");
+    assert_eq!(link.gather(&Frame::text("c")), Sent::Gathered);
+    link.answer(Frame::text("d").websocket());
+    written("abcd");
+    link.gather(&Frame::text("e"));
+    link.close(CloseReason::GoingAway);
+    written("abcde");
+    task.run(&link);
+    assert!(script.written().ends_with(Frame::close(CloseReason::GoingAway).websocket()));
+}
+
+#[test]
+fn more_is_gathered_than_may_wait_and_nothing_is_lost() {
+    let (script, stream) = Script::new();
+    let link = Link::new(stream, Bytes::from(GREETING), OutboxLimits { frames: 2, bytes: 100 });
+    script.grant(usize::MAX, usize::MAX);
+    Task::new().run(&link);
+    let frame = Frame::text("x");
+    for _ in 0..100 {
+        assert!(matches!(link.gather(&frame), Sent::Gathered | Sent::Queued | Sent::Written));
+    }
+    link.flush();
+    assert_eq!(script.written().len(), GREETING.len() + 100 * frame.websocket().len());
 }
