@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::session::Socket;
@@ -28,7 +29,16 @@ struct Table<T> {
 enum Place<T> {
     /// On this connection; another one may wait for it.
     Live(Arc<Shared<T>>, Option<Arc<Shared<T>>>),
-    Here(Box<Socket<T>>),
+    /// Kept; whoever ends its time hears when it is taken before.
+    Here(Box<Socket<T>>, oneshot::Sender<()>),
+}
+
+/// A socket that is kept, as whoever ends its time knows it.
+#[derive(Debug)]
+pub(super) struct Stay {
+    name: Uuid,
+    /// Ends when the socket is taken.
+    pub(super) taken: oneshot::Receiver<()>,
 }
 
 /// What becomes of a client that says that it was here.
@@ -57,53 +67,70 @@ impl<T: Stream> Parked<T> {
         match left {
             Some(Place::Live(_, Some(waiting))) => waiting.link.wake(),
             // Somebody else's, or none.
-            Some(Place::Here(_) | Place::Live(_, None)) | None => {}
+            Some(Place::Here(..) | Place::Live(_, None)) | None => {}
         }
     }
 
-    /// Keeps a socket of this name; gives it back where there is no room, or the process stops.
-    #[must_use]
-    pub(super) fn keep(&self, name: Uuid, socket: Box<Socket<T>>) -> Option<Box<Socket<T>>> {
+    /// Keeps a socket of this name.
+    ///
+    /// # Errors
+    /// The same socket: there is no room, or the process stops.
+    pub(super) fn keep(&self, name: Uuid, socket: Box<Socket<T>>) -> Result<Stay, Box<Socket<T>>> {
         let mut table = self.lock();
         if table.is_closed || table.parked >= self.max {
             drop(table);
             self.leave(name);
-            return Some(socket);
+            return Err(socket);
         }
         table.parked += 1;
-        let former = table.places.insert(name, Place::Here(socket));
+        let (here, taken) = oneshot::channel();
+        let former = table.places.insert(name, Place::Here(socket, here));
         drop(table);
         if let Some(Place::Live(_, Some(waiting))) = former {
             waiting.link.wake();
         }
-        None
+        Ok(Stay { name, taken })
     }
 
-    /// The client of this name is on another connection.
+    /// The client of this name is on another connection. Whoever claimed it before, and is not there any more,
+    /// begins anew.
     pub(super) fn claim(&self, name: Uuid, by: &Arc<Shared<T>>) -> Claim<T> {
         let mut table = self.lock();
-        if let Some(Place::Live(on, waiting)) = table.places.get_mut(&name) {
-            *waiting = Some(Arc::clone(by));
-            let on = Arc::clone(on);
-            drop(table);
-            on.link.fail();
-            return Claim::Soon;
+        match table.places.get_mut(&name) {
+            // It is there itself.
+            Some(Place::Live(on, _)) if Arc::ptr_eq(on, by) => Claim::Unknown,
+            Some(Place::Live(on, waiting)) => {
+                let (on, former) = (Arc::clone(on), waiting.replace(Arc::clone(by)));
+                drop(table);
+                on.link.fail();
+                if let Some(former) = former {
+                    former.link.wake();
+                }
+                Claim::Soon
+            }
+            Some(Place::Here(..)) | None => {
+                take(&mut table, name, |_| true).map_or(Claim::Unknown, Claim::Here)
+            }
         }
-        drop(table);
-        self.take(name).map_or(Claim::Unknown, Claim::Here)
     }
 
-    /// The socket of this name, if it is parked; it is not any more.
-    pub(super) fn take(&self, name: Uuid) -> Option<Box<Socket<T>>> {
+    /// The same for whoever has claimed it, and is awake.
+    pub(super) fn look(&self, name: Uuid, by: &Arc<Shared<T>>) -> Claim<T> {
         let mut table = self.lock();
-        let is_here = |place: &Place<T>| matches!(place, Place::Here(_));
-        let Place::Here(socket) =
-            table.places.get(&name).is_some_and(is_here).then(|| table.places.remove(&name))??
-        else {
-            return None;
-        };
-        table.parked -= 1;
-        Some(socket)
+        match table.places.get(&name) {
+            Some(Place::Live(_, Some(waiting))) if Arc::ptr_eq(waiting, by) => Claim::Soon,
+            Some(Place::Live(..)) => Claim::Unknown,
+            Some(Place::Here(..)) | None => {
+                take(&mut table, name, |_| true).map_or(Claim::Unknown, Claim::Here)
+            }
+        }
+    }
+
+    /// The socket, if it has not been taken meanwhile: its time is over.
+    pub(super) fn give_up(&self, mut stay: Stay) -> Option<Box<Socket<T>>> {
+        stay.taken.close();
+        // Not one that was away a second time, whose time is another.
+        take(&mut self.lock(), stay.name, oneshot::Sender::is_closed)
     }
 
     /// Nobody comes back any more.
@@ -120,4 +147,19 @@ impl<T: Stream> Parked<T> {
         // Values are moved in and out under it, and nothing else.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The socket of this name, if it is kept and this holds; it is not kept any more.
+fn take<T>(
+    table: &mut Table<T>,
+    name: Uuid,
+    holds: impl FnOnce(&oneshot::Sender<()>) -> bool,
+) -> Option<Box<Socket<T>>> {
+    let Some(Place::Here(_, here)) = table.places.get(&name) else { return None };
+    if !holds(here) {
+        return None;
+    }
+    let Some(Place::Here(socket, _)) = table.places.remove(&name) else { return None };
+    table.parked -= 1;
+    Some(socket)
 }

@@ -13,11 +13,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 use uuid::Uuid;
 
+use super::carrier::Carrier;
 use super::lane::SocketLane;
+use super::parked::Stay;
 use super::sessions::{Sessions, Visitor};
 use super::shared::Shared;
 use crate::dialect::{Engine, Multiplex, Routing};
@@ -52,8 +54,8 @@ pub struct Session<T: Stream> {
     sockets: Vec<Socket<T>>,
     /// Few, too.
     awaited: Vec<Awaited>,
-    /// The names of those whose clients may come back, behind the end.
-    away: Vec<Uuid>,
+    /// Those whose clients may come back, behind the end.
+    away: Vec<Stay>,
     /// Namespaces that sockets have left: what was on its way to them is no fault.
     left: Vec<usize>,
     farewells: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -120,15 +122,17 @@ impl<T: Stream> Session<T> {
         self.say_farewells().await;
     }
 
-    /// Waits for those that may come back, once the connection [has ended](Self::run). Nobody else has to wait for
-    /// that.
+    /// Waits for those that may come back, once the connection [has ended](Self::run), and until all of them have.
+    /// Nobody else has to wait for that.
     pub async fn wait(&mut self) {
-        let recovery = self.engine().and_then(|engine| engine.recovery);
-        if let Some(recovery) = recovery.filter(|_| !self.away.is_empty()) {
-            sleep(recovery).await;
-            self.give_up();
-            self.say_farewells().await;
+        let Some(recovery) = self.engine().and_then(|engine| engine.recovery) else { return };
+        let over = Instant::now() + recovery;
+        for mut stay in std::mem::take(&mut self.away) {
+            if timeout_at(over, &mut stay.taken).await.is_err() {
+                self.give_up(stay);
+            }
         }
+        self.say_farewells().await;
     }
 
     async fn say_farewells(&mut self) {
@@ -218,6 +222,9 @@ impl<T: Stream> Session<T> {
         self.sessions.leave(self.sid);
         self.shared.link.end();
         self.shared.clear();
+        // Whoever waits for those that may come back does not keep the connection itself.
+        self.codec = None;
+        self.shared.link.with_stream(|carrier| *carrier = Carrier::Polling);
         let sockets = std::mem::take(&mut self.sockets);
         self.away = sockets.into_iter().filter_map(|socket| self.park(socket)).collect();
     }

@@ -1,12 +1,11 @@
 //! A client that was away comes back to its sockets (`protocols.md`, section 4.1.3: `pid` and `offset`).
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::{Session, Socket};
 use crate::dialect::Resume;
 use crate::message::{CloseReason, Message};
-use crate::transport::engine::parked::Claim;
+use crate::transport::engine::parked::{Claim, Stay};
 use crate::transport::link::Stream;
 use crate::transport::wire::Wire as _;
 
@@ -18,26 +17,21 @@ pub(super) struct Awaited {
 }
 
 impl<T: Stream> Session<T> {
-    /// Their time is over.
-    pub(super) fn give_up(&mut self) {
-        for name in std::mem::take(&mut self.away) {
-            if let Some(socket) = self.sessions.parked.take(name) {
-                self.part(*socket);
-            }
+    /// Its time is over.
+    pub(super) fn give_up(&mut self, stay: Stay) {
+        if let Some(socket) = self.sessions.parked.give_up(stay) {
+            self.part(*socket);
         }
     }
 
-    /// Keeps a socket whose connection has broken off; with the name by which its client may come back.
-    pub(super) fn park(&mut self, socket: Socket<T>) -> Option<Uuid> {
+    /// Keeps a socket whose connection has broken off, if its client may come back.
+    pub(super) fn park(&mut self, socket: Socket<T>) -> Option<Stay> {
         let Some(name) = socket.resume.filter(|_| socket.lane.park()) else {
             self.part(socket);
             return None;
         };
-        if let Some(socket) = self.sessions.parked.keep(name, Box::new(socket)) {
-            self.part(*socket);
-            return None;
-        }
-        Some(name)
+        let kept = self.sessions.parked.keep(name, Box::new(socket));
+        kept.map_err(|socket| self.part(*socket)).ok()
     }
 
     /// The client wants to go on where it was in a namespace, and else to come in with this message.
@@ -47,7 +41,12 @@ impl<T: Stream> Session<T> {
         if self.awaited.iter().any(|awaited| awaited.number == number) {
             return self.close(CloseReason::Protocol);
         }
-        let is_back = match self.sessions.parked.claim(resume.pid, &self.shared) {
+        let claim = self.sessions.parked.claim(resume.pid, &self.shared);
+        self.settle(number, resume, message, claim);
+    }
+
+    fn settle(&mut self, number: usize, resume: Resume, message: Message, claim: Claim<T>) {
+        let is_back = match claim {
             Claim::Here(socket) if socket.party.goes_on(&message) => self.resume(number, resume, *socket),
             // Somebody else on the same page: nothing of the former is theirs.
             Claim::Here(socket) => {
@@ -65,7 +64,8 @@ impl<T: Stream> Session<T> {
     /// Former connections may have ended meanwhile.
     pub(super) fn look_for_awaited(&mut self) {
         for Awaited { number, resume, message } in std::mem::take(&mut self.awaited) {
-            self.reopen(number, Some(resume), message);
+            let claim = self.sessions.parked.look(resume.pid, &self.shared);
+            self.settle(number, resume, message, claim);
         }
     }
 

@@ -3,6 +3,7 @@
 mod memory;
 mod payload;
 mod polls;
+mod recovery;
 mod sockets;
 
 use std::sync::{Arc, Mutex};
@@ -80,7 +81,17 @@ struct House {
 
 impl House {
     fn new(max: usize) -> Self {
-        let config = Config::parse("test", CONFIG).unwrap_or_else(|error| panic!("{error}"));
+        Self::with(max, CONFIG)
+    }
+
+    /// Whose clients may come back.
+    fn waiting(max: usize) -> Self {
+        let recovery = "dialect = \"socketio\"\nrecovery = \"2m\"";
+        Self::with(max, &CONFIG.replace("dialect = \"socketio\"", recovery))
+    }
+
+    fn with(max: usize, config: &str) -> Self {
+        let config = Config::parse("test", config).unwrap_or_else(|error| panic!("{error}"));
         let dialect: Arc<dyn Dialect> = Arc::clone(&config.endpoints[0].dialect);
         let desk = |(name, dialect): &(Arc<str>, Arc<dyn Dialect>)| Desk {
             path: Arc::from("/io"),
@@ -104,10 +115,17 @@ impl House {
         Self { hub, sessions: Arc::new(sessions), tasks: JoinSet::new() }
     }
 
+    fn start(&mut self, mut session: Session<DuplexStream>) {
+        self.tasks.spawn(async move {
+            session.run().await;
+            session.wait().await;
+        });
+    }
+
     /// One that is polled.
     fn open(&mut self) -> Handle<DuplexStream> {
-        let (mut session, body) = self.sessions.open(NOBODY).unwrap();
-        self.tasks.spawn(async move { session.run().await });
+        let (session, body) = self.sessions.open(NOBODY).unwrap();
+        self.start(session);
         let open: serde_json::Value = serde_json::from_slice(&body[1..]).unwrap();
         self.sessions.find(open["sid"].as_str().unwrap()).unwrap()
     }
@@ -115,8 +133,8 @@ impl House {
     /// One on a WebSocket, with its first packet read.
     async fn open_on(&mut self) -> Peer {
         let (stream, theirs) = tokio::io::duplex(4096);
-        let mut session = self.sessions.open_on((theirs, Vec::new()), &Bytes::from(ANSWER), NOBODY).unwrap();
-        self.tasks.spawn(async move { session.run().await });
+        let session = self.sessions.open_on((theirs, Vec::new()), &Bytes::from(ANSWER), NOBODY).unwrap();
+        self.start(session);
         let mut peer = Peer(stream);
         let mut greeting = vec![0; ANSWER.len()];
         peer.0.read_exact(&mut greeting).await.unwrap();

@@ -1,0 +1,107 @@
+//! Clients whose connections break off, and who come back.
+
+use super::*;
+
+/// In `/a`; with the name by which it comes back.
+async fn come(peer: &mut Peer) -> String {
+    peer.say("40/a,").await;
+    pid(&peer.next().await)
+}
+
+fn pid(connected: &str) -> String {
+    let said: serde_json::Value = serde_json::from_str(connected.strip_prefix("40/a,").unwrap()).unwrap();
+    said["pid"].as_str().unwrap().to_owned()
+}
+
+async fn come_back(house: &mut House, pid: &str) -> Peer {
+    let mut peer = house.open_on().await;
+    peer.say(&format!(r#"40/a,{{"pid":"{pid}"}}"#)).await;
+    peer
+}
+
+fn tell(house: &House, number: usize) {
+    assert_eq!(house.push("/a", &format!(r#"{{"event":"x","data":{number}}}"#)), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_stayed_open_as_long_as_its_client_might_come_back() {
+    let mut house = House::waiting(10);
+    let mut peer = house.open_on().await;
+    come(&mut peer).await;
+    // It never reads, and hears no ping.
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert!(peer.0.write_all(b"pong").await.is_err(), "nobody is there");
+    assert_eq!(house.hub.connections(), 1);
+    house.ended().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_away_a_second_time_was_given_up_at_the_end_of_the_first() {
+    let mut house = House::waiting(10);
+    let mut peer = house.open_on().await;
+    let name = come(&mut peer).await;
+    for number in 0..3 {
+        drop(peer);
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        tell(&house, number);
+        peer = come_back(&mut house, &name).await;
+        assert_eq!(pid(&peer.next().await), name, "it goes on");
+        // It does not say what it has.
+        for missed in 0..=number {
+            assert!(peer.next().await.starts_with(&format!(r#"42/a,["x",{missed},"#)));
+        }
+        // Nobody waits for who is back.
+        timeout(Duration::from_secs(1), house.tasks.join_next()).await.unwrap().unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_claim_is_awaited_for_each_namespace() {
+    let mut house = House::waiting(10);
+    let mut peer = house.open_on().await;
+    let name = come(&mut peer).await;
+    let claim = || Packet::Message(crate::message::Message::Text(format!(r#"0/a,{{"pid":"{name}"}}"#)));
+    let handle = house.open();
+    handle.post(vec![claim(), claim()]).unwrap();
+    let said = handle.poll().unwrap().await.unwrap();
+    assert_eq!(encode(&said), Some(Bytes::from_static(b"1")), "it has not waited for the answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_that_claim_one_name_at_once_the_last_goes_on_and_the_other_begins_anew() {
+    let mut house = House::waiting(10);
+    let mut peer = house.open_on().await;
+    let name = come(&mut peer).await;
+    let claim = || Packet::Message(crate::message::Message::Text(format!(r#"0/a,{{"pid":"{name}"}}"#)));
+    let both = [house.open(), house.open()];
+    // No task has run between the two.
+    for handle in &both {
+        drop(handle.post(vec![claim()]).unwrap());
+    }
+    let mut names = Vec::new();
+    for handle in &both {
+        let said = encode(&handle.poll().unwrap().await.unwrap()).unwrap();
+        names.push(pid(std::str::from_utf8(&said).unwrap()));
+    }
+    assert_eq!(names.iter().filter(|said| **said == name).count(), 1, "{names:?}");
+    tell_both(&house).await;
+    for handle in &both {
+        assert!(handle.poll().is_ok(), "neither ends the other");
+    }
+}
+
+async fn tell_both(house: &House) {
+    tokio::time::sleep(Duration::from_secs(19)).await;
+    assert_eq!(house.push("/a", r#"{"event":"x","data":1}"#), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_claims_what_it_has_begins_anew_and_loses_nothing() {
+    let mut house = House::waiting(10);
+    let mut peer = house.open_on().await;
+    let name = come(&mut peer).await;
+    peer.say(&format!(r#"40/b,{{"pid":"{name}"}}"#)).await;
+    assert!(peer.next().await.starts_with(r#"40/b,{"sid":"#));
+    tell(&house, 1);
+    assert!(peer.next().await.starts_with(r#"42/a,["x",1,"#));
+}
