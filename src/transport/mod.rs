@@ -20,6 +20,8 @@ mod wire;
 pub use ahead::Ahead;
 pub use backstage::{Backstage, Caller, Exceeded, Returning};
 pub use bucket::Rate;
-pub use engine::{Closed, Handle, Packet, Probe, Session, Sessions, Unreadable, Visitor, decode, encode};
+pub use engine::{
+    Closed, Handle, Packet, Parcel, Payload, Posting, Probe, Session, Sessions, Unreadable, Visitor, encode,
+};
 pub use link::Stream;
 pub use websocket::{Expiry, Limits, WebSocket};

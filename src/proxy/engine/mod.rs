@@ -15,7 +15,7 @@ use super::early;
 use super::realtime::{self, Arrival, Endpoint, Realtime, Whence};
 use super::takeover::{self, Taken};
 use crate::hub::AttachError;
-use crate::transport::{self, Handle, Visitor, decode, encode};
+use crate::transport::{self, Handle, Payload, Visitor, encode};
 use answer::Answer;
 use ask::{Ask, Fault};
 
@@ -129,20 +129,23 @@ impl Service<'_> {
         let Ok(awaited) = handle.poll() else {
             return self.send(session, Answer::fault(Fault::BadRequest)).await;
         };
-        let frames = tokio::select! {
-            frames = awaited => frames,
-            // Nothing was taken for it.
+        let parcel = tokio::select! {
+            parcel = awaited => parcel,
+            // What was taken for it at this moment comes back with `awaited`.
             _ = session.read_body_or_idle(true) => {
                 part(session);
                 return Ok(());
             }
         };
         // Without an answer it has ended.
-        let body = frames.as_ref().ok().and_then(|frames| encode(frames));
+        let body = parcel.as_ref().ok().and_then(|parcel| encode(parcel.frames()));
         let answer = body.map_or_else(|| Answer::fault(Fault::UnknownSession), Answer::text);
-        if self.send(session, answer).await.is_err() {
-            handle.give_back(frames.unwrap_or_default());
-            part(session);
+        // Who does not read for so long is gone.
+        session.set_write_timeout(Some(self.sessions.patience()));
+        match (self.send(session, answer).await, parcel) {
+            (Ok(()), Ok(parcel)) => parcel.delivered(),
+            (Ok(()), Err(_)) => {}
+            (Err(_), _) => part(session),
         }
         Ok(())
     }
@@ -152,14 +155,18 @@ impl Service<'_> {
         session: &mut ServerSession,
         handle: &Handle<Stream>,
     ) -> pingora::Result<Result<Answer, Fault>> {
+        let Ok(posting) = handle.post() else {
+            session.set_keepalive(None);
+            return Ok(Err(Fault::BadRequest));
+        };
         let Some(body) = read_body(session, self.sessions.max_payload()).await? else {
             return Ok(Err(Fault::TooLarge));
         };
-        let Ok(packets) = decode(&body) else {
+        let Ok(packets) = Payload::read(body) else {
             handle.fault();
             return Ok(Err(Fault::BadRequest));
         };
-        let Ok(taken) = handle.post(packets) else { return Ok(Err(Fault::BadRequest)) };
+        let Ok(taken) = posting.say(packets) else { return Ok(Err(Fault::BadRequest)) };
         Ok(taken.await.map(|()| Answer::text(OK)).or(Err(Fault::UnknownSession)))
     }
 

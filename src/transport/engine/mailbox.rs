@@ -1,19 +1,19 @@
 //! What requests leave for the task of a connection. One of each kind at most: whoever comes while another is there
 //! is turned away.
 
-use std::collections::VecDeque;
-
-use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 
-use super::payload::Packet;
+use super::parcel::Parcel;
+use super::payload::Payload;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Mailbox<T> {
     /// The request that waits for what there is to say. One that has hung up waits no more.
-    pub(super) poll: Option<oneshot::Sender<Vec<Bytes>>>,
+    pub(super) poll: Option<oneshot::Sender<Parcel>>,
+    /// What another one took is on its way.
+    pub(super) is_answering: bool,
     pub(super) post: Option<Post>,
     pub(super) upgrading: Upgrading,
     /// The WebSocket to which the client has gone over.
@@ -45,13 +45,21 @@ pub(super) enum Upgrading {
 /// What a request says.
 #[derive(Debug)]
 pub(super) struct Post {
-    pub(super) packets: VecDeque<Packet>,
+    /// `None`: it is still being read.
+    pub(super) packets: Option<Payload>,
     /// Told when all of them are taken, or will be without anything else that the client does.
     pub(super) taken: Option<oneshot::Sender<()>>,
 }
 
 impl<T> Default for Mailbox<T> {
     fn default() -> Self {
-        Self { poll: None, post: None, upgrading: Upgrading::No, upgrade: None, is_overlapping: false }
+        Self {
+            poll: None,
+            is_answering: false,
+            post: None,
+            upgrading: Upgrading::No,
+            upgrade: None,
+            is_overlapping: false,
+        }
     }
 }

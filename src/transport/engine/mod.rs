@@ -9,6 +9,7 @@
 mod carrier;
 mod lane;
 mod mailbox;
+mod parcel;
 mod parked;
 mod payload;
 mod probe;
@@ -19,8 +20,9 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-pub use payload::{Packet, Unreadable, decode, encode};
+pub use parcel::Parcel;
+pub use payload::{Packet, Payload, Unreadable, encode};
 pub use probe::Probe;
 pub use session::Session;
 pub use sessions::{Sessions, Visitor};
-pub use shared::{Closed, Handle};
+pub use shared::{Closed, Handle, Posting};

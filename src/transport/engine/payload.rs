@@ -53,20 +53,41 @@ impl Packet {
     }
 }
 
-/// The packets of a body.
-///
-/// # Errors
-/// [`Unreadable`]: one of them is none, and the others are worth nothing.
-pub fn decode(body: &[u8]) -> Result<Vec<Packet>, Unreadable> {
-    let text = std::str::from_utf8(body).or(Err(Unreadable))?;
-    let packet = |text: &str| match text.strip_prefix('b') {
-        Some(encoded) => {
-            let bytes = STANDARD.decode(encoded).or(Err(Unreadable))?;
-            Ok(Packet::Message(Message::Binary(Bytes::from(bytes))))
+/// The packets of a body, taken from it one by one: all at once, small ones would need many times its room.
+#[derive(Debug)]
+pub struct Payload(Option<Bytes>);
+
+impl Payload {
+    /// # Errors
+    /// [`Unreadable`]: one of the packets is none, and the others are worth nothing.
+    pub fn read(body: Bytes) -> Result<Self, Unreadable> {
+        let text = std::str::from_utf8(&body).or(Err(Unreadable))?;
+        text.split(char::from(SEPARATOR)).try_for_each(|text| packet(text).map(drop))?;
+        Ok(Self(Some(body)))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Iterator for Payload {
+    type Item = Packet;
+
+    fn next(&mut self) -> Option<Packet> {
+        let mut first = self.0.take()?;
+        if let Some(at) = memchr::memchr(SEPARATOR, &first) {
+            self.0 = Some(first.split_off(at + 1));
+            first.truncate(at);
         }
-        None => Packet::parse(text),
-    };
-    text.split(char::from(SEPARATOR)).map(packet).collect()
+        packet(std::str::from_utf8(&first).ok()?).ok()
+    }
+}
+
+fn packet(text: &str) -> Result<Packet, Unreadable> {
+    let Some(encoded) = text.strip_prefix('b') else { return Packet::parse(text) };
+    let bytes = STANDARD.decode(encoded).or(Err(Unreadable))?;
+    Ok(Packet::Message(Message::Binary(Bytes::from(bytes))))
 }
 
 /// The body that says what these frames would; without any, one that says nothing. `None`: that the connection has

@@ -46,7 +46,7 @@ impl<T: Stream> Probe<T> {
         let tried = timeout(UPGRADE_TIMEOUT, std::future::poll_fn(|context| self.poll(context))).await;
         if tried.is_ok() && self.has_gone_over {
             let upgrade = (self.link.into_stream(), self.codec);
-            self.shared.leave(|mailbox| mailbox.upgrade = Some(upgrade));
+            self.shared.go_over(upgrade);
             return;
         }
         self.shared.look(|mailbox| mailbox.upgrading = Upgrading::No);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -126,6 +127,14 @@ impl<T: Stream> Sessions<T> {
     /// Bytes of the body of one request.
     pub fn max_payload(&self) -> usize {
         self.limits.max_message
+    }
+
+    /// How long a client may leave unread what it asked for: behind that it has missed a ping.
+    pub fn patience(&self) -> Duration {
+        self.multiplex().map_or(Duration::ZERO, |multiplex| {
+            let engine = multiplex.engine();
+            engine.ping_interval + engine.ping_timeout
+        })
     }
 
     /// The process stops: every connection ends, and no more are taken.

@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 
 use super::carrier::Carrier;
 use super::mailbox::{Mailbox, Post, Upgrading};
-use super::payload::Packet;
+use super::parcel::{Parcel, Sender};
+use super::payload::Payload;
 use super::probe::Probe;
 use crate::hub::OutboxLimits;
 use crate::transport::link::{Link, State, Stream};
@@ -35,9 +37,14 @@ impl<T: Stream> Shared<T> {
         self.link.with_stream(|stream| matches!(stream, Carrier::Polling))
     }
 
-    /// Does something with the mailbox, if there is one.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&mut Mailbox<T>) -> R) -> Option<R> {
-        self.lock().as_deref_mut().map(look)
+    fn visit<R>(&self, visit: impl FnOnce(&mut Mailbox<T>) -> Result<R, Closed>) -> Result<R, Closed> {
+        if !self.is_polled() {
+            return Err(Closed);
+        }
+        self.leave(|mailbox| {
+            // Under the lock: nobody looks into it any more once the connection has ended.
+            if self.link.state() == State::Gone { Err(Closed) } else { visit(mailbox) }
+        })
     }
 
     /// Changes the mailbox, and has the task look at it.
@@ -45,6 +52,18 @@ impl<T: Stream> Shared<T> {
         let left = leave(self.lock().get_or_insert_default());
         self.link.wake();
         left
+    }
+
+    /// A WebSocket for the client to go over to; none is needed behind the end.
+    pub(super) fn go_over(&self, upgrade: (T, WebSocketContext)) {
+        self.leave(|mailbox| mailbox.upgrade = Some(upgrade).filter(|_| self.link.state() != State::Gone));
+    }
+}
+
+impl<T> Shared<T> {
+    /// Does something with the mailbox, if there is one.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&mut Mailbox<T>) -> R) -> Option<R> {
+        self.lock().as_deref_mut().map(look)
     }
 
     /// The mailbox is needed no more, and whoever waits on it hears so.
@@ -58,6 +77,16 @@ impl<T: Stream> Shared<T> {
     }
 }
 
+impl<T: Stream> Sender for Shared<T> {
+    fn returned(&self, frames: Vec<Bytes>) {
+        let mut mailbox = self.lock();
+        self.link.give_back(frames);
+        mailbox.iter_mut().for_each(|mailbox| mailbox.is_answering = false);
+        drop(mailbox);
+        self.link.wake();
+    }
+}
+
 /// A connection, as its requests see it.
 #[derive(Debug)]
 pub struct Handle<T> {
@@ -67,12 +96,11 @@ pub struct Handle<T> {
 }
 
 impl<T: Stream> Handle<T> {
-    /// Waits for what there is to say. Nothing of it is lost where the request hangs up: what was not taken stays,
-    /// and what was [is given back](Self::give_back).
+    /// Waits for what there is to say. Nothing of it is lost where the request hangs up, before that or behind it.
     ///
     /// # Errors
     /// [`Closed`]: the client has a WebSocket, or another such request is waiting; that ends the connection.
-    pub fn poll(&self) -> Result<oneshot::Receiver<Vec<Bytes>>, Closed> {
+    pub fn poll(&self) -> Result<oneshot::Receiver<Parcel>, Closed> {
         self.visit(|mailbox| {
             if mailbox.poll.as_ref().is_some_and(|other| !other.is_closed()) {
                 mailbox.is_overlapping = true;
@@ -84,35 +112,23 @@ impl<T: Stream> Handle<T> {
         })
     }
 
-    /// What a poll took could not be written. It stays for the next.
-    pub fn give_back(&self, frames: Vec<Bytes>) {
-        self.shared.link.give_back(frames);
-    }
-
-    /// Says this to the connection; the answer comes when all of it has been heard.
+    /// A request is about to say something, once it has been read.
     ///
     /// # Errors
-    /// [`Closed`]: the client has a WebSocket, or another such request is being heard; that ends the connection.
-    pub fn post(&self, packets: Vec<Packet>) -> Result<oneshot::Receiver<()>, Closed> {
+    /// [`Closed`]: the client has a WebSocket, or another such request is there; that ends the connection.
+    pub fn post(&self) -> Result<Posting<T>, Closed> {
         self.visit(|mailbox| {
             if mailbox.post.is_some() {
                 mailbox.is_overlapping = true;
                 return Err(Closed);
             }
-            let (taken, receiver) = oneshot::channel();
-            mailbox.post = Some(Post { packets: packets.into(), taken: Some(taken) });
-            Ok(receiver)
+            mailbox.post = Some(Post { packets: None, taken: None });
+            Ok(Posting(Arc::clone(&self.shared)))
         })
     }
 
     fn visit<R>(&self, visit: impl FnOnce(&mut Mailbox<T>) -> Result<R, Closed>) -> Result<R, Closed> {
-        if !self.shared.is_polled() {
-            return Err(Closed);
-        }
-        self.shared.leave(|mailbox| {
-            // Under the lock: nobody looks into it any more once the connection has ended.
-            if self.shared.link.state() == State::Gone { Err(Closed) } else { visit(mailbox) }
-        })
+        self.shared.visit(visit)
     }
 
     /// The client said what nobody understands.
@@ -122,14 +138,14 @@ impl<T: Stream> Handle<T> {
 
     /// Whether a WebSocket may take the place of polls: none has, and none is about to. If so, one is.
     pub fn begin_upgrade(&self) -> bool {
-        self.shared.is_polled()
-            && self.shared.leave(|mailbox| {
-                let is_free = mailbox.upgrading == Upgrading::No;
-                if is_free {
-                    mailbox.upgrading = Upgrading::Tries;
-                }
-                is_free
-            })
+        let begin = |mailbox: &mut Mailbox<T>| {
+            let is_free = mailbox.upgrading == Upgrading::No;
+            if is_free {
+                mailbox.upgrading = Upgrading::Tries;
+            }
+            Ok(is_free)
+        };
+        self.visit(begin) == Ok(true)
     }
 
     /// The WebSocket that was about to take the place of polls is gone.
@@ -141,5 +157,29 @@ impl<T: Stream> Handle<T> {
     /// [`WebSocket::new`](super::super::WebSocket::new).
     pub fn upgrade(self, stream: T, early: Vec<u8>, greeting: Bytes) -> Probe<T> {
         Probe::new(self, stream, early, greeting)
+    }
+}
+
+/// A request whose body is being read, the only one of its connection: of others nothing is kept meanwhile.
+#[derive(Debug)]
+pub struct Posting<T>(Arc<Shared<T>>);
+
+impl<T: Stream> Posting<T> {
+    /// Says this to the connection; the answer comes when all of it has been heard.
+    ///
+    /// # Errors
+    /// [`Closed`]: the client has a WebSocket now, or the connection has ended.
+    pub fn say(self, packets: Payload) -> Result<oneshot::Receiver<()>, Closed> {
+        self.0.visit(|mailbox| {
+            let (taken, receiver) = oneshot::channel();
+            mailbox.post = Some(Post { packets: Some(packets), taken: Some(taken) });
+            Ok(receiver)
+        })
+    }
+}
+
+impl<T> Drop for Posting<T> {
+    fn drop(&mut self) {
+        self.0.look(|mailbox| mailbox.post.take_if(|post| post.packets.is_none()));
     }
 }

@@ -28,6 +28,9 @@ impl<T: Stream> Session<T> {
             if self.is_deaf() || self.stage == Stage::Ending {
                 return Poll::Pending;
             }
+            if self.codec.is_none() || self.is_behind() {
+                return Poll::Pending;
+            }
             let Some(codec) = &mut self.codec else { return Poll::Pending };
             let mut socket = Socket { link: &self.shared.link, context, heard: &mut self.heard };
             match codec.read(&mut socket) {

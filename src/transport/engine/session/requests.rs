@@ -1,12 +1,16 @@
 //! What requests bring and take, while the connection is polled.
 
+use std::sync::Arc;
 use std::task::Context;
+
+use bytes::Bytes;
 
 use super::{Session, Stage};
 use crate::message::CloseReason;
 use crate::transport::engine::carrier::Carrier;
-use crate::transport::engine::mailbox::{Post, Upgrading};
-use crate::transport::engine::payload::Packet;
+use crate::transport::engine::mailbox::{Mailbox, Post, Upgrading};
+use crate::transport::engine::parcel::{Parcel, Sender};
+use crate::transport::engine::payload::{Packet, Payload};
 use crate::transport::link::Stream;
 
 /// Packets heard before other tasks get their turn.
@@ -15,18 +19,25 @@ const PACKETS_PER_POLL: usize = 32;
 impl<T: Stream> Session<T> {
     /// The client has gone over to a WebSocket: what waits follows it.
     pub(super) fn take_upgrade(&mut self) {
-        let Some(Some((stream, codec))) = self.shared.look(|mailbox| mailbox.upgrade.take()) else { return };
-        // What was posted before comes before.
-        while let Some(packet) = self.posted() {
-            self.packet(packet);
-        }
+        // What a poll took before comes before.
+        let upgrade = |mailbox: &mut Mailbox<T>| mailbox.upgrade.take_if(|_| !mailbox.is_answering);
+        let Some(Some((stream, codec))) = self.shared.look(upgrade) else { return };
         self.shared.link.with_stream(|carrier| *carrier = Carrier::Socket(stream));
         self.codec = Some(codec);
         // A poll that still waits gets nothing any more.
         if let Some(Some(poll)) = self.shared.look(|mailbox| mailbox.poll.take()) {
-            poll.send(Vec::new()).ok();
+            drop(poll.send(self.parcel(Vec::new())));
         }
-        self.shared.clear();
+    }
+
+    /// What was posted before the client went over comes before what its WebSocket says.
+    pub(super) fn is_behind(&self) -> bool {
+        let is_behind =
+            self.shared.look(|mailbox| mailbox.post.as_ref().is_some_and(|post| post.packets.is_some()));
+        if is_behind == Some(false) {
+            self.shared.clear();
+        }
+        is_behind == Some(true)
     }
 
     /// Hears what was posted, as long as there is room for it.
@@ -55,12 +66,18 @@ impl<T: Stream> Session<T> {
     /// The next packet; whoever posted the last hears that it was.
     fn posted(&self) -> Option<Packet> {
         self.shared.look(|mailbox| {
-            let packet = mailbox.post.as_mut()?.packets.pop_front();
-            if let Some(mut post) = mailbox.post.take_if(|post| post.packets.is_empty()) {
+            let packet = mailbox.post.as_mut()?.packets.as_mut()?.next();
+            if let Some(mut post) =
+                mailbox.post.take_if(|post| post.packets.as_ref().is_some_and(Payload::is_empty))
+            {
                 post.confirm();
             }
             packet
         })?
+    }
+
+    fn parcel(&self, frames: Vec<Bytes>) -> Parcel {
+        Parcel::new(Arc::clone(&self.shared) as Arc<dyn Sender>, frames)
     }
 
     /// A poll gets what waits; nothing, where the client should not poll any more.
@@ -69,16 +86,16 @@ impl<T: Stream> Session<T> {
             return;
         }
         let (stage, link) = (self.stage, &self.shared.link);
-        self.shared.look(|mailbox| {
+        let answered = self.shared.look(|mailbox| {
             let is_over = mailbox.upgrading == Upgrading::Works || stage == Stage::Ending;
-            let Some(poll) = mailbox.poll.take_if(|poll| !poll.is_closed() && (is_over || !link.is_quiet()))
-            else {
-                return;
-            };
-            // It may hang up at this moment.
-            if let Err(frames) = poll.send(link.take()) {
-                link.give_back(frames);
-            }
+            let is_due = !mailbox.is_answering && (is_over || !link.is_quiet());
+            let poll = mailbox.poll.take_if(|poll| is_due && !poll.is_closed())?;
+            mailbox.is_answering = true;
+            Some((poll, self.parcel(link.take())))
         });
+        if let Some(Some((poll, parcel))) = answered {
+            // It may hang up at this moment; behind the lock, since the parcel comes back then.
+            drop(poll.send(parcel));
+        }
     }
 }

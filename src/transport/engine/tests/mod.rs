@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -153,6 +154,19 @@ impl House {
         timeout(FOREVER, self.tasks.join_next()).await.expect("it never ends").unwrap().unwrap();
         assert_eq!(self.hub.connections(), 0);
     }
+}
+
+/// The packets of this body.
+fn post(handle: &Handle<DuplexStream>, body: &str) -> Result<oneshot::Receiver<()>, Closed> {
+    handle.post()?.say(Payload::read(Bytes::from(body.to_owned())).unwrap())
+}
+
+/// What waits.
+async fn poll(handle: &Handle<DuplexStream>) -> Option<String> {
+    let parcel = timeout(FOREVER, handle.poll().unwrap()).await.expect("nothing comes").unwrap();
+    let said = encode(parcel.frames()).map(|body| String::from_utf8(body.to_vec()).unwrap());
+    parcel.delivered();
+    said
 }
 
 /// The client's end of a WebSocket.

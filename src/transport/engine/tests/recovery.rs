@@ -60,11 +60,10 @@ async fn one_claim_is_awaited_for_each_namespace() {
     let mut house = House::waiting(10);
     let mut peer = house.open_on().await;
     let name = come(&mut peer).await;
-    let claim = || Packet::Message(crate::message::Message::Text(format!(r#"0/a,{{"pid":"{name}"}}"#)));
+    let claim = format!(r#"40/a,{{"pid":"{name}"}}"#);
     let handle = house.open();
-    handle.post(vec![claim(), claim()]).unwrap();
-    let said = handle.poll().unwrap().await.unwrap();
-    assert_eq!(encode(&said), Some(Bytes::from_static(b"1")), "it has not waited for the answer");
+    post(&handle, &format!("{claim}\u{1e}{claim}")).unwrap();
+    assert_eq!(poll(&handle).await.unwrap(), "1", "it has not waited for the answer");
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,16 +71,14 @@ async fn of_two_that_claim_one_name_at_once_the_last_goes_on_and_the_other_begin
     let mut house = House::waiting(10);
     let mut peer = house.open_on().await;
     let name = come(&mut peer).await;
-    let claim = || Packet::Message(crate::message::Message::Text(format!(r#"0/a,{{"pid":"{name}"}}"#)));
     let both = [house.open(), house.open()];
     // No task has run between the two.
     for handle in &both {
-        drop(handle.post(vec![claim()]).unwrap());
+        drop(post(handle, &format!(r#"40/a,{{"pid":"{name}"}}"#)).unwrap());
     }
     let mut names = Vec::new();
     for handle in &both {
-        let said = encode(&handle.poll().unwrap().await.unwrap()).unwrap();
-        names.push(pid(std::str::from_utf8(&said).unwrap()));
+        names.push(pid(&poll(handle).await.unwrap()));
     }
     assert_eq!(names.iter().filter(|said| **said == name).count(), 1, "{names:?}");
     tell_both(&house).await;

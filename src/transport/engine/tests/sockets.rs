@@ -1,7 +1,7 @@
 //! Signs of life, and sockets that come and go on one connection.
 
 use super::*;
-use crate::message::{CloseReason, Message};
+use crate::message::CloseReason;
 
 async fn come(peer: &mut Peer, namespace: &str) {
     peer.say(&format!("40{namespace},")).await;
@@ -80,8 +80,8 @@ async fn a_connection_more_than_there_may_be_is_refused() {
     come(&mut peer, "/a").await;
     come(&mut peer, "/b").await;
     // The hub is full too: it may come back when there is room.
-    handle.post(vec![Packet::Message(Message::Text("0/a,".to_owned()))]).unwrap();
-    assert_eq!(encode(&handle.poll().unwrap().await.unwrap()), None);
+    post(&handle, "40/a,").unwrap();
+    assert_eq!(poll(&handle).await, None);
     timeout(FOREVER, house.tasks.join_next()).await.unwrap();
     assert_eq!(house.sessions.check_room(), Ok(()));
 }
