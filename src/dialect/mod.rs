@@ -181,9 +181,13 @@ pub trait Conversation: Send + fmt::Debug {
     /// The token has expired: a word to the client before it is closed, or nobody in particular from now on.
     fn expired(&mut self, _now: Now, _turn: &mut Turn) {}
 
-    /// Whether a client that was away goes on as who it was, by its first message on another connection.
-    fn goes_on(&self, _message: &Message) -> bool {
-        true
+    /// The connection broke off, and the client may come back.
+    fn away(&mut self) {}
+
+    /// Whether a client that was away goes on as who it was, by its first message on another connection; `is_same`:
+    /// the handshake showed the same as the former.
+    fn goes_on(&self, _message: &Message, is_same: bool) -> bool {
+        is_same
     }
 
     /// The client was away, and is back with all that it had: a word before what it missed.

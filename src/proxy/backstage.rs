@@ -161,6 +161,7 @@ impl transport::Backstage for Backstage {
             Exceeded::Connections => self.metrics.user_full(),
             Exceeded::Messages => self.metrics.message_dropped(),
             Exceeded::Flood => self.metrics.flooded(),
+            Exceeded::Frames => self.metrics.frames_delivered(&[], 1),
         }
     }
 }

@@ -53,4 +53,6 @@ pub enum Exceeded {
     Messages,
     /// The same for too long: it is closed.
     Flood,
+    /// Frames that waited for an answer: it was too slow for them, and is closed.
+    Frames,
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::ahead::Hold;
-use crate::hub::Lane;
+use crate::hub::{Full, Lane};
 use crate::message::CloseReason;
 
 /// The way to one client, as whoever talks with it sees it; the hub sees the same as a [`Lane`].
@@ -16,9 +16,15 @@ pub(super) trait Wire: Hold + Lane + 'static {
     /// Call number `call` is being answered from now on.
     fn begin_call(&self, call: u64);
     /// The call is answered: what was held back follows.
-    fn end_call(&self);
+    ///
+    /// # Errors
+    /// As of [`release`](Self::release).
+    fn end_call(&self) -> Result<(), Full>;
     /// What was held back leaves now.
-    fn release(&self);
+    ///
+    /// # Errors
+    /// It is more than may wait, and the wire is closing.
+    fn release(&self) -> Result<(), Full>;
     /// What was held back is for nobody, and what comes is held back still.
     fn forget(&self);
     /// What was sent is for nobody any more: it is not sent again to whoever comes back.

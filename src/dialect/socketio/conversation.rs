@@ -29,8 +29,9 @@ pub(super) struct Socket {
     resume: Option<String>,
     /// What the handshake showed.
     shown: Credential,
-    /// Of the token that CONNECT showed: whoever comes back shows the same.
-    mark: u64,
+    /// Of the token that CONNECT showed: whoever comes back shows the same. `None`: it has shown another since,
+    /// which no CONNECT shows.
+    mark: Option<u64>,
     /// `None`: it has not come in.
     identity: Option<Identity>,
     rooms: BTreeSet<String>,
@@ -44,8 +45,8 @@ pub(super) struct Socket {
 enum Pending {
     /// It says who it is by its CONNECT.
     Connect,
-    /// It says it again, by the namespace's own event with this ack.
-    Again(Option<u64>),
+    /// It says it again, by the namespace's own event with this ack and a token of this mark.
+    Again(Option<u64>, u64),
     Greeting,
     Task(Box<Task>),
 }
@@ -57,7 +58,7 @@ impl Socket {
             sid: opening.connection.simple().to_string(),
             resume: opening.resume.map(|id| id.simple().to_string()),
             shown: opening.credential.clone(),
-            mark: 0,
+            mark: None,
             identity: None,
             rooms: BTreeSet::new(),
             wants: Vec::new(),
@@ -68,8 +69,8 @@ impl Socket {
 
     /// The client wants to come in, with what it shows.
     fn connect(&mut self, data: &str, now: Now, turn: &mut Turn) {
-        self.mark = mark(data);
         let token = token(serde_json::from_str(data).ok().as_ref());
+        self.mark = Some(mark(token.as_deref()));
         match (token, &self.shown) {
             (Some(token), _) => self.ask_who(token, Pending::Connect, turn),
             (None, Credential::Missing) if !self.namespace.required => {
@@ -178,7 +179,10 @@ impl Socket {
         let data = serde_json::from_str::<Value>(first).ok().map(|data| binary::inlined(data, attachments));
         if name == self.namespace.connect_event && !name.is_empty() {
             match token(data.as_ref()) {
-                Some(token) => self.ask_who(token, Pending::Again(packet.ack), turn),
+                Some(token) => {
+                    let mark = mark(Some(&token));
+                    self.ask_who(token, Pending::Again(packet.ack, mark), turn);
+                }
                 None => self.again(packet.ack, &Credential::Missing, now, turn),
             }
             return;
@@ -302,6 +306,8 @@ impl Conversation for Socket {
     }
 
     fn dropped(&mut self, _: &Message, _: Now, turn: &mut Turn) {
+        // Of a packet that is not whole, what comes later would be taken for a part.
+        self.attachments = Attachments::default();
         self.count("", Fate::Dropped, turn);
         self.say_error("Rate limit exceeded", None, turn);
     }
@@ -309,7 +315,9 @@ impl Conversation for Socket {
     fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {
         match (self.pending.take(), returned) {
             (Some(Pending::Connect), Returned::Credential(credential)) => self.meet(&credential, now, turn),
-            (Some(Pending::Again(ack)), Returned::Credential(credential)) => {
+            (Some(Pending::Again(ack, mark)), Returned::Credential(credential)) => {
+                let is_other = matches!(credential, Credential::Valid(_)) && self.mark != Some(mark);
+                self.mark = self.mark.filter(|_| !is_other);
                 self.again(ack, &credential, now, turn);
             }
             (Some(Pending::Greeting), Returned::Upstream(answer)) => {
@@ -327,9 +335,16 @@ impl Conversation for Socket {
         }
     }
 
-    fn goes_on(&self, message: &Message) -> bool {
+    fn away(&mut self) {
+        // The rest of them does not come any more.
+        self.attachments = Attachments::default();
+    }
+
+    fn goes_on(&self, message: &Message, is_same: bool) -> bool {
         let Message::Text(text) = message else { return false };
-        Packet::parse(text).is_some_and(|packet| mark(packet.data) == self.mark)
+        let Some(packet) = Packet::parse(text) else { return false };
+        let token = token(serde_json::from_str(packet.data).ok().as_ref());
+        (is_same || token.is_some()) && self.mark == Some(mark(token.as_deref()))
     }
 
     fn resumed(&mut self, _: Now, turn: &mut Turn) {
@@ -351,8 +366,8 @@ fn token(data: Option<&Value>) -> Option<String> {
 }
 
 /// By which a token is known again; also that there is none.
-fn mark(data: &str) -> u64 {
+fn mark(token: Option<&str>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    token(serde_json::from_str(data).ok().as_ref()).hash(&mut hasher);
+    token.hash(&mut hasher);
     hasher.finish()
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::carrier::Carrier;
 use super::recent::Recent;
 use super::shared::Shared;
-use crate::hub::{Lane, OutboxLimits, Sent};
+use crate::hub::{Full, Lane, OutboxLimits, Sent};
 use crate::message::{CloseReason, Frame, Stamp};
 use crate::transport::ahead::Hold;
 use crate::transport::held::Held;
@@ -116,13 +116,13 @@ impl<T: Stream> SocketLane<T> {
         Some(missed)
     }
 
-    /// Sends what the client missed.
+    /// Sends what the client missed, in one piece: it is bounded already, and where as much waits as may, each of
+    /// its frames would count once more, beside those of other sockets. The client would be closed for what it
+    /// comes back for, again and again.
     pub(super) fn catch_up(&self, missed: &[Bytes]) {
         let state = self.lock();
-        if state.stage == Stage::In {
-            for frame in missed {
-                state.shared.link.pass(frame);
-            }
+        if state.stage == Stage::In && !missed.is_empty() {
+            state.shared.link.answer(&Bytes::from(missed.concat()));
         }
     }
 
@@ -255,28 +255,31 @@ impl<T: Stream> Wire for SocketLane<T> {
         self.lock().held.set_call(call);
     }
 
-    fn end_call(&self) {
+    fn end_call(&self) -> Result<(), Full> {
         self.lock().held.set_call(0);
-        self.release();
+        self.release()
     }
 
-    fn release(&self) {
+    fn release(&self) -> Result<(), Full> {
         let mut state = self.lock();
         match state.stage {
             // It waits for the answer by which the client is in.
             Stage::Coming => {}
             Stage::In => {
-                let held = state.held.take();
-                held.for_each(|frame| state.shared.link.pass(&frame));
+                let mut held = state.held.take();
+                return held.try_for_each(|frame| state.shared.link.pass(&frame));
             }
             Stage::Away | Stage::Gone => state.held.clear(),
         }
+        Ok(())
     }
 
     fn forget(&self) {
         let mut state = self.lock();
         state.held.clear();
         state.held.hold(self.limits);
+        // Nothing of it was sent, and so nothing was missed.
+        state.recent.iter_mut().for_each(|recent| **recent = Recent::new(self.limits));
     }
 
     fn is_busy(&self) -> bool {

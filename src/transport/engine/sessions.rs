@@ -63,6 +63,17 @@ pub struct Visitor {
     pub address: Option<IpAddr>,
 }
 
+impl Visitor {
+    /// Whether it shows the same of who it is as another.
+    pub(super) fn shows_the_same(&self, other: &Self) -> bool {
+        let is_held_by_one = match (&self.credentials, &other.credentials) {
+            (Some(one), Some(other)) => one.have_one_holder(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        is_held_by_one && self.credential == other.credential
+    }
+}
+
 impl<T: Stream> Sessions<T> {
     /// Those of an endpoint, up to `max`, whose first namespace has the number `first` in the hub. `None`: its
     /// dialect has no namespaces.

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use bytes::Bytes;
 
 use super::{Link, State, Stream};
-use crate::hub::OutboxLimits;
+use crate::hub::{Full, OutboxLimits};
 
 impl<S: Stream> Link<S> {
     /// One that says nothing first.
@@ -45,11 +45,11 @@ impl<S: Stream> Link<S> {
     }
 
     /// Sends what was held back elsewhere.
-    pub(in crate::transport) fn pass(&self, frame: &Bytes) {
-        let mut inner = self.lock();
-        if inner.state == State::Open {
-            inner.send(frame);
-        }
+    ///
+    /// # Errors
+    /// It is more than may wait, and the link is closing.
+    pub(in crate::transport) fn pass(&self, frame: &Bytes) -> Result<(), Full> {
+        self.lock().pass(frame)
     }
 
     /// Has the connection's task run.

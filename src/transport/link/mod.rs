@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::ahead::Hold;
 use super::held::Held;
 use super::wire::Wire;
-use crate::hub::{Lane, Outbox, OutboxLimits, Sent};
+use crate::hub::{Full, Lane, Outbox, OutboxLimits, Sent};
 use crate::message::{CloseReason, Frame};
 
 /// Reads into nothing before other tasks get their turn.
@@ -236,18 +236,15 @@ impl<S: Stream> Wire for Link<S> {
         self.lock().held.set_call(call);
     }
 
-    fn end_call(&self) {
+    fn end_call(&self) -> Result<(), Full> {
         self.lock().held.set_call(0);
-        self.release();
+        self.release()
     }
 
-    fn release(&self) {
+    fn release(&self) -> Result<(), Full> {
         let mut inner = self.lock();
-        for frame in inner.held.take() {
-            if inner.state == State::Open {
-                inner.send(&frame);
-            }
-        }
+        let mut held = inner.held.take();
+        held.try_for_each(|frame| inner.pass(&frame))
     }
 
     fn forget(&self) {

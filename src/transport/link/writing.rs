@@ -79,6 +79,12 @@ impl<S: Stream> Inner<S> {
         Sent::Queued
     }
 
+    /// Sends what was held back, if it may leave.
+    pub(super) fn pass(&mut self, bytes: &Bytes) -> Result<(), Full> {
+        let is_too_much = self.state == State::Open && self.send(bytes) == Sent::Overflow;
+        if is_too_much { Err(Full) } else { Ok(()) }
+    }
+
     pub(super) fn answer(&mut self, bytes: &Bytes) {
         self.flush();
         let idle = self.is_idle();

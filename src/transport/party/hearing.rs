@@ -36,7 +36,7 @@ impl<W: Wire> Party<W> {
             self.release();
         }
         if self.asking.end() {
-            self.wire.end_call();
+            self.end_call();
         }
     }
 

@@ -72,9 +72,16 @@ impl<W: Wire> Party<W> {
         self.is_open = false;
     }
 
-    /// Whether its client goes on as who it was, with this message.
-    pub(super) fn goes_on(&self, message: &Message) -> bool {
-        self.conversation.goes_on(message)
+    /// Its connection broke off. `false`: what is said before all else has not been, so it cannot go on from here.
+    pub(super) fn rest(&mut self) -> bool {
+        self.shut();
+        self.conversation.away();
+        self.is_let_in
+    }
+
+    /// Whether its client goes on as who it was, with this message; `is_same`: the handshake showed the same.
+    pub(super) fn goes_on(&self, message: &Message, is_same: bool) -> bool {
+        self.conversation.goes_on(message, is_same)
     }
 
     /// The client is back, and hears so.

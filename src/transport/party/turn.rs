@@ -34,7 +34,7 @@ impl<W: Wire> Party<W> {
             // What is held back is for whom it was, and no call of theirs holds back more.
             if self.is_let_in {
                 self.wire.disown();
-                self.wire.end_call();
+                self.end_call();
             } else {
                 self.wire.forget();
             }
@@ -51,9 +51,20 @@ impl<W: Wire> Party<W> {
     }
 
     /// What was held back leaves, if its reader may have it.
-    pub(super) fn release(&self) {
+    pub(in crate::transport) fn release(&self) {
         if self.is_let_in {
-            self.wire.release();
+            self.look_after(self.wire.release().is_ok());
+        }
+    }
+
+    pub(super) fn end_call(&self) {
+        self.look_after(self.wire.end_call().is_ok());
+    }
+
+    /// Nobody else hears that a reader was too slow for what was held back.
+    fn look_after(&self, had_room: bool) {
+        if !had_room {
+            self.backstage.exceeded(Exceeded::Frames);
         }
     }
 

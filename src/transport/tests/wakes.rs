@@ -136,7 +136,7 @@ proptest! {
                 }
                 Turn::Answered => {
                     is_answering = false;
-                    link.end_call();
+                    link.end_call().ok();
                     // By now they may be too many for what waits already.
                     let is_full = reason.is_none() && link.state() == State::Closing;
                     reason = reason.or(is_full.then_some(CloseReason::Overflow));

@@ -64,8 +64,20 @@ fn who_is_in_may_say_again_who_it_is() {
 #[test]
 fn who_comes_back_with_another_token_begins_anew() {
     let talk = Talk::inside("/admin", json!({"role": "admin"}));
-    let goes_on = |packet: &str| talk.0.goes_on(&Message::Text(packet.to_owned()));
+    let goes_on = |packet: &str| talk.0.goes_on(&Message::Text(packet.to_owned()), false);
     assert!(goes_on(r#"0/admin,{"pid":"p","offset":"1.0","token":"t"}"#));
     assert!(!goes_on(r#"0/admin,{"pid":"p","offset":"1.0","token":"other"}"#));
     assert!(!goes_on(r#"0/admin,{"pid":"p","offset":"1.0"}"#));
+}
+
+/// What it says of itself later stands in no CONNECT.
+#[test]
+fn who_has_shown_another_token_since_does_not_come_back() {
+    let mut talk = Talk::inside("/admin", json!({"role": "admin"}));
+    let connect = Message::Text(r#"0/admin,{"pid":"p","token":"t"}"#.to_owned());
+    for (token, goes_on) in [("t", true), ("other", false)] {
+        talk.say(&format!(r#"2/admin,4["admin_connect",{{"token":"{token}"}}]"#));
+        talk.returned(Returned::Credential(Credential::Valid(user(json!({"role": "admin"})))));
+        assert_eq!(talk.0.goes_on(&connect, true), goes_on, "{token}");
+    }
 }

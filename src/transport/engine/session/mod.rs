@@ -76,6 +76,8 @@ pub(super) struct Socket<T> {
     number: usize,
     /// By which its client may come back.
     resume: Option<Uuid>,
+    /// Who may come back to it.
+    came_as: Option<Box<Visitor>>,
     lane: Arc<SocketLane<T>>,
     party: Party<SocketLane<T>>,
 }

@@ -7,7 +7,6 @@ use crate::dialect::Resume;
 use crate::message::{CloseReason, Message};
 use crate::transport::engine::parked::{Claim, Stay};
 use crate::transport::link::Stream;
-use crate::transport::wire::Wire as _;
 
 /// A client that says that it was here, and whose former connection is just being ended.
 pub(super) struct Awaited {
@@ -25,8 +24,9 @@ impl<T: Stream> Session<T> {
     }
 
     /// Keeps a socket whose connection has broken off, if its client may come back.
-    pub(super) fn park(&mut self, socket: Socket<T>) -> Option<Stay> {
-        let Some(name) = socket.resume.filter(|_| socket.lane.park()) else {
+    pub(super) fn park(&mut self, mut socket: Socket<T>) -> Option<Stay> {
+        let may_rest = socket.party.rest();
+        let Some(name) = socket.resume.filter(|_| may_rest && socket.lane.park()) else {
             self.part(socket);
             return None;
         };
@@ -47,7 +47,7 @@ impl<T: Stream> Session<T> {
 
     fn settle(&mut self, number: usize, resume: Resume, message: Message, claim: Claim<T>) {
         let is_back = match claim {
-            Claim::Here(socket) if socket.party.goes_on(&message) => self.resume(number, resume, *socket),
+            Claim::Here(socket) if self.is_again(&socket, &message) => self.resume(number, resume, *socket),
             // Somebody else on the same page: nothing of the former is theirs.
             Claim::Here(socket) => {
                 self.part(*socket);
@@ -69,6 +69,12 @@ impl<T: Stream> Session<T> {
         }
     }
 
+    /// What the handshake shows counts as what the first message does.
+    fn is_again(&self, socket: &Socket<T>, message: &Message) -> bool {
+        let is_same = socket.came_as.as_ref().is_some_and(|visitor| visitor.shows_the_same(&self.visitor));
+        socket.party.goes_on(message, is_same)
+    }
+
     /// `false`: it begins anew.
     fn resume(&mut self, number: usize, Resume { pid, last }: Resume, mut socket: Socket<T>) -> bool {
         let is_over = socket.party.due().is_some_and(|due| due <= Instant::now());
@@ -82,7 +88,7 @@ impl<T: Stream> Session<T> {
         self.sessions.parked.enter(pid, &self.shared);
         socket.party.resume();
         socket.lane.catch_up(&missed);
-        socket.lane.release();
+        socket.party.release();
         self.left.retain(|left| *left != number);
         self.lonely = None;
         self.add(socket);

@@ -54,7 +54,8 @@ impl<T: Stream> Session<T> {
         if let Some(name) = resume {
             sessions.parked.enter(name, &self.shared);
         }
-        self.add(Socket { number, resume, lane, party });
+        let came_as = resume.map(|_| Box::new(self.visitor.clone()));
+        self.add(Socket { number, resume, came_as, lane, party });
         self.follow();
     }
 

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::event::Json;
 use crate::hub::{AttachError, Desk, Hub, OutboxLimits};
-use crate::identity::Credential;
+use crate::identity::{Credential, Identity};
 use crate::message::{Announcement, Call, Encode, Push, Target};
 use crate::transport::{Backstage, Caller, Exceeded, Expiry, Limits, Returning};
 
@@ -133,8 +133,12 @@ impl House {
 
     /// One on a WebSocket, with its first packet read.
     async fn open_on(&mut self) -> Peer {
+        self.open_on_as(NOBODY).await
+    }
+
+    async fn open_on_as(&mut self, visitor: Visitor) -> Peer {
         let (stream, theirs) = tokio::io::duplex(4096);
-        let session = self.sessions.open_on((theirs, Vec::new()), &Bytes::from(ANSWER), NOBODY).unwrap();
+        let session = self.sessions.open_on((theirs, Vec::new()), &Bytes::from(ANSWER), visitor).unwrap();
         self.start(session);
         let mut peer = Peer(stream);
         let mut greeting = vec![0; ANSWER.len()];

@@ -102,3 +102,43 @@ async fn who_claims_what_it_has_begins_anew_and_loses_nothing() {
     tell(&house, 1);
     assert!(peer.next().await.starts_with(r#"42/a,["x",1,"#));
 }
+
+/// By its cookie alone, for example: on the same page another has logged in meanwhile.
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_by_another_handshake_went_on_as_who_was_there_before() {
+    let mut house = House::waiting(10);
+    let somebody = Visitor { credential: Credential::Valid(Identity::Operator), ..NOBODY };
+    let mut peer = house.open_on_as(somebody.clone()).await;
+    let name = come(&mut peer).await;
+    drop(peer);
+    let mut peer = house.open_on_as(somebody).await;
+    peer.say(&format!(r#"40/a,{{"pid":"{name}"}}"#)).await;
+    assert_eq!(pid(&peer.next().await), name);
+    drop(peer);
+    let mut peer = come_back(&mut house, &name).await;
+    assert_ne!(pid(&peer.next().await), name, "it begins anew");
+    assert_eq!(house.hub.connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_missed_much_in_two_namespaces_was_closed_for_it_again_and_again() {
+    let mut house = House::waiting(10);
+    let mut peer = house.open_on().await;
+    let name = come(&mut peer).await;
+    peer.say("40/b,").await;
+    let other = peer.next().await.replace("40/b,", "40/a,");
+    drop(peer);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for number in 0..8 {
+        tell(&house, number);
+        assert_eq!(house.push("/b", &format!(r#"{{"event":"x","data":{number}}}"#)), 1);
+    }
+    let handle = house.open();
+    let claims = [("/a", name), ("/b", pid(&other))];
+    let claims = claims.map(|(namespace, name)| format!(r#"40{namespace},{{"pid":"{name}"}}"#));
+    post(&handle, &claims.join("\u{1e}")).unwrap().await.unwrap();
+    // Before it polls, as much may wait as ever.
+    tell(&house, 8);
+    let said = poll(&handle).await.expect("it is closed");
+    assert_eq!(said.split('\u{1e}').count(), 2 + 8 + 8 + 1, "{said}");
+}

@@ -1,7 +1,11 @@
 //! Signs of life, and sockets that come and go on one connection.
 
+use super::carrier::Carrier;
 use super::*;
-use crate::message::CloseReason;
+use crate::hub::{Full, Lane, Sent};
+use crate::message::{CloseReason, Frame};
+use crate::transport::link::{Link, State};
+use crate::transport::wire::Wire as _;
 
 async fn come(peer: &mut Peer, namespace: &str) {
     peer.say(&format!("40{namespace},")).await;
@@ -84,4 +88,18 @@ async fn a_connection_more_than_there_may_be_is_refused() {
     assert_eq!(poll(&handle).await, None);
     timeout(FOREVER, house.tasks.join_next()).await.unwrap();
     assert_eq!(house.sessions.check_room(), Ok(()));
+}
+
+#[test]
+fn a_reader_that_was_too_slow_for_what_was_held_back_was_counted_nowhere() {
+    let limits = OutboxLimits { frames: 10, bytes: 10_000 };
+    let link: Link<Carrier<DuplexStream>> = Link::silent(Carrier::Polling, limits);
+    Lane::hold(&link);
+    let frame = Frame::text("event");
+    for _ in 0..8 {
+        assert_eq!(link.send(&frame), Sent::Queued);
+        link.answer(frame.websocket());
+    }
+    assert_eq!(link.release(), Err(Full));
+    assert_eq!((link.state(), link.release()), (State::Closing, Ok(())));
 }
