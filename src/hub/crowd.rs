@@ -27,23 +27,34 @@ pub enum Whose {
 
 /// See the module's documentation. Bounded by the connections that there are.
 #[derive(Debug, Default)]
-pub(super) struct Crowd {
+pub struct Crowd {
     pub(super) shares: Shares,
     addresses: HashMap<IpAddr, usize>,
     users: HashMap<String, usize>,
 }
 
 impl Crowd {
-    pub(super) fn new(shares: Shares) -> Self {
+    /// Nobody is there.
+    pub fn new(shares: Shares) -> Self {
         Self { shares, ..Self::default() }
     }
 
+    /// Whether one of this address would be taken now.
+    ///
+    /// # Errors
+    /// [`Whose::Address`].
+    pub fn check(&self, address: Option<IpAddr>) -> Result<(), Whose> {
+        let is_full = |address| is_full(&self.addresses, &network(address), self.shares.per_address);
+        if address.is_some_and(is_full) { Err(Whose::Address) } else { Ok(()) }
+    }
+
     /// One connection more, or none at all.
-    pub(super) fn enter(&mut self, address: Option<IpAddr>, user: Option<&str>) -> Result<(), Whose> {
+    ///
+    /// # Errors
+    /// Whose share is used up.
+    pub fn enter(&mut self, address: Option<IpAddr>, user: Option<&str>) -> Result<(), Whose> {
+        self.check(address)?;
         let address = address.map(network);
-        if address.is_some_and(|address| is_full(&self.addresses, &address, self.shares.per_address)) {
-            return Err(Whose::Address);
-        }
         self.enter_user(user)?;
         if let Some(address) = address {
             *self.addresses.entry(address).or_default() += 1;
@@ -52,7 +63,7 @@ impl Crowd {
     }
 
     /// The same connection is gone.
-    pub(super) fn leave(&mut self, address: Option<IpAddr>, user: Option<&str>) {
+    pub fn leave(&mut self, address: Option<IpAddr>, user: Option<&str>) {
         if let Some(address) = address.map(network) {
             leave(&mut self.addresses, &address);
         }

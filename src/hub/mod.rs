@@ -50,8 +50,7 @@ use crate::event::{Audience, Event, Position, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
 pub use census::{Counts, Page, Resident, Tally};
-use crowd::Crowd;
-pub use crowd::{Shares, Whose};
+pub use crowd::{Crowd, Shares, Whose};
 pub use delivery::Delivery;
 use delivery::Offering;
 use gathering::Gathering;
@@ -191,8 +190,15 @@ impl Hub {
     /// The same with a share of the connections for each address and user.
     #[must_use]
     pub fn sharing(self, shares: Shares) -> Self {
-        self.lock().crowd = Crowd::new(shares);
+        let mut tables = self.lock();
+        (tables.crowd, tables.away) = (Crowd::new(shares), Crowd::new(shares));
+        drop(tables);
         self
+    }
+
+    /// What each address and user may have.
+    pub fn shares(&self) -> Shares {
+        self.lock().crowd.shares
     }
 
     /// Takes a reader; it gets nothing before it subscribes. It leaves when the [`Subscriber`] is dropped.
@@ -207,7 +213,7 @@ impl Hub {
         if tables.closing {
             return Err(AttachError::Closing);
         }
-        if tables.connections.len() >= self.max_connections {
+        if !self.has_room(&tables) {
             return Err(AttachError::Full);
         }
         tables.crowd.enter(address, user.as_deref()).map_err(AttachError::TooMany)?;
@@ -345,6 +351,10 @@ impl Hub {
     /// Topics that have readers.
     pub fn topics(&self) -> usize {
         self.lock().topics.len()
+    }
+
+    fn has_room(&self, tables: &Tables) -> bool {
+        tables.connections.len().saturating_sub(tables.absent) < self.max_connections
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {

@@ -54,11 +54,12 @@ pub struct Subscriber {
     place: usize,
     /// As whom its connection is counted.
     user: Option<String>,
+    is_away: bool,
 }
 
 impl Subscriber {
     pub(super) fn new(hub: Arc<Hub>, reader: Arc<Reader>, place: usize, user: Option<String>) -> Self {
-        Self { hub, reader, place, user }
+        Self { hub, reader, place, user, is_away: false }
     }
 
     /// Does what the client asks; gives back whom it is to be, which whoever knows its token
@@ -89,6 +90,31 @@ impl Subscriber {
         standing.identity = identity;
         self.reader.lane.hold();
         Ok(())
+    }
+
+    /// Its connection broke off, and it may come back: it takes no place from those that are there. `false`: as many
+    /// such as there may be are away already.
+    pub fn step_out(&mut self) -> bool {
+        let (address, user) = (self.reader.address, self.user.as_deref());
+        let mut tables = self.hub.lock();
+        if !self.is_away && tables.away.enter(address, user).is_ok() {
+            tables.crowd.leave(address, user);
+            tables.absent += 1;
+            self.is_away = true;
+        }
+        self.is_away
+    }
+
+    /// It is back; `false`: there is no place for it.
+    pub fn step_in(&mut self) -> bool {
+        let (address, user) = (self.reader.address, self.user.as_deref());
+        let mut tables = self.hub.lock();
+        if self.is_away && self.hub.has_room(&tables) && tables.crowd.enter(address, user).is_ok() {
+            tables.away.leave(address, user);
+            tables.absent = tables.absent.saturating_sub(1);
+            self.is_away = false;
+        }
+        !self.is_away
     }
 
     fn count_as(&mut self, identity: &Identity) -> Result<(), Whose> {
@@ -246,7 +272,13 @@ impl Drop for Subscriber {
         drop(standing);
         let mut tables = self.hub.lock();
         tables.connections.remove(self.place);
-        tables.crowd.leave(self.reader.address, self.user.as_deref());
+        let (address, user) = (self.reader.address, self.user.as_deref());
+        if self.is_away {
+            tables.absent = tables.absent.saturating_sub(1);
+            tables.away.leave(address, user);
+        } else {
+            tables.crowd.leave(address, user);
+        }
         drop(tables);
         self.hub.receipts.forget(self.reader.id);
         for held in subscriptions {

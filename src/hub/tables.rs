@@ -11,6 +11,10 @@ use crate::event::Topic;
 pub(super) struct Tables {
     pub(super) connections: Readers,
     pub(super) crowd: Crowd,
+    /// Of those whose connections broke off, and who may come back.
+    pub(super) away: Crowd,
+    /// How many of the connections these are.
+    pub(super) absent: usize,
     /// None is empty.
     pub(super) topics: HashMap<Topic, Index>,
     pub(super) closing: bool,

@@ -37,6 +37,8 @@ pub(super) enum Fault {
     TooLarge,
     /// There are too many connections, or no more are taken.
     Full,
+    /// Too many of one client.
+    TooMany,
 }
 
 impl Fault {
@@ -52,6 +54,7 @@ impl Fault {
             Self::NotAllowed => (StatusCode::METHOD_NOT_ALLOWED, 3, "Bad request"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, 3, "Payload too large"),
             Self::Full => (StatusCode::SERVICE_UNAVAILABLE, 3, "Too many connections"),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, 3, "Too many connections"),
         }
     }
 }

@@ -101,7 +101,7 @@ impl Service<'_> {
     async fn open_on(&self, session: &mut ServerSession) -> Result<(), Fault> {
         let greeting = greeting(session, self.endpoint)?;
         let visitor = self.visitor(session).await?;
-        self.sessions.check_room().map_err(|error| self.full(error))?;
+        self.sessions.check_room(visitor.address).map_err(|error| self.full(error))?;
         let Some(Taken { stream, early }) = takeover::take(session).await else { return Ok(()) };
         match self.sessions.open_on((stream, early), &greeting, visitor) {
             Ok(connection) => self.start(connection),
@@ -122,7 +122,10 @@ impl Service<'_> {
 
     fn full(&self, error: AttachError) -> Fault {
         self.endpoint.backstage.refused(error);
-        Fault::Full
+        match error {
+            AttachError::TooMany(_) => Fault::TooMany,
+            AttachError::Full | AttachError::Closing => Fault::Full,
+        }
     }
 
     async fn poll(&self, session: &mut ServerSession, handle: &Handle<Stream>) -> pingora::Result<()> {

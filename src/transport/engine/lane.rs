@@ -126,6 +126,11 @@ impl<T: Stream> SocketLane<T> {
         }
     }
 
+    /// The client has been answered that it is in.
+    pub(super) fn is_in(&self) -> bool {
+        self.lock().stage == Stage::In
+    }
+
     /// The socket has left, or has to.
     pub(super) fn is_gone(&self) -> bool {
         self.lock().stage == Stage::Gone

@@ -15,7 +15,7 @@ use super::session::Session;
 use super::shared::{Handle, Shared};
 use crate::access::Credentials;
 use crate::dialect::{Dialect, Engine, Multiplex};
-use crate::hub::{AttachError, Hub, Lane as _};
+use crate::hub::{AttachError, Crowd, Hub, Lane as _};
 use crate::identity::Credential;
 use crate::message::{CloseReason, Frame};
 use crate::transport::backstage::Backstage;
@@ -38,16 +38,19 @@ pub struct Sessions<T> {
 }
 
 struct Table<T> {
-    sessions: HashMap<Uuid, Arc<Shared<T>>>,
+    /// And where they come from.
+    sessions: HashMap<Uuid, (Arc<Shared<T>>, Option<IpAddr>)>,
+    /// Also of those that are in no namespace.
+    crowd: Crowd,
     is_closing: bool,
 }
 
 impl<T> Table<T> {
-    fn check_room(&self, max: usize) -> Result<(), AttachError> {
+    fn check_room(&self, max: usize, address: Option<IpAddr>) -> Result<(), AttachError> {
         match self {
             Self { is_closing: true, .. } => Err(AttachError::Closing),
             Self { sessions, .. } if sessions.len() >= max => Err(AttachError::Full),
-            Self { .. } => Ok(()),
+            Self { crowd, .. } => crowd.check(address).map_err(AttachError::TooMany),
         }
     }
 }
@@ -86,7 +89,8 @@ impl<T: Stream> Sessions<T> {
     ) -> Option<Self> {
         let max_message = dialect.multiplex()?.engine().max_payload;
         let limits = Limits { max_message, ..limits };
-        let table = Mutex::new(Table { sessions: HashMap::new(), is_closing: false });
+        let crowd = Crowd::new(hub.shares());
+        let table = Mutex::new(Table { sessions: HashMap::new(), crowd, is_closing: false });
         Some(Self { hub, dialect, first, limits, backstages, max, table, parked: Parked::new(max) })
     }
 
@@ -96,7 +100,7 @@ impl<T: Stream> Sessions<T> {
     /// There are too many, or no more are taken.
     pub fn open(self: &Arc<Self>, visitor: Visitor) -> Result<(Session<T>, Bytes), AttachError> {
         let link = Link::silent(Carrier::Polling, self.limits.outbox);
-        let (sid, shared) = self.enter(link)?;
+        let (sid, shared) = self.enter(link, visitor.address)?;
         let body = Bytes::from(self.greeting(sid, r#"["websocket"]"#));
         Ok((Session::new(Arc::clone(self), (sid, shared), None, visitor), body))
     }
@@ -113,7 +117,7 @@ impl<T: Stream> Sessions<T> {
         visitor: Visitor,
     ) -> Result<Session<T>, AttachError> {
         let link = Link::silent(Carrier::Socket(stream), self.limits.outbox);
-        let (sid, shared) = self.enter(link)?;
+        let (sid, shared) = self.enter(link, visitor.address)?;
         let open = Frame::text(&self.greeting(sid, "[]"));
         shared.link.replace(Bytes::from([answer.as_ref(), open.websocket()].concat()));
         let codec = codec(early, self.limits.max_message);
@@ -123,16 +127,16 @@ impl<T: Stream> Sessions<T> {
     /// The connection that is known by this.
     pub fn find(&self, sid: &str) -> Option<Handle<T>> {
         let sid = Uuid::try_parse(sid).ok()?;
-        let shared = Arc::clone(self.lock().sessions.get(&sid)?);
+        let shared = Arc::clone(&self.lock().sessions.get(&sid)?.0);
         Some(Handle { shared, max_payload: self.limits.max_message, outbox: self.limits.outbox })
     }
 
-    /// Whether one more would be taken now.
+    /// Whether one more of this address would be taken now.
     ///
     /// # Errors
     /// Why not.
-    pub fn check_room(&self) -> Result<(), AttachError> {
-        self.lock().check_room(self.max)
+    pub fn check_room(&self, address: Option<IpAddr>) -> Result<(), AttachError> {
+        self.lock().check_room(self.max, address)
     }
 
     /// Bytes of the body of one request.
@@ -152,7 +156,7 @@ impl<T: Stream> Sessions<T> {
     pub fn close_all(&self) {
         let mut table = self.lock();
         table.is_closing = true;
-        let all: Vec<_> = table.sessions.values().cloned().collect();
+        let all: Vec<_> = table.sessions.values().map(|(shared, _)| Arc::clone(shared)).collect();
         drop(table);
         self.parked.close();
         for shared in all {
@@ -165,14 +169,22 @@ impl<T: Stream> Sessions<T> {
     }
 
     pub(super) fn leave(&self, sid: Uuid) {
-        self.lock().sessions.remove(&sid);
+        let mut table = self.lock();
+        if let Some((_, address)) = table.sessions.remove(&sid) {
+            table.crowd.leave(address, None);
+        }
     }
 
-    fn enter(&self, link: Link<Carrier<T>>) -> Result<(Uuid, Arc<Shared<T>>), AttachError> {
+    fn enter(
+        &self,
+        link: Link<Carrier<T>>,
+        address: Option<IpAddr>,
+    ) -> Result<(Uuid, Arc<Shared<T>>), AttachError> {
         let (sid, shared) = (Uuid::new_v4(), Arc::new(Shared::new(link)));
         let mut table = self.lock();
-        table.check_room(self.max)?;
-        table.sessions.insert(sid, Arc::clone(&shared));
+        table.check_room(self.max, address)?;
+        table.crowd.enter(address, None).map_err(AttachError::TooMany)?;
+        table.sessions.insert(sid, (Arc::clone(&shared), address));
         Ok((sid, shared))
     }
 

@@ -46,7 +46,16 @@ impl<W: Wire> Party<W> {
             return;
         }
         let age = self.opened.elapsed();
-        match self.bucket.as_mut().map_or(Verdict::Taken, |bucket| bucket.take(age)) {
+        let verdict = self.bucket.as_mut().map_or(Verdict::Taken, |bucket| bucket.take(age));
+        self.hear(verdict, message);
+    }
+
+    /// The same where somebody else looks after how fast it talks.
+    pub(in crate::transport) fn hear(&mut self, verdict: Verdict, message: Message) {
+        if !self.is_open {
+            return;
+        }
+        match verdict {
             Verdict::Taken if self.asking.is_behind() => self.asking.push(message),
             Verdict::Taken => {
                 self.converse(|conversation, now, turn| conversation.receive(message, now, turn));

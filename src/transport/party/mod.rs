@@ -72,11 +72,17 @@ impl<W: Wire> Party<W> {
         self.is_open = false;
     }
 
-    /// Its connection broke off. `false`: what is said before all else has not been, so it cannot go on from here.
+    /// Its connection broke off. `false`: it cannot go on from here, since what is said before all else has not been,
+    /// or there is no room for it.
     pub(super) fn rest(&mut self) -> bool {
         self.shut();
         self.conversation.away();
-        self.is_let_in
+        self.is_let_in && self.subscriber.step_out()
+    }
+
+    /// `false`: there is no room for it any more.
+    pub(super) fn rise(&mut self) -> bool {
+        self.subscriber.step_in()
     }
 
     /// Whether its client goes on as who it was, with this message; `is_same`: the handshake showed the same.

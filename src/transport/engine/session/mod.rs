@@ -25,6 +25,7 @@ use super::shared::Shared;
 use crate::dialect::{Engine, Multiplex, Routing};
 use crate::hub::Lane as _;
 use crate::message::CloseReason;
+use crate::transport::bucket::Bucket;
 use crate::transport::link::{State, Stream};
 use crate::transport::party::Party;
 use recovery::Awaited;
@@ -49,6 +50,9 @@ pub struct Session<T: Stream> {
     /// `None`: it is polled.
     codec: Option<WebSocketContext>,
     routing: Option<Box<dyn Routing>>,
+    /// One for all of its namespaces, however often they are left and entered.
+    bucket: Option<Bucket>,
+    opened: Instant,
     visitor: Visitor,
     /// Few, in no order.
     sockets: Vec<Socket<T>>,
@@ -90,13 +94,15 @@ impl<T: Stream> Session<T> {
         visitor: Visitor,
     ) -> Self {
         let routing = sessions.multiplex().map(Multiplex::routing);
-        let now = Instant::now();
+        let (now, bucket) = (Instant::now(), sessions.limits.rate.map(Bucket::new));
         let mut session = Self {
             sessions,
             sid,
             shared,
             codec,
             routing,
+            bucket,
+            opened: now,
             visitor,
             sockets: Vec::new(),
             awaited: Vec::new(),

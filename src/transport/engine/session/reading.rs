@@ -8,6 +8,8 @@ use tokio_tungstenite::tungstenite::{Error, Message as Received};
 use super::{Session, Stage};
 use crate::dialect::Route;
 use crate::message::{CloseReason, Message};
+use crate::transport::backstage::Exceeded;
+use crate::transport::bucket::Verdict;
 use crate::transport::codec::{Socket, fault};
 use crate::transport::engine::payload::Packet;
 use crate::transport::link::Stream;
@@ -75,19 +77,30 @@ impl<T: Stream> Session<T> {
 
     fn message(&mut self, message: Message) {
         let Some(routing) = &mut self.routing else { return };
-        match routing.route(message) {
-            Route::Open(number, resume, message) => self.reopen(number, resume, message),
-            Route::To(number, message) => self.hand(number, message),
+        let (route, age) = (routing.route(message), self.opened.elapsed());
+        let verdict = self.bucket.as_mut().map_or(Verdict::Taken, |bucket| bucket.take(age));
+        match route {
+            Route::To(number, message) => self.hand(number, verdict, message),
             Route::Leave(number) => self.leave(number),
-            Route::Say(frame) => self.shared.link.answer(frame.websocket()),
             Route::Fault => self.close(CloseReason::Protocol),
+            // Nobody would answer it, and its client would wait for ever.
+            Route::Open(..) | Route::Say(_) if verdict != Verdict::Taken => self.flood(),
+            Route::Open(number, resume, message) => self.reopen(number, resume, message),
+            Route::Say(frame) => self.shared.link.answer(frame.websocket()),
         }
     }
 
-    fn hand(&mut self, number: usize, message: Message) {
+    fn flood(&mut self) {
+        if let Some(backstage) = self.sessions.backstages.first() {
+            backstage.exceeded(Exceeded::Flood);
+        }
+        self.close(CloseReason::RateLimit);
+    }
+
+    fn hand(&mut self, number: usize, verdict: Verdict, message: Message) {
         match self.sockets.iter_mut().find(|socket| socket.number == number) {
             Some(socket) => {
-                socket.party.receive(message);
+                socket.party.hear(verdict, message);
                 self.follow();
             }
             None if self.left.contains(&number) => {}

@@ -79,7 +79,7 @@ impl<T: Stream> Session<T> {
     fn resume(&mut self, number: usize, Resume { pid, last }: Resume, mut socket: Socket<T>) -> bool {
         let is_over = socket.party.due().is_some_and(|due| due <= Instant::now());
         let is_there = self.sockets.iter().any(|other| other.number == number);
-        let is_its = socket.number == number && !is_over && !is_there;
+        let is_its = socket.number == number && !is_over && !is_there && socket.party.rise();
         let missed = if is_its { socket.lane.come_back(&self.shared, last) } else { None };
         let Some(missed) = missed else {
             self.part(socket);

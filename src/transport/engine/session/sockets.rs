@@ -15,6 +15,7 @@ use crate::message::{CloseReason, Message, Now, Turn};
 use crate::transport::engine::lane::{Keeps, SocketLane};
 use crate::transport::link::Stream;
 use crate::transport::party::Party;
+use crate::transport::websocket::Limits;
 use crate::transport::wire::Wire as _;
 
 impl<T: Stream> Session<T> {
@@ -31,7 +32,8 @@ impl<T: Stream> Session<T> {
         else {
             return self.close(CloseReason::Protocol);
         };
-        let limits = sessions.limits;
+        // The connection looks after that itself.
+        let limits = Limits { rate: None, ..sessions.limits };
         let resume = multiplex.engine().recovery.map(|_| Uuid::new_v4());
         let keeps = resume.map_or(Keeps::Nothing, |_| Keeps::Recent);
         let lane =
@@ -50,7 +52,6 @@ impl<T: Stream> Session<T> {
         let mut party = Party::new(wire, conversation, subscriber, Arc::clone(backstage));
         party.begin(turn);
         self.left.retain(|left| *left != number);
-        self.lonely = None;
         if let Some(name) = resume {
             sessions.parked.enter(name, &self.shared);
         }
@@ -112,6 +113,10 @@ impl<T: Stream> Session<T> {
         for socket in &mut self.sockets {
             socket.party.poll(context);
         }
+        // Who is refused again and again is in none.
+        if self.sockets.iter().any(|socket| socket.lane.is_in()) {
+            self.lonely = None;
+        }
         self.sweep();
         self.farewells.retain_mut(|farewell| farewell.as_mut().poll(context).is_pending());
     }
@@ -132,7 +137,7 @@ impl<T: Stream> Session<T> {
                 self.left.push(socket.number);
             }
             self.part(socket);
-            if self.sockets.is_empty() {
+            if self.sockets.is_empty() && self.lonely.is_none() {
                 self.lonely = self.engine().map(|engine| Instant::now() + engine.connect_timeout);
             }
         }

@@ -1,5 +1,6 @@
 //! A connection over pipes and by its requests, in virtual time.
 
+mod limits;
 mod memory;
 mod payload;
 mod polls;
@@ -19,10 +20,10 @@ use super::*;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::event::Json;
-use crate::hub::{AttachError, Desk, Hub, OutboxLimits};
+use crate::hub::{AttachError, Desk, Hub, OutboxLimits, Shares, Whose};
 use crate::identity::{Credential, Identity};
 use crate::message::{Announcement, Call, Encode, Push, Target};
-use crate::transport::{Backstage, Caller, Exceeded, Expiry, Limits, Returning};
+use crate::transport::{Backstage, Caller, Exceeded, Expiry, Limits, Rate, Returning};
 
 const CONFIG: &str = r#"
 [upstream]
@@ -48,6 +49,10 @@ const ANSWER: &str = "HTTP/1.1 101\r\n\r\n";
 /// In virtual time: no test takes that long unless it hangs.
 const FOREVER: Duration = Duration::from_hours(1);
 const NOBODY: Visitor = Visitor { credential: Credential::Missing, credentials: None, address: None };
+
+fn waiting() -> String {
+    CONFIG.replace("dialect = \"socketio\"", "dialect = \"socketio\"\nrecovery = \"2m\"")
+}
 
 /// Notes whom the hub refuses.
 #[derive(Debug, Default)]
@@ -82,16 +87,15 @@ struct House {
 
 impl House {
     fn new(max: usize) -> Self {
-        Self::with(max, CONFIG)
+        Self::with(max, CONFIG, (Shares::default(), None))
     }
 
     /// Whose clients may come back.
     fn waiting(max: usize) -> Self {
-        let recovery = "dialect = \"socketio\"\nrecovery = \"2m\"";
-        Self::with(max, &CONFIG.replace("dialect = \"socketio\"", recovery))
+        Self::with(max, &waiting(), (Shares::default(), None))
     }
 
-    fn with(max: usize, config: &str) -> Self {
+    fn with(max: usize, config: &str, (shares, rate): (Shares, Option<Rate>)) -> Self {
         let config = Config::parse("test", config).unwrap_or_else(|error| panic!("{error}"));
         let dialect: Arc<dyn Dialect> = Arc::clone(&config.endpoints[0].dialect);
         let desk = |(name, dialect): &(Arc<str>, Arc<dyn Dialect>)| Desk {
@@ -103,13 +107,13 @@ impl House {
         };
         let desks: Vec<Desk> = dialect.multiplex().unwrap().namespaces().iter().map(desk).collect();
         let office = || Arc::new(Office::default()) as Arc<dyn Backstage>;
-        let (hub, backstages) = (Arc::new(Hub::new(desks, max)), vec![office(), office()]);
+        let (hub, backstages) = (Arc::new(Hub::new(desks, max).sharing(shares)), vec![office(), office()]);
         let limits = Limits {
             max_message: 1000,
             ping_interval: FOREVER,
             outbox: OutboxLimits { frames: 10, bytes: 10_000 },
             expiry: Expiry::Close,
-            rate: None,
+            rate,
             waiting: 4,
         };
         let sessions = Sessions::new(Arc::clone(&hub), dialect, (0, backstages), limits, max).unwrap();

@@ -79,7 +79,7 @@ async fn a_connection_more_than_there_may_be_is_refused() {
     let mut house = House::new(2);
     let mut peer = house.open_on().await;
     let handle = house.open();
-    assert_eq!(house.sessions.check_room(), Err(AttachError::Full));
+    assert_eq!(house.sessions.check_room(None), Err(AttachError::Full));
     assert!(house.sessions.open(NOBODY).is_err());
     come(&mut peer, "/a").await;
     come(&mut peer, "/b").await;
@@ -87,7 +87,7 @@ async fn a_connection_more_than_there_may_be_is_refused() {
     post(&handle, "40/a,").unwrap();
     assert_eq!(poll(&handle).await, None);
     timeout(FOREVER, house.tasks.join_next()).await.unwrap();
-    assert_eq!(house.sessions.check_room(), Ok(()));
+    assert_eq!(house.sessions.check_room(None), Ok(()));
 }
 
 #[test]
