@@ -2,6 +2,7 @@
 //
 //   node socketio.js URL '{"namespaces": {"/admin": "TOKEN"}, "transports": […], "emit": [["/admin", "EVENT", DATA], …]}'
 //
+// "flaky": its connections break off after so many milliseconds each, and it comes back by itself.
 // "away": its connection breaks off at the first SIGUSR2, and it comes back at the second.
 // "burst": that many events with acks are sent as soon as "/admin" is in, and what is printed is the order of their acks.
 // What is asked to be answered is, with {"heard": "EVENT"}, unless "mute" is true.
@@ -10,7 +11,7 @@
 const { io } = require(`${process.env.RESTCAST_TEST_NODE}/socket.io-client`);
 
 const [url, text] = process.argv.slice(2);
-const { namespaces, transports, emit = [], burst = 0, away = false, mute = false } = JSON.parse(text);
+const { namespaces, transports, emit = [], burst = 0, away = false, mute = false, flaky = 0 } = JSON.parse(text);
 const say = (...words) => console.log(JSON.stringify(words));
 const sockets = {};
 
@@ -43,6 +44,16 @@ if (burst) {
       });
     }
   });
+}
+
+if (flaky) {
+  const [socket] = Object.values(sockets);
+  // Without a word, as on a network that is gone; what is under way may come or not.
+  const breakOff = () => {
+    if (socket.connected) socket.io.engine._onClose("transport error");
+    setTimeout(breakOff, Math.random() * 2 * flaky);
+  };
+  socket.once("admin_connected", breakOff);
 }
 
 if (away) {

@@ -181,7 +181,11 @@ impl<T: Stream> SocketLane<T> {
             }
         }
         match state.stage {
-            Stage::In if !is_held => send(&state.shared.link),
+            Stage::In if !is_held => match send(&state.shared.link) {
+                // The connection has just broken off: it is as with whoever is away.
+                Sent::Gone if state.recent.is_some() => Sent::Queued,
+                sent => sent,
+            },
             Stage::Away => Sent::Queued,
             Stage::Coming | Stage::In | Stage::Gone => {
                 if state.held.keep(frame.websocket()) == Ok(()) {
@@ -280,11 +284,10 @@ impl<T: Stream> Wire for SocketLane<T> {
     }
 
     fn forget(&self) {
+        self.disown();
         let mut state = self.lock();
         state.held.clear();
         state.held.hold(self.limits);
-        // Nothing of it was sent, and so nothing was missed.
-        state.recent.iter_mut().for_each(|recent| **recent = Recent::new(self.limits));
     }
 
     fn is_busy(&self) -> bool {
@@ -292,7 +295,13 @@ impl<T: Stream> Wire for SocketLane<T> {
     }
 
     fn disown(&self) {
-        self.lock().recent.iter_mut().for_each(|recent| recent.forget());
+        let mut state = self.lock();
+        // Before it is in nothing was sent, and so nothing is lost.
+        let is_coming = state.stage == Stage::Coming;
+        let new = Recent::new(self.limits);
+        if let Some(recent) = &mut state.recent {
+            if is_coming { **recent = new } else { recent.forget() }
+        }
     }
 
     fn acknowledged(&self, number: u64) {

@@ -84,11 +84,11 @@ impl<W: Wire> Party<W> {
         }
         self.count(subscriptions);
         for receipt in std::mem::take(&mut turn.receipts) {
+            self.wire.acknowledged(receipt.number);
             self.backstage.answered(self.subscriber.answer(receipt));
         }
         turn.heard.iter().for_each(|heard| self.backstage.heard(*heard));
         self.say(&turn.frames);
-        turn.receipts.iter().for_each(|receipt| self.wire.acknowledged(receipt.number));
         if is_told {
             self.release();
         }

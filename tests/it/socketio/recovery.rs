@@ -97,6 +97,73 @@ fn a_client_that_was_away_for_too_long_begins_anew() {
     eventually("it hears what comes", || (heard(&client) == ["0", "2"]).then_some(()));
 }
 
+/// Its connections break off in every stage, by polling and on the way to a WebSocket and behind it.
+#[test]
+fn a_client_on_a_bad_network_hears_each_write_once_and_in_order() {
+    let Some(node) = tools::node() else { return };
+    for (transports, flaky) in
+        [(json!(["polling", "websocket"]), 15), (json!(["polling"]), 5), (json!(["websocket"]), 5)]
+    {
+        let (_origin, proxy) = echoing("recovery = \"60s\"\n");
+        let wanted =
+            json!({"namespaces": {"/admin": admin(&proxy)}, "transports": transports, "flaky": flaky});
+        let client = node.client("socketio.js", &[&format!("http://{}", proxy.address), &wanted.to_string()]);
+        line(&client, &["admin_connected"]);
+        let mut written = 0;
+        // Slower than what may wait for it fills.
+        while connects(&client).len() < 60 || written < 300 {
+            update(&proxy, written);
+            written += 1;
+            assert!(written < 50_000, "it does not come back: {transports}");
+            eventually("it keeps up", || (heard(&client).len() + 100 > written).then_some(()));
+        }
+        let all: Vec<String> = (0..written).map(|number| number.to_string()).collect();
+        // One that begins anew has missed something.
+        eventually("it hears all", || (heard(&client).last() == all.last()).then_some(()));
+        assert!(heard(&client) == all, "{transports}: {}", client.output());
+        let connects = connects(&client);
+        assert!(connects[1..].iter().all(|again| again[4] == true), "{transports}: {connects:?}");
+        assert_eq!(count(&client, &["admin_connected"]), 1, "{transports}");
+        drop(client);
+        eventually("nobody is there", || {
+            (proxy.metric(r#"restcast_drops_total{reason="reader_too_slow"}"#) == 0.0).then_some(())
+        });
+    }
+}
+
+#[test]
+fn what_a_client_was_asked_and_has_not_answered_it_is_asked_again() {
+    let Some(node) = tools::node() else { return };
+    let (_origin, proxy) = echoing("recovery = \"60s\"\n");
+    let emit = |event: &str, ack: &str| {
+        let body = json!({"namespace": "/admin", "event": event, "data": 1, "ack": ack}).to_string();
+        let headers = [("Content-Type", "application/json")];
+        let answer = request(proxy.admin, "POST", "/api/socketio/emit", &headers, body.as_bytes());
+        serde_json::from_slice::<Value>(&answer.body).unwrap()
+    };
+    let client = start(&node, &proxy);
+    line(&client, &["subscribed"]);
+    assert_eq!(emit("answered", "10s")["acked"], 1);
+    leave(&client);
+    let asked = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| emit("while_it_is_away", "30s"));
+        client.signal("USR2");
+        asked.join().unwrap()
+    });
+    assert_eq!((&asked["sent"], &asked["acked"]), (&json!(1), &json!(1)), "{asked} {}", client.output());
+    assert_eq!(count(&client, &["while_it_is_away"]), 1);
+    assert_eq!(count(&client, &["\"answered\""]), 1, "it has answered that");
+
+    let wanted = json!({"namespaces": {"/admin": admin(&proxy)}, "away": true, "mute": true});
+    let mute = node.client("socketio.js", &[&format!("http://{}", proxy.address), &wanted.to_string()]);
+    line(&mute, &["admin_connected"]);
+    assert_eq!(emit("unanswered", "300ms")["sent"], 2);
+    line(&mute, &["unanswered"]);
+    leave(&mute);
+    mute.signal("USR2");
+    eventually("it is asked again", || (count(&mute, &["unanswered"]) == 2).then_some(()));
+}
+
 #[test]
 fn events_have_no_further_argument_where_nobody_comes_back() {
     let Some(node) = tools::node() else { return };
