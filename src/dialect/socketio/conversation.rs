@@ -147,6 +147,7 @@ impl Socket {
     fn greeting(&self, answer: Option<&Value>, now: Now) -> Option<Frame> {
         let greeting = self.namespace.greeting.as_ref()?;
         let data = greeting.data.fill(&Scope { answer, ..self.scope(now) });
+        let data = format!("{data}{}", self.namespace.no_offset(&data));
         Some(self.namespace.writer.event(&greeting.event, &data, None))
     }
 

@@ -159,6 +159,12 @@ impl Namespace {
         }
     }
 
+    /// What stands in its place behind an event that a client is not sent again: it takes a text that comes last for
+    /// where it stands.
+    pub(super) fn no_offset(&self, data: &str) -> &'static str {
+        if self.says_offset && data.starts_with('"') { ",null" } else { "" }
+    }
+
     /// What the hub is to tell a socket of these rooms.
     pub(super) fn wants(&self, rooms: &BTreeSet<String>) -> Vec<Want> {
         let mut wants: Vec<Want> = Vec::new();

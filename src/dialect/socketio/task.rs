@@ -156,7 +156,8 @@ impl Task {
         let scope = Scope { room: joined.as_deref().or(left.as_deref()), ..scope };
         let mut frames = Vec::new();
         if let Some((event, data)) = &request.reply {
-            frames.push(binary::event(writer, event, (&data.fill(&scope), ""), None));
+            let data = data.fill(&scope);
+            frames.push(binary::event(writer, event, (&data, namespace.no_offset(&data)), None));
         }
         if let Some(id) = self.ack {
             let list = request.ack.fill(&scope);

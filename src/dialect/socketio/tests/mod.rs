@@ -76,7 +76,11 @@ reply = "heartbeat_ack"
 
 /// One namespace of the endpoint.
 fn namespace(name: &str) -> Arc<dyn Dialect> {
-    let config = Config::parse("test", CONFIG).unwrap_or_else(|error| panic!("{error}"));
+    namespace_of(CONFIG, name)
+}
+
+fn namespace_of(config: &str, name: &str) -> Arc<dyn Dialect> {
+    let config = Config::parse("test", config).unwrap_or_else(|error| panic!("{error}"));
     let endpoint = config.endpoints.first().unwrap();
     let namespaces = endpoint.dialect.multiplex().unwrap().namespaces().to_vec();
     namespaces.into_iter().find(|(known, _)| **known == *name).unwrap().1

@@ -143,3 +143,20 @@ fn nothing_is_kept_for_questions_where_the_backend_is_never_asked() {
     let greeting = "greeting = \"admin_connected\"";
     assert!(asks(&without_requests.replace(greeting, &format!("{greeting}\nrequest = \"GET /api/me\""))));
 }
+
+/// Clients take a text that comes last in an event for the place of what they got last.
+#[test]
+fn an_answer_that_is_a_text_was_taken_for_where_its_client_stands() {
+    let data = r#"{ entity_type = "{data.entity_type}", entity_id = "{data.entity_id}", room = "{room}" }"#;
+    let config = CONFIG.replace(data, r#""{room}""#);
+    let recovering = config.replace("dialect = \"socketio\"", "dialect = \"socketio\"\nrecovery = \"2m\"");
+    for (config, expected) in [(config, r#""platform_1""#), (recovering, r#""platform_1",null"#)] {
+        let namespace = namespace_of(&config, "/admin");
+        let mut talk = Talk(open(&*namespace, "/socket.io", (&Credential::Missing, true), NOW).0);
+        talk.say(r#"0/admin,{"token":"t"}"#);
+        talk.returned(Returned::Credential(Credential::Valid(user(json!({"role": "admin"})))));
+        let turn =
+            talk.say(r#"2/admin,["subscribe_entity_updates",{"entity_type":"platform","entity_id":1}]"#);
+        assert_eq!(told(&turn), [format!(r#"42/admin,["subscribed",{expected}]"#)]);
+    }
+}
