@@ -184,7 +184,7 @@ impl<T: Stream> SocketLane<T> {
             Stage::In if !is_held => match send(&state.shared.link) {
                 // The connection has just broken off: it is as with whoever is away.
                 Sent::Gone if state.recent.is_some() => Sent::Queued,
-                sent @ (Sent::Written | Sent::Queued | Sent::Overflow | Sent::Gone) => sent,
+                sent @ (Sent::Written | Sent::Queued | Sent::Gathered | Sent::Overflow | Sent::Gone) => sent,
             },
             Stage::Away => Sent::Queued,
             Stage::Coming | Stage::In | Stage::Gone => {
