@@ -11,6 +11,8 @@ use crate::message::{Frame, Message};
 
 /// What stands for bytes in JSON.
 const KEY: &str = "$binary";
+/// What stands for them on the wire.
+const PLACEHOLDER: &str = "_placeholder";
 /// Of one event.
 pub(super) const MAX_ATTACHMENTS: usize = 16;
 
@@ -63,7 +65,7 @@ pub(super) fn inlined(value: Value, attachments: &[Bytes]) -> Value {
 }
 
 fn placeholder(members: &Map<String, Value>, attachments: &[Bytes]) -> Option<Value> {
-    members.get("_placeholder").filter(|is| **is == Value::Bool(true))?;
+    members.get(PLACEHOLDER).filter(|is| **is == Value::Bool(true))?;
     let number = usize::try_from(members.get("num")?.as_u64()?).ok()?;
     Some(json!({ KEY: STANDARD.encode(attachments.get(number)?) }))
 }
@@ -82,13 +84,15 @@ pub(super) fn event(writer: &Writer, name: &str, (data, offset): (&str, &str), a
     writer.event(name, &format!("{data}{offset}"), ack)
 }
 
+/// What any client takes for a placeholder and is none is left out: one that finds no bytes for it breaks off.
 fn outlined(value: Value, attachments: &mut Vec<Bytes>) -> Value {
     match value {
+        Value::Object(members) if members.contains_key(PLACEHOLDER) => Value::Null,
         Value::Array(values) => values.into_iter().map(|value| outlined(value, attachments)).collect(),
         Value::Object(members) => match bytes(&members).filter(|_| attachments.len() < MAX_ATTACHMENTS) {
             Some(bytes) => {
                 attachments.push(bytes);
-                json!({"_placeholder": true, "num": attachments.len() - 1})
+                json!({PLACEHOLDER: true, "num": attachments.len() - 1})
             }
             None => members.into_iter().map(|(name, value)| (name, outlined(value, attachments))).collect(),
         },

@@ -105,3 +105,23 @@ fn who_does_not_answer_is_waited_for_no_longer_than_was_said() {
     });
     assert_eq!(asked, json!({"sent": 1, "acked": 0, "answers": []}));
 }
+
+/// What one client says that others hear, with bytes in it and a placeholder for others that are not there.
+#[test]
+fn nobody_has_others_break_off_by_what_they_hear_of_it() {
+    let Some(node) = tools::node() else { return };
+    let (_origin, proxy) = proxy();
+    let namespaces = json!({"/client": token(&proxy, &["client_id=3"])});
+    let client = start(&node, &proxy, &json!({"namespaces": namespaces, "transports": ["websocket"]}));
+    line(&client, &["/client", "\"connect\""]);
+    let mut hostile = proxy.reader("/socket.io");
+    assert!(hostile.next_text().starts_with("0{"));
+    hostile.send(format!("40/admin,{}", json!({"token": admin(&proxy)})));
+    assert!(hostile.next_text().starts_with("40/admin,"));
+    let message = json!([{"$binary": "AAEC"}, {"_placeholder": true, "num": 7}]);
+    for message in [message, json!("afterwards")] {
+        hostile.send(format!("42/admin,{}", json!(["announce", {"message": message}])));
+    }
+    line(&client, &["announcement", "afterwards"]);
+    assert_eq!(count(&client, &["\"disconnect\""]), 0, "{}", client.output());
+}

@@ -140,3 +140,21 @@ fn what_no_client_would_take_for_an_event_is_refused() {
         assert_eq!(refusal(message), None, "{message}");
     }
 }
+
+/// One client could have all others break off, by bytes and a placeholder of its own in what they hear of it.
+#[test]
+fn a_placeholder_that_somebody_made_up_is_told_to_nobody() {
+    let said = |data: &str| {
+        let frame = binary::event(&packet::Writer::new("/"), "e", (data, ""), None);
+        let payload = frame.payload();
+        String::from_utf8_lossy(payload.split(|byte| *byte == 0x82).next().unwrap()).into_owned()
+    };
+    for forged in [r#"{"_placeholder":true,"num":7}"#, r#"{"_placeholder":1,"num":0}"#] {
+        assert_eq!(
+            said(&format!(r#"{{"a":{{"$binary":"AAE="}},"b":[{forged}]}}"#)),
+            r#"451-["e",{"a":{"_placeholder":true,"num":0},"b":[null]}]"#
+        );
+        // Without bytes it is nothing special.
+        assert_eq!(said(forged), format!(r#"42["e",{forged}]"#));
+    }
+}
