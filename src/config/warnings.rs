@@ -18,6 +18,8 @@ impl Config {
                     endpoint.path, hidden.route.path
                 ));
             }
+            let of_dialect = endpoint.dialect.warnings().iter();
+            warnings.extend(of_dialect.map(|warning| format!("endpoint {}: {warning}", endpoint.path)));
         }
         warnings.extend(self.hidden_by_reports());
         warnings.extend(self.unproven());

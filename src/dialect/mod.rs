@@ -101,6 +101,11 @@ pub trait Dialect: Encode {
         Vec::new()
     }
 
+    /// What its config allows and probably does not mean, one sentence each.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
+
     /// What programs may have said on it by a name.
     fn shortcuts(&self) -> Vec<Arc<dyn Shortcut>> {
         Vec::new()

@@ -19,6 +19,7 @@ mod task;
 mod template;
 #[cfg(test)]
 mod tests;
+mod trespass;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -78,6 +79,10 @@ impl Dialect for SocketIo {
 
     fn places(&self) -> Places {
         Places::All
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.0.warnings
     }
 
     fn shortcuts(&self) -> Vec<Arc<dyn Shortcut>> {

@@ -122,6 +122,16 @@ impl Namespace {
         self.rooms.iter().filter_map(|room| room.fill(&scope)).filter(|room| !room.is_empty()).collect()
     }
 
+    /// Rooms in which not everybody is from the start.
+    pub(super) fn private(&self) -> impl Iterator<Item = &Text> {
+        self.rooms.iter().filter(|room| room.fixed().is_none())
+    }
+
+    /// Whether this is what clients say of themselves alone.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.own.iter().any(|(own, _)| own == name)
+    }
+
     /// Fills in what the client says of itself; `false`: it says what is another's.
     pub(super) fn own(&self, data: &mut Map<String, Value>, identity: &Identity, scope: &Scope<'_>) -> bool {
         let is_free = claim::any(&self.own_unless, identity);

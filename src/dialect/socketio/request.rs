@@ -116,6 +116,17 @@ impl Request {
         request
     }
 
+    /// Nothing but what the client says is looked at.
+    pub(super) fn is_for_anybody(&self) -> bool {
+        self.permit.is_empty() && self.backend.is_none() && !self.webhook
+    }
+
+    /// What this may be; `None`: anything.
+    pub(super) fn allowed(&self, name: &str) -> Option<Vec<String>> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        Some(self.form.allowed.get(name)?.as_array()?.iter().map(text).collect())
+    }
+
     /// Looks at what the client says, and adds what it need not say.
     ///
     /// # Errors

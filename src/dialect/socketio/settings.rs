@@ -14,6 +14,7 @@ use super::emission::Emission;
 use super::namespace::Namespace;
 use super::request::Request;
 use super::shortcut::Shortcut;
+use super::trespass;
 use crate::message::Webhook;
 
 /// As the original has them (`protocols.md`, section 4.1.1).
@@ -37,6 +38,8 @@ pub(super) struct Settings {
     pub(super) webhook: Option<Arc<Webhook>>,
     /// Headers of the handshake that go along to the backend. `None`: it is never asked, and nothing is kept for that.
     pub(super) forward: Option<Vec<HeaderName>>,
+    /// What is allowed and probably not meant.
+    pub(super) warnings: Vec<String>,
     /// What programs say by a name.
     pub(super) shortcuts: Vec<Arc<Shortcut>>,
 }
@@ -73,12 +76,20 @@ impl Settings {
             namespace.says_offset = engine.recovery.is_some();
             namespace.name_events();
         }
+        let warnings = namespaces.iter().flat_map(trespass::warnings).collect();
         let forward = Some(forward(options)).filter(|_| namespaces.iter().any(Namespace::asks));
         let within = |namespace: Namespace| {
             let name = Arc::clone(&namespace.name);
             (name, Arc::new(Within(Arc::new(namespace))) as Arc<dyn Dialect>)
         };
-        Self { engine, namespaces: namespaces.into_iter().map(within).collect(), webhook, forward, shortcuts }
+        Self {
+            engine,
+            namespaces: namespaces.into_iter().map(within).collect(),
+            webhook,
+            forward,
+            warnings,
+            shortcuts,
+        }
     }
 }
 

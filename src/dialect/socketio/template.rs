@@ -2,6 +2,8 @@
 //! has at `type`, else `"all"`. A string that is one such place becomes the value itself, of whatever type;
 //! inside a longer string a place holds text.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::scope::{ROOTS, Root, Scope};
@@ -21,8 +23,9 @@ pub(super) enum Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text(Vec<Piece>);
 
+/// One after the other they are a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Literal(String),
     Place(Place),
 }
@@ -123,6 +126,10 @@ impl Text {
         Some(filled)
     }
 
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.0
+    }
+
     /// What stands before and behind the one place in it; `None`: there is none, or are several.
     pub(super) fn around(&self) -> Option<(&str, &Place, &str)> {
         match self.0.as_slice() {
@@ -143,6 +150,19 @@ impl Text {
             [Piece::Literal(text)] => Some(text),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Text {
+    /// Without defaults.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Literal(text) => f.write_str(text),
+            Piece::Place(place) => {
+                let root = ROOTS.iter().find(|(_, root)| *root == place.root).map_or("", |(name, _)| name);
+                write!(f, "{{{}}}", [&[root.to_owned()], &place.path[..]].concat().join("."))
+            }
+        })
     }
 }
 
