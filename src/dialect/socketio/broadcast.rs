@@ -74,13 +74,14 @@ impl Broadcast {
 
     /// The same for who is in a room of it.
     pub(super) fn of_room(&self, namespace: &str, room: &str) -> Vec<Want> {
-        let rooms = self.to.get(namespace).into_iter().flatten();
-        rooms.filter_map(|known| known.topic(&self.model, room)).collect()
+        let rooms = self.to.get(namespace).into_iter().flatten().zip(0..);
+        rooms.filter_map(|(known, number)| known.topic(&self.model, room, number)).collect()
     }
 }
 
 impl Room {
-    fn topic(&self, model: &str, room: &str) -> Option<Want> {
+    /// `number`: of several fields by which a record may be the room's.
+    fn topic(&self, model: &str, room: &str, number: u32) -> Option<Want> {
         let between = |before: &str, after: &str| {
             room.strip_prefix(before)?.strip_suffix(after).filter(|text| !text.is_empty())
         };
@@ -93,7 +94,7 @@ impl Room {
                 let value = between(before, after)?;
                 let list = json!([{"column": path, "operator": "eq", "value": value}]).to_string();
                 let filter = Filter::from_list(&Json::parse(&list)?, Deletes::Prove).ok()??;
-                let tag = Tag { text: Arc::from(room), variant: 0 };
+                let tag = Tag { text: Arc::from(room), variant: number };
                 Some((Topic::model(model), Some(tag), Some(Arc::new(filter))))
             }
         }

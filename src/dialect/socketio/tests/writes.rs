@@ -42,3 +42,24 @@ fn rooms_of_a_field_are_a_filter() {
     let turn = talk.returned(Returned::Credential(Credential::Valid(user(json!({"client_id": 3})))));
     assert_eq!(wanted(&turn), ["+#/client#client_3", "+#/client#clients", "+platform?"]);
 }
+
+/// The editor of a record heard nothing of it where the room of its owner was called alike.
+#[test]
+fn a_record_is_told_in_the_room_of_each_of_its_fields() {
+    let room = "\"client_{record.client_id}\"";
+    let config = CONFIG.replace(room, &format!("{room}, \"client_{{record.editor_id}}\""));
+    let namespace = namespace_of(&config, "/client");
+    let mut talk = Talk::open_in(&*namespace);
+    talk.say(r#"0/client,{"token":"t"}"#);
+    let turn = talk.returned(Returned::Credential(Credential::Valid(user(json!({"client_id": 3})))));
+    assert_eq!(wanted(&turn), ["+#/client#client_3", "+#/client#clients", "+platform?", "+platform?"]);
+    let names: std::collections::HashSet<String> = turn
+        .commands
+        .iter()
+        .filter_map(|command| {
+            let Command::Subscribe { topic, tag, .. } = command else { return None };
+            Some(format!("{topic} {tag:?}"))
+        })
+        .collect();
+    assert_eq!(names.len(), 4, "the hub tells them apart");
+}
