@@ -42,6 +42,13 @@ impl Credential {
             Self::Missing | Self::Expired | Self::Invalid | Self::Unchecked => Identity::Anonymous,
         }
     }
+
+    /// What it is worth later.
+    #[must_use]
+    pub fn at(&self, time: SystemTime) -> Self {
+        let is_over = self.identity().expires().is_some_and(|end| end <= time);
+        if is_over { Self::Expired } else { self.clone() }
+    }
 }
 
 /// What a token says of its bearer.

@@ -352,8 +352,15 @@ impl Conversation for Socket {
         turn.frames.push(self.namespace.writer.connected(&self.sid, self.resume.as_deref()));
     }
 
-    /// It is nobody from now on, and in no room of who it was.
+    /// It is nobody from now on, and in no room of who it was; where nobody may be it leaves. Of one that has not come
+    /// in yet it was not the token that says whether it may.
     fn expired(&mut self, _: Now, turn: &mut Turn) {
+        if self.identity.is_none() {
+            return;
+        }
+        if self.namespace.required {
+            turn.close = Some(CloseReason::Expired);
+        }
         let left = change(&self.wants, &[]);
         turn.commands.extend(left);
         (self.identity, self.wants, self.rooms) = (Some(Identity::Anonymous), Vec::new(), BTreeSet::new());

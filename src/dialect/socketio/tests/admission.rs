@@ -81,3 +81,26 @@ fn who_has_shown_another_token_since_does_not_come_back() {
         assert_eq!(talk.0.goes_on(&connect, true), goes_on, "{token}");
     }
 }
+
+/// An administrator whose token had expired went on announcing where `on_expiry = "demote"`.
+#[test]
+fn whose_token_expires_leaves_where_nobody_comes_in_without_one() {
+    let mut talk = Talk::inside("/admin", json!({"role": "admin"}));
+    let mut turn = Turn::default();
+    talk.0.expired(NOW, &mut turn);
+    assert_eq!(turn.close, Some(CloseReason::Expired));
+    assert_eq!(wanted(&turn), ["-#/admin#admin", "-platform"]);
+}
+
+/// What the handshake showed expires while what CONNECT shows is looked at.
+#[test]
+fn who_shows_a_newer_token_than_its_handshake_comes_in_by_that() {
+    let mut talk = Talk::open("/admin");
+    talk.say(r#"0/admin,{"token":"t"}"#);
+    let mut turn = Turn::default();
+    talk.0.expired(NOW, &mut turn);
+    assert_eq!((turn.close, turn.commands.len()), (None, 0));
+    let admin = user(json!({"role": "admin"}));
+    let turn = talk.returned(Returned::Credential(Credential::Valid(admin)));
+    assert_eq!(wanted(&turn), ["+#/admin#admin", "+platform"]);
+}

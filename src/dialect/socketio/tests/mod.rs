@@ -15,7 +15,7 @@ use super::*;
 use crate::config::Config;
 use crate::event::{Event, Item, Json};
 use crate::identity::{Credential, Identity, User};
-use crate::message::{Answer, Call, Command, Now, Returned, UpstreamError};
+use crate::message::{Answer, Call, CloseReason, Command, Now, Returned, UpstreamError};
 
 const NOW: Now = Now { time: UNIX_EPOCH, age: Duration::ZERO };
 const SID: &str = "00000000000000000000000000000000";

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Session, Socket};
 use crate::dialect::{Conversation, Dialect, Opening};
 use crate::hub::{AttachError, Lane, Profile};
+use crate::identity::Credential;
 use crate::message::{CloseReason, Message, Now, Turn};
 use crate::transport::engine::lane::{Keeps, SocketLane};
 use crate::transport::link::Stream;
@@ -38,8 +39,8 @@ impl<T: Stream> Session<T> {
         let keeps = resume.map_or(Keeps::Nothing, |_| Keeps::Recent);
         let lane =
             SocketLane::new(Arc::clone(&self.shared), multiplex.dismissed(number), limits.outbox, keeps);
-        let (lane, profile) = (Arc::new(lane), self.profile(number));
-        let (conversation, turn) = self.begin(&**dialect, (&profile, resume), message);
+        let (lane, (profile, credential)) = (Arc::new(lane), self.profile(number));
+        let (conversation, turn) = begin(&**dialect, (&profile, &credential, resume), message);
         let subscriber = match sessions.hub.attach(Arc::clone(&lane) as Arc<dyn Lane>, profile) {
             Ok(subscriber) => subscriber,
             Err(error) => {
@@ -76,37 +77,19 @@ impl<T: Stream> Session<T> {
         }
     }
 
-    /// The conversation, and what it wants after the first message: before the hub knows of it.
-    fn begin(
-        &self,
-        dialect: &dyn Dialect,
-        (profile, resume): (&Profile, Option<Uuid>),
-        message: Message,
-    ) -> (Box<dyn Conversation>, Turn) {
-        let (mut turn, now) = (Turn::default(), Now { time: profile.since, age: Duration::ZERO });
-        let opening = Opening {
-            request: &Request::new(()).into_parts().0,
-            connection: profile.id,
-            credential: &self.visitor.credential,
-            required: dialect.wants_token(),
-            resume,
-            now,
-        };
-        let mut conversation = dialect.open(&opening, &mut turn);
-        conversation.receive(message, now, &mut turn);
-        (conversation, turn)
-    }
-
-    /// As the handshake had it: what its first message says of it is heard behind that.
+    /// As the handshake had it, which may be long ago; what its first message says of it is heard behind that.
     #[expect(clippy::disallowed_methods, reason = "it comes now")]
-    fn profile(&self, number: usize) -> Profile {
-        Profile {
+    fn profile(&self, number: usize) -> (Profile, Credential) {
+        let since = SystemTime::now();
+        let credential = self.visitor.credential.at(since);
+        let profile = Profile {
             id: Uuid::new_v4(),
             endpoint: self.sessions.first + number,
-            identity: self.visitor.credential.identity(),
-            since: SystemTime::now(),
+            identity: credential.identity(),
+            since,
             address: self.visitor.address,
-        }
+        };
+        (profile, credential)
     }
 
     pub(super) fn poll_sockets(&mut self, context: &mut Context<'_>) {
@@ -153,4 +136,24 @@ impl<T: Stream> Session<T> {
             self.farewells.push(Box::pin(farewell.say()));
         }
     }
+}
+
+/// The conversation, and what it wants after the first message: before the hub knows of it.
+fn begin(
+    dialect: &dyn Dialect,
+    (profile, credential, resume): (&Profile, &Credential, Option<Uuid>),
+    message: Message,
+) -> (Box<dyn Conversation>, Turn) {
+    let (mut turn, now) = (Turn::default(), Now { time: profile.since, age: Duration::ZERO });
+    let opening = Opening {
+        request: &Request::new(()).into_parts().0,
+        connection: profile.id,
+        credential,
+        required: dialect.wants_token(),
+        resume,
+        now,
+    };
+    let mut conversation = dialect.open(&opening, &mut turn);
+    conversation.receive(message, now, &mut turn);
+    (conversation, turn)
 }

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::event::Json;
 use crate::hub::{AttachError, Desk, Hub, OutboxLimits, Shares, Whose};
-use crate::identity::{Credential, Identity};
+use crate::identity::{Credential, Identity, User};
 use crate::message::{Announcement, Call, Encode, Push, Target};
 use crate::transport::{Backstage, Caller, Exceeded, Expiry, Limits, Rate, Returning};
 
@@ -52,6 +52,18 @@ const NOBODY: Visitor = Visitor { credential: Credential::Missing, credentials: 
 
 fn waiting() -> String {
     CONFIG.replace("dialect = \"socketio\"", "dialect = \"socketio\"\nrecovery = \"2m\"")
+}
+
+/// Somebody whose token is good until then.
+fn user(id: &str, expires: std::time::SystemTime) -> Visitor {
+    let user = User {
+        id: id.to_owned(),
+        email: None,
+        roles: vec![],
+        claims: <_>::default(),
+        expires: Some(expires),
+    };
+    Visitor { credential: Credential::Valid(Identity::User(Arc::new(user))), ..NOBODY }
 }
 
 /// Notes whom the hub refuses.

@@ -103,3 +103,18 @@ fn a_reader_that_was_too_slow_for_what_was_held_back_was_counted_nowhere() {
     assert_eq!(link.release(), Err(Full));
     assert_eq!((link.state(), link.release()), (State::Closing, Ok(())));
 }
+
+/// Whoever showed a token in its handshake came in with that for as long as the connection lasted, and what it asked
+/// for in the same breath was done.
+#[tokio::test(start_paused = true)]
+async fn a_token_of_the_handshake_that_has_expired_since_lets_nobody_in() {
+    let mut house = House::new(10);
+    let mut peer = house.open_on_as(user("7", std::time::SystemTime::UNIX_EPOCH)).await;
+    peer.say("40/a,").await;
+    assert_eq!(
+        peer.next().await,
+        r#"44/a,{"message":"Invalid authentication","data":{"code":"expired_token"}}"#
+    );
+    drop(peer);
+    house.ended().await;
+}
