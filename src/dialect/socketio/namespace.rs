@@ -75,20 +75,22 @@ impl Namespace {
         let greeting = reading::event(options, "greeting");
         let backend = Backend::read(options);
         let data = reading::template(options, "data", &json!({}), &ANSWERED);
-        let own = reading::object(options, "own").into_iter().filter_map(|(name, value)| {
+        let own = reading::members(options, "own").into_iter().filter_map(|(name, value)| {
             let template = Template::parse(&value, &KNOWN);
             template.map_err(|message| options.report("own", message)).ok().map(|template| (name, template))
         });
+        let required =
+            super::super::options::word(options, "auth", ("required", true), &[("optional", false)]);
+        let admit = reading::claims(options, "admit");
+        if !required && !admit.is_empty() {
+            let message = "is held against tokens, and auth = \"optional\" lets in whoever shows none";
+            options.report("admit", message.to_owned());
+        }
         Self {
             endpoint: Arc::clone(endpoint),
             writer: Writer::new(&name),
-            required: super::super::options::word(
-                options,
-                "auth",
-                ("required", true),
-                &[("optional", false)],
-            ),
-            admit: reading::claims(options, "admit"),
+            required,
+            admit,
             refusal: options.text("refusal", "Access denied"),
             rooms: reading::texts(options, "rooms", &KNOWN),
             connect_event: reading::event(options, "connect_event"),

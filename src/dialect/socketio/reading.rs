@@ -79,3 +79,13 @@ pub(super) fn object(options: &dyn Options, key: &'static str) -> serde_json::Ma
         }
     }
 }
+
+/// The same by names of what clients say. What is inside of it has no name of its own.
+pub(super) fn members(options: &dyn Options, key: &'static str) -> serde_json::Map<String, Value> {
+    let members = object(options, key);
+    if let Some(name) = members.keys().find(|name| name.contains('.')) {
+        options
+            .report(key, format!("expected a name without dots, not \"{name}\": nothing is inside a name"));
+    }
+    members
+}

@@ -142,11 +142,12 @@ impl Request {
 
 impl Form {
     pub(super) fn read(options: &dyn Options) -> Self {
-        Self {
-            defaults: reading::object(options, "defaults"),
-            needs: options.texts("needs"),
-            allowed: reading::object(options, "allowed"),
+        let allowed = reading::members(options, "allowed");
+        if !allowed.values().all(|values| values.as_array().is_some_and(|values| !values.is_empty())) {
+            let expected = "expected what each may be, such as { entity_type = [\"platform\", \"feature\"] }";
+            options.report("allowed", expected.to_owned());
         }
+        Self { defaults: reading::object(options, "defaults"), needs: options.texts("needs"), allowed }
     }
 
     /// Adds what need not be said. What is wrong with the rest: a name that is missing, or says what it may not.
@@ -158,8 +159,8 @@ impl Form {
         }
         let is_missing = |name: &&String| data.get(*name).is_none_or(|value| value.is_null() || value == "");
         let is_other = |(name, values): &(&String, &Value)| {
-            let said = data.get(*name).filter(|_| values.is_array());
-            said.is_some_and(|said| values.as_array().is_some_and(|values| !values.contains(said)))
+            let is_one = |said| values.as_array().is_some_and(|values| values.contains(said));
+            data.get(*name).is_some_and(|said| !is_one(said))
         };
         let missing = self.needs.iter().find(is_missing);
         missing.or_else(|| Some(self.allowed.iter().find(is_other)?.0)).map(String::as_str)
@@ -203,8 +204,9 @@ impl Backend {
     pub(super) fn ask(&self, scope: &Scope<'_>) -> Option<Upstream> {
         let is_lost = std::cell::Cell::new(false);
         let segment = |text: &str| {
-            // Of these a path is made that leads elsewhere.
-            is_lost.set(is_lost.get() || matches!(text, "" | "." | ".."));
+            // Of these a path is made that leads elsewhere, also by who decodes it first.
+            let leads_elsewhere = text.split(['/', '\\']).any(|part| matches!(part, "." | ".."));
+            is_lost.set(is_lost.get() || text.is_empty() || leads_elsewhere);
             utf8_percent_encode(text, ENCODED).to_string()
         };
         let mut target = self.path.fill_as(scope, segment)?;

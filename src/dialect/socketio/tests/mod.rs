@@ -1,6 +1,7 @@
 //! What is said to sockets and asked of the backend, without either.
 
 mod admission;
+mod config;
 mod requests;
 mod shortcuts;
 mod writes;
@@ -96,12 +97,20 @@ struct Talk(Box<dyn Conversation>);
 
 impl Talk {
     fn open(name: &str) -> Self {
-        Self(open(&*namespace(name), "/socket.io", (&Credential::Missing, true), NOW).0)
+        Self::open_in(&*namespace(name))
+    }
+
+    fn open_in(namespace: &dyn Dialect) -> Self {
+        Self(open(namespace, "/socket.io", (&Credential::Missing, true), NOW).0)
     }
 
     /// One that has come in.
     fn inside(name: &str, claims: Value) -> Self {
-        let mut talk = Self::open(name);
+        Self::inside_of(&*namespace(name), name, claims)
+    }
+
+    fn inside_of(namespace: &dyn Dialect, name: &str, claims: Value) -> Self {
+        let mut talk = Self::open_in(namespace);
         talk.say(&format!(r#"0{name},{{"token":"t"}}"#));
         talk.returned(Returned::Credential(Credential::Valid(user(claims))));
         talk

@@ -160,3 +160,23 @@ fn an_answer_that_is_a_text_was_taken_for_where_its_client_stands() {
         assert_eq!(told(&turn), [format!(r#"42/admin,["subscribed",{expected}]"#)]);
     }
 }
+
+/// Some backends, and proxies before them, decode a path before they look where it leads.
+#[test]
+fn no_id_leads_to_another_path() {
+    let request = "request = \"GET /api/feed?per_page={data.limit}&page={page}\"";
+    let config = CONFIG.replace(request, "request = \"GET /api/feed/{data.id}\"");
+    let namespace = namespace_of(&config, "/admin");
+    let asked = |id: &str| {
+        let mut talk = Talk::inside_of(&*namespace, "/admin", json!({"role": "admin"}));
+        match talk.say(&format!(r#"2/admin,["request_activity_feed",{}]"#, json!({"id": id}))).call {
+            Some(Call::Upstream(asked)) => asked.target,
+            _ => String::new(),
+        }
+    };
+    assert_eq!(asked("a/b ?#%\r\n"), "/api/feed/a%2Fb%20%3F%23%25%0D%0A");
+    assert_eq!(asked("..."), "/api/feed/...");
+    for id in ["", ".", "..", "../users", "x/../../users", "..\\users", "x/."] {
+        assert_eq!(asked(id), "", "{id}");
+    }
+}
