@@ -121,6 +121,11 @@ impl Process {
         self.output.lock().unwrap().clone()
     }
 
+    /// The lines behind so many bytes.
+    pub fn output_behind(&self, read: usize) -> String {
+        self.output.lock().unwrap()[read..].to_owned()
+    }
+
     /// The first line that holds `part`, once it is there.
     pub fn line(&self, part: &str) -> String {
         let find = || self.output().lines().find(|line| line.contains(part)).map(ToOwned::to_owned);

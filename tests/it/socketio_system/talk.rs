@@ -6,8 +6,17 @@ use serde_json::{Value, json};
 
 use crate::harness::*;
 
+/// What happened, and its arguments.
+type Happening = (String, Value);
+
 pub struct Clients {
     process: Process,
+    /// Bytes of its output: each line is read once, since there are many, and it is looked for more again and again.
+    read: usize,
+    /// What happened to each.
+    said: HashMap<String, Vec<Happening>>,
+    /// What comes when it likes.
+    apart: HashMap<String, Vec<Happening>>,
     /// How much of what happened to each has been looked at.
     seen: HashMap<String, usize>,
 }
@@ -15,7 +24,7 @@ pub struct Clients {
 impl Clients {
     /// `process` speaks as `tests/clients/socketio_clients.js` does.
     pub fn new(process: Process) -> Self {
-        Self { process, seen: HashMap::new() }
+        Self { process, read: 0, said: HashMap::new(), apart: HashMap::new(), seen: HashMap::new() }
     }
 
     pub fn tell(&mut self, order: &Value) {
@@ -39,26 +48,27 @@ impl Clients {
         self.tell(&json!({"who": who, "emit": event, "ack": true}));
     }
 
-    /// All that has happened to one, as pairs of what and its arguments.
-    fn happened(&self, who: &str) -> Vec<(String, Value)> {
-        let output = self.process.output();
-        let lines = output.lines().map(|line| {
-            serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("not a line of JSON: {line}"))
-        });
-        let own = lines.filter(|line| line["who"] == who);
-        own.map(|line| (line["got"].as_str().unwrap().to_owned(), line["args"].clone())).collect()
-    }
-
-    /// What comes when it likes is looked at apart.
-    fn said(&self, who: &str) -> Vec<(String, Value)> {
-        let is_apart = |got: &str| got == "ping" || got == "upgrade";
-        self.happened(who).into_iter().filter(|(got, _)| !is_apart(got)).collect()
+    /// Takes in what has happened since.
+    fn read_on(&mut self) {
+        let output = self.process.output_behind(self.read);
+        self.read += output.len();
+        for line in output.lines() {
+            let mut line: Value =
+                serde_json::from_str(line).unwrap_or_else(|_| panic!("not a line of JSON: {line}"));
+            let (who, got) = (line["who"].as_str().unwrap(), line["got"].as_str().unwrap().to_owned());
+            let is_apart = got == "ping" || got == "upgrade";
+            let happened = if is_apart { &mut self.apart } else { &mut self.said };
+            happened.entry(who.to_owned()).or_default().push((got, line["args"].take()));
+        }
     }
 
     /// The next thing that happens to one.
     pub fn any(&mut self, who: &str) -> (String, Value) {
         let seen = self.seen.get(who).copied().unwrap_or_default();
-        let next = eventually(&format!("something happens to {who}"), || self.said(who).get(seen).cloned());
+        let next = eventually(&format!("something happens to {who}"), || {
+            self.read_on();
+            self.said.get(who)?.get(seen).cloned()
+        });
         self.seen.insert(who.to_owned(), seen + 1);
         next
     }
@@ -120,18 +130,24 @@ impl Clients {
     }
 
     /// How many things happened to one that have not been looked at.
-    pub fn unseen(&self, who: &str) -> usize {
-        self.said(who).len() - self.seen.get(who).copied().unwrap_or_default()
+    pub fn unseen(&mut self, who: &str) -> usize {
+        self.read_on();
+        self.said.get(who).map_or(0, Vec::len) - self.seen.get(who).copied().unwrap_or_default()
     }
 
     /// Waits until the connection of one has gone over to a WebSocket.
-    pub fn upgraded(&self, who: &str) {
-        let has = || self.happened(who).contains(&("upgrade".to_owned(), json!(["websocket"]))).then_some(());
-        eventually("it is upgraded", has);
+    pub fn upgraded(&mut self, who: &str) {
+        let upgrade = ("upgrade".to_owned(), json!(["websocket"]));
+        eventually("it is upgraded", || self.apart(who).contains(&upgrade).then_some(()));
     }
 
     /// How often the server has looked for one.
-    pub fn pings(&self, who: &str) -> usize {
-        self.happened(who).iter().filter(|(got, _)| got == "ping").count()
+    pub fn pings(&mut self, who: &str) -> usize {
+        self.apart(who).iter().filter(|(got, _)| got == "ping").count()
+    }
+
+    fn apart(&mut self, who: &str) -> &[Happening] {
+        self.read_on();
+        self.apart.get(who).map_or(&[], Vec::as_slice)
     }
 }
