@@ -76,11 +76,6 @@ impl Credentials {
         self.holder
     }
 
-    /// Whether they prove the same.
-    pub fn have_one_holder(&self, other: &Self) -> bool {
-        self.holder == other.holder
-    }
-
     /// What a GET is sent with.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers

@@ -67,13 +67,10 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Whether it shows the same of who it is as another.
+    /// Whether it shows the same of who it is as another, to us and to the backend: that may know somebody by any
+    /// header that goes along.
     pub(super) fn shows_the_same(&self, other: &Self) -> bool {
-        let is_held_by_one = match (&self.credentials, &other.credentials) {
-            (Some(one), Some(other)) => one.have_one_holder(other),
-            (one, other) => one.is_none() && other.is_none(),
-        };
-        is_held_by_one && self.credential == other.credential
+        self.credential == other.credential && self.credentials == other.credentials
     }
 }
 

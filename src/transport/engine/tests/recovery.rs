@@ -1,6 +1,9 @@
 //! Clients whose connections break off, and who come back.
 
+use http::{HeaderName, HeaderValue};
+
 use super::*;
+use crate::access::{Credentials, Keys};
 
 /// In `/a`; with the name by which it comes back.
 async fn come(peer: &mut Peer) -> String {
@@ -118,6 +121,31 @@ async fn who_comes_back_by_another_handshake_went_on_as_who_was_there_before() {
     let mut peer = come_back(&mut house, &name).await;
     assert_ne!(pid(&peer.next().await), name, "it begins anew");
     assert_eq!(house.hub.connections(), 1);
+}
+
+/// The backend knows it by a cookie, or by a header that is forwarded.
+#[tokio::test(start_paused = true)]
+async fn who_is_known_to_the_backend_alone_went_on_as_another_by_its_name() {
+    let keys = Keys::default();
+    let known_by = |name: &'static str, value: &'static str| {
+        let headers = [(HeaderName::from_static(name), HeaderValue::from_static(value))];
+        let credentials = Credentials::new(&keys, headers.into_iter().collect(), None);
+        Visitor { credentials: Some(Arc::new(credentials)), ..NOBODY }
+    };
+    for name in ["cookie", "x-api-key"] {
+        for (back, is_same) in
+            [(known_by(name, "alice"), true), (known_by(name, "bob"), false), (NOBODY, false)]
+        {
+            let mut house = House::waiting(10);
+            let mut peer = house.open_on_as(known_by(name, "alice")).await;
+            let own = come(&mut peer).await;
+            drop(peer);
+            let mut peer = house.open_on_as(back).await;
+            peer.say(&format!(r#"40/a,{{"pid":"{own}"}}"#)).await;
+            assert_eq!(pid(&peer.next().await) == own, is_same, "{name}");
+            assert_eq!(house.hub.connections(), 1);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
