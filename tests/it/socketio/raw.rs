@@ -1,5 +1,7 @@
 //! Requests as no client sends them (`protocols.md`, section 4.1.2).
 
+use tokio_tungstenite::tungstenite::Message;
+
 use super::*;
 
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
@@ -63,5 +65,78 @@ fn pages_of_other_origins_come_in_only_where_they_are_listed_or_none_is() {
         assert_eq!(ask(&listed, method, "https://app.example"), told(status, "https://app.example", "true"));
         assert_eq!(ask(&listed, method, "https://evil.example"), told(403, "", ""));
         assert_eq!(ask(&open, method, "https://any.example"), told(status, "https://any.example", ""));
+    }
+}
+
+/// The same proxy with these limits for each client.
+fn limited(limits: &str) -> (Origin, Proxy) {
+    let origin = Origin::json(200, ANSWER);
+    let proxy = Proxy::with(origin.address, &format!("{CONFIG}\n[limits]\n{limits}"));
+    (origin, proxy)
+}
+
+#[test]
+fn connections_that_enter_no_namespace_count_for_their_address() {
+    let (_origin, proxy) = limited("connections_per_address = 2");
+    let reader = proxy.reader("/socket.io/?EIO=4&transport=websocket");
+    assert_eq!(proxy.get(POLLING).status, 200);
+    let refused = proxy.get(POLLING);
+    assert_eq!(refused.status, 429);
+    assert_eq!(serde_json::from_str::<Value>(&refused.text()).unwrap(), fault(3, "Too many connections"));
+    drop(reader);
+    eventually("a place is free", || (proxy.get(POLLING).status == 200).then_some(()));
+}
+
+#[test]
+fn messages_count_for_their_connection_whatever_namespace_they_are_for() {
+    let (_origin, proxy) = limited("messages_per_second = 1\nmessage_burst = 6");
+    let open = || {
+        let mut reader = proxy.reader("/socket.io/");
+        reader.next_text();
+        for _ in 0..4 {
+            reader.send("40/nowhere,");
+            assert!(reader.next_text().starts_with("44/nowhere,{"));
+        }
+        reader.send("40");
+        assert!(reader.next_text().starts_with("40{"));
+        reader
+    };
+    let too_fast = r#"42["error",{"message":"Rate limit exceeded"}]"#;
+    // Slow enough that one or two may be given back.
+    let drop_one = |reader: &mut Reader| loop {
+        reader.send(r#"421["unknown"]"#);
+        if reader.next_text() == too_fast {
+            break;
+        }
+    };
+    for connect in ["40/nowhere,", "40/admin,", "40/client,"] {
+        let mut reader = open();
+        drop_one(&mut reader);
+        let code = loop {
+            reader.send(connect);
+            match reader.0.read().unwrap() {
+                Message::Text(text) => assert!(text.starts_with("44/"), "{text}"),
+                Message::Close(Some(frame)) => break u16::from(frame.code),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(code, 1008, "{connect}");
+    }
+    let mut reader = open();
+    drop_one(&mut reader);
+    // Whoever goes on leaves the namespace, and who goes on then is closed.
+    loop {
+        reader.send(r#"421["unknown"]"#);
+        match &*reader.next_text() {
+            "41" => break,
+            other => assert!(other == too_fast || other.starts_with("431["), "{other}"),
+        }
+    }
+    for _ in 0..3 {
+        reader.send(r#"42["unknown"]"#);
+    }
+    match reader.0.read().unwrap() {
+        Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1008),
+        other => panic!("{other:?}"),
     }
 }

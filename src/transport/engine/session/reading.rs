@@ -81,10 +81,11 @@ impl<T: Stream> Session<T> {
         let verdict = self.bucket.as_mut().map_or(Verdict::Taken, |bucket| bucket.take(age));
         match route {
             Route::To(number, message) => self.hand(number, verdict, message),
-            Route::Leave(number) => self.leave(number),
             Route::Fault => self.close(CloseReason::Protocol),
             // Nobody would answer it, and its client would wait for ever.
             Route::Open(..) | Route::Say(_) if verdict != Verdict::Taken => self.flood(),
+            Route::Leave(_) if verdict == Verdict::Flood => self.flood(),
+            Route::Leave(number) => self.leave(number),
             Route::Open(number, resume, message) => self.reopen(number, resume, message),
             Route::Say(frame) => self.shared.link.answer(frame.websocket()),
         }
@@ -103,6 +104,7 @@ impl<T: Stream> Session<T> {
                 socket.party.hear(verdict, message);
                 self.follow();
             }
+            None if verdict == Verdict::Flood => self.flood(),
             None if self.left.contains(&number) => {}
             None => self.close(CloseReason::Protocol),
         }

@@ -76,3 +76,46 @@ async fn who_left_and_came_again_might_say_as_much_again() {
         house.ended().await;
     }
 }
+
+/// Nobody hears it, but it is read.
+#[tokio::test(start_paused = true)]
+async fn who_went_on_to_where_it_had_left_was_read_without_end() {
+    let rate = Some(Rate { per_second: 1, burst: 9 });
+    for more in ["41/a,", r#"42/a,["x"]"#] {
+        let mut house = House::with(10, CONFIG, (Shares::default(), rate));
+        let mut peer = house.open_on().await;
+        peer.say("40/a,").await;
+        assert!(peer.next().await.starts_with(r#"40/a,{"sid":"#));
+        peer.say("41/a,").await;
+        // Two are said, seven more are heard, and nine are dropped.
+        for _ in 0..7 + 9 {
+            peer.say(more).await;
+        }
+        peer.say(more).await;
+        assert_eq!(peer.next().await, "close 1008", "{more}");
+        drop(peer);
+        house.ended().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_namespace_had_as_much_to_say_as_all() {
+    let rate = Some(Rate { per_second: 1, burst: 4 });
+    let mut house = House::with(10, CONFIG, (Shares::default(), rate));
+    let mut peer = house.open_on().await;
+    for (said, answer) in [
+        ("40/a,", "40/a,{"),
+        ("40/b,", "40/b,{"),
+        (r#"42/a,1["x"]"#, r#"43/a,1[{"error":"unknown_event"}]"#),
+        (r#"42/b,1["x"]"#, r#"43/b,1[{"error":"unknown_event"}]"#),
+        (r#"42/a,2["x"]"#, r#"42/a,["error",{"message":"Rate limit exceeded"}]"#),
+        (r#"42/b,2["x"]"#, r#"42/b,["error",{"message":"Rate limit exceeded"}]"#),
+        ("40/nowhere,", "close 1008"),
+    ] {
+        peer.say(said).await;
+        let heard = peer.next().await;
+        assert!(heard.starts_with(answer), "{said}: {heard}");
+    }
+    drop(peer);
+    house.ended().await;
+}

@@ -56,3 +56,13 @@ fn frames_for_websockets_are_packets_again_in_a_body() {
         assert_eq!(body, expected);
     }
 }
+
+/// They were apart all at once, each of many times its size.
+#[test]
+fn packets_stay_in_their_body_until_their_turn_comes() {
+    let body = Bytes::from(vec!["3"; 1000].join("\u{1e}"));
+    let mut packets = Payload::read(body.clone()).unwrap();
+    assert!(!body.is_unique());
+    assert_eq!(packets.by_ref().filter(|packet| *packet == Packet::Pong).count(), 1000);
+    assert!(packets.is_empty() && body.is_unique());
+}
