@@ -87,8 +87,13 @@ fn with(options: &str) -> (Origin, Proxy) {
 
 /// Of somebody with these claims.
 fn token(proxy: &Proxy, claims: &[&str]) -> String {
+    token_for(proxy, claims, "1h")
+}
+
+/// The same, good for so long.
+fn token_for(proxy: &Proxy, claims: &[&str], expires: &str) -> String {
     let mut command = restcast();
-    command.args(["token", "--sub", "7"]).arg("--config").arg(&proxy.config);
+    command.args(["token", "--sub", "7", "--expires", expires]).arg("--config").arg(&proxy.config);
     let output = command.args(claims.iter().flat_map(|claim| ["--claim", claim])).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -1,5 +1,7 @@
 //! Clients that were away, and come back with all that they missed (`recovery`).
 
+use std::time::{Duration, Instant};
+
 use super::*;
 
 fn start(node: &Node, proxy: &Proxy) -> Process {
@@ -95,6 +97,31 @@ fn a_client_that_was_away_for_too_long_begins_anew() {
     assert_eq!(connects(&client)[1][4], false);
     update(&proxy, 2);
     eventually("it hears what comes", || (heard(&client) == ["0", "2"]).then_some(()));
+}
+
+#[test]
+fn a_client_whose_token_expired_while_it_was_away_hears_nothing_of_what_it_missed() {
+    let Some(node) = tools::node() else { return };
+    let config = CONFIG
+        .replace("[auth.jwt]", "[auth.jwt]\nleeway = \"0s\"")
+        .replace("dialect = \"socketio\"", "dialect = \"socketio\"\nrecovery = \"60s\"");
+    let origin = Origin::json(200, ANSWER);
+    let proxy = Proxy::with(origin.address, &config);
+    let valid = Duration::from_secs(8);
+    let token = token_for(&proxy, &["role=admin"], &format!("{}s", valid.as_secs()));
+    let expired = Instant::now() + valid;
+    let wanted = json!({"namespaces": {"/admin": token}, "away": true});
+    let client = node.client("socketio.js", &[&format!("http://{}", proxy.address), &wanted.to_string()]);
+    line(&client, &["admin_connected"]);
+    leave(&client);
+    write(&proxy);
+    eventually("it has expired", || (Instant::now() > expired).then_some(()));
+    client.signal("USR2");
+    assert_eq!(line(&client, &["refused"])[3]["code"], "expired_token");
+    assert_eq!(count(&client, &["platform_update"]), 0, "{}", client.output());
+    eventually("nobody is there", || {
+        (proxy.metric(r#"restcast_connections{dialect="socketio"}"#) == 0.0).then_some(())
+    });
 }
 
 /// Its connections break off in every stage, by polling and on the way to a WebSocket and behind it.
