@@ -3,6 +3,7 @@
 {"open": NAME, "url": URL, "namespaces": […], "auth": {…}, "transports": […]?}   connects
 {"who": NAME, "namespace": N, "emit": [EVENT, DATA], "ack": true}               emits; with ack: wants an acknowledgement
 {"who": NAME, "close": true}                                                    closes the connection
+{"who": NAME, "break": true}                                                    has its WebSocket break off
 
 Prints what happens as `{"who": NAMESPACE of NAME, "got": WHAT, "args": […]}`, NAMESPACE of NAME as `NAME/admin`. Ends with
 standard input.
@@ -10,6 +11,7 @@ standard input.
 
 import json
 import os
+import socket
 import sys
 import threading
 
@@ -66,6 +68,8 @@ def act(order):
     if "open" in order:
         return open_client(order)
     client = clients[order["who"]]
+    if "break" in order:
+        return client.eio.ws.sock.shutdown(socket.SHUT_RDWR)
     if "emit" not in order:
         return client.disconnect()
     namespace = order["namespace"]

@@ -62,6 +62,28 @@ fn the_python_client_hears_events_gets_acks_and_comes_back() {
 }
 
 #[test]
+fn the_python_client_begins_anew_when_its_connection_has_broken_off() {
+    let Some(mut system) = start() else { return };
+    open(&mut system, &["/client"], "client3", &json!(["websocket"]));
+    let former = system.clients.next(CLIENT, "connect");
+    system.clients.greeted(CLIENT, "/client");
+    system.clients.next("py", "open");
+    for number in 0..3 {
+        system.clients.tell(&json!({"who": "py", "break": true}));
+        let reason = system.clients.next(CLIENT, "disconnect");
+        assert!(reason[0].as_str().unwrap().starts_with("transport "), "{reason}");
+        assert_ne!(system.clients.next(CLIENT, "connect")[0], former[0], "another socket");
+        system.clients.greeted(CLIENT, "/client");
+        assert_eq!(system.write("PUT", "platforms/1", &json!({"number": number})), 200);
+        let update = system.clients.next(CLIENT, "event");
+        assert_eq!(update[1]["data"]["number"], number);
+        assert_eq!(update.as_array().unwrap().len(), 2, "no offset: {update}");
+    }
+    let readers = || system.proxy.metric(r#"restcast_connections{dialect="socketio"}"#);
+    eventually("the former are gone", || (readers() == 1.0).then_some(()));
+}
+
+#[test]
 fn the_python_client_is_told_why_it_may_not_come_in() {
     let Some(mut system) = start() else { return };
     open(&mut system, &["/admin"], "client3", &Value::Null);
