@@ -20,7 +20,7 @@
 //!    One that overlaps with an earlier event of its record loses the record ([`capture::Overlaps`]): which
 //!    of the two the backend stored last is not known.
 //! 6. The [`broker::Broker`] hands it to the [`hub::Hub`] of every process.
-//! 7. The hub gives it a [`event::Position`] and offers it to the readers of its topics. The frame is encoded
+//! 7. The hub gives it a [`event::Position`], keeps it for readers that were away, and offers it to the readers of its topics. The frame is encoded
 //!    once for each dialect and written straight to each idle reader's socket; what a socket does not take
 //!    waits in that reader's bounded outbox, and its own task goes on from there (`transport/link.rs`).
 //!    Where the backend says who may see it, it is asked for each credential ([`proxy::Asker`]), and what

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use uuid::Uuid;
 
 use super::Sidecar;
 use super::endpoints::{desks, endpoints, with_live};
@@ -14,8 +15,9 @@ use crate::broker::{Broker, Memory, Publisher};
 use crate::capture::{Outcome, Overlaps};
 use crate::config::{BrokerKind, CallsConfig, Config, EndpointConfig};
 use crate::dialect::Dialect;
+use crate::event::Epoch;
 use crate::hub::{Hub, Why};
-use crate::message::{Fate, Shortcut};
+use crate::message::{Fate, Loss, Shortcut};
 use crate::metrics::{Labels, Metrics, Namespace};
 use crate::proxy::{
     Answers, Asked, Asker, CallLimits, Calls, Entrance, Gateway, InFlight, Live, Questions, Realtime,
@@ -116,7 +118,7 @@ fn publish_api(config: &Config, hub: &Arc<Hub>, publisher: &Publisher, metrics: 
 /// The hub, and the questions of those that it has for the backend, if some route has it ask.
 fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) {
     let hub = Hub::new(listed.iter().flat_map(desks).collect(), config.hub.max_connections);
-    let hub = hub.sharing(config.limits.shares);
+    let hub = hub.sharing(config.limits.shares).keeping(config.history, epoch());
     if !config.routes.iter().any(|route| matches!(route.visibility, Visibility::Upstream(_))) {
         return (Arc::new(hub), None);
     }
@@ -125,14 +127,18 @@ fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) 
     (Arc::new(hub.asking(limits, config.hub.outbox, Arc::new(questions))), Some(asked))
 }
 
-/// The hub sees to it that no more are asked at once.
+/// One that no former process had.
+fn epoch() -> Epoch {
+    Epoch::new(Uuid::new_v4().as_u64_pair().1)
+}
+
 /// Of what clients send.
 fn client_limits(config: &Config) -> CallLimits {
     let CallsConfig { at_once, waiting, timeout, max_answer } = config.calls;
     CallLimits { at_once, waiting, time: timeout, body: max_answer }
 }
 
-/// Of what readers may see.
+/// Of what readers may see. The hub sees to it that no more are asked at once.
 fn question_limits(config: &Config) -> CallLimits {
     let at_once = config.access.limits.at_once;
     CallLimits { at_once, waiting: at_once, time: config.access.timeout, body: config.tap.body_limit }
@@ -146,6 +152,7 @@ fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, pro
         outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
         token_errors: TokenError::ALL.map(TokenError::name).to_vec(),
         answers: Answer::ALL.map(Answer::name).to_vec(),
+        losses: Loss::ALL.map(Loss::name).to_vec(),
         withheld: Why::ALL.map(Why::name).to_vec(),
         api_codes: Code::ALL.map(Code::name).to_vec(),
         namespaces: endpoints.iter().flat_map(namespaces).collect(),

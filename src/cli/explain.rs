@@ -192,7 +192,7 @@ fn describe(event: Event, config: &Config, page: &mut Vec<String>) {
     page.push(format!("  readers   {readers}"));
     let topics: Vec<String> = event.topics().iter().map(ToString::to_string).collect();
     page.push(format!("  topics    {}", topics.join(", ")));
-    let publication = Publication { position: Position(0), time: event.time, event };
+    let publication = Publication { position: Position::untold(0), time: event.time, event };
     for endpoint in &config.endpoints {
         for frame in endpoint.dialect.encode(&publication).into_frames() {
             let text = String::from_utf8_lossy(&frame.payload()).into_owned();

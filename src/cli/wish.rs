@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::config::{Config, EndpointAuth, EndpointConfig};
 use crate::dialect::{Conversation, Opening};
 use crate::identity::{Credential, Identity};
-use crate::message::{Call, Command, Frame, Message, Now, Returned, Turn, Upstream};
+use crate::message::{Call, Caught, Command, Frame, Message, Now, Returned, Turn, Upstream};
 
 /// What a message must have, and mostly does not matter here.
 const USUAL: [(&str, &str); 2] = [("id", "1"), ("type", "request")];
@@ -57,6 +57,7 @@ pub(super) fn explain(
     turn = Turn::default();
     client.receive(Message::Text(message), now, &mut turn);
     consent(&mut *client, now, &mut turn, &mut page);
+    turn.settle(&Caught::default());
     describe(&*client, &turn, endpoint, &mut page);
     Ok(page)
 }

@@ -7,6 +7,7 @@ mod apps;
 mod auth;
 mod calls;
 mod endpoints;
+mod history;
 mod jwks;
 mod limits;
 mod manifest;
@@ -32,7 +33,7 @@ use crate::api::ApiKey;
 use crate::auth::Issuers;
 use crate::capture::{Budget, Limits};
 use crate::dialect::Dialect;
-use crate::hub::OutboxLimits;
+use crate::hub::{HistoryLimits, OutboxLimits};
 use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
 use crate::query::Resources;
 use crate::route::Routes;
@@ -46,9 +47,9 @@ use setting::{Bytes, Setting, word};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-const TABLES: [&str; 12] = [
-    "server", "admin", "upstream", "tap", "hub", "limits", "access", "calls", "route", "endpoint", "auth",
-    "broker",
+const TABLES: [&str; 13] = [
+    "server", "admin", "upstream", "tap", "hub", "history", "limits", "access", "calls", "route", "endpoint",
+    "auth", "broker",
 ];
 
 /// The whole file.
@@ -70,6 +71,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[access]`
     pub access: AccessConfig,
+    /// `[history]`
+    pub history: HistoryLimits,
     /// `[calls]`
     pub calls: CallsConfig,
     /// `[[route]]`
@@ -243,6 +246,7 @@ impl Config {
             upstream: upstream(reader.section(root, "upstream")),
             tap: tap(reader.section(root, "tap")),
             hub: hub(reader.section(root, "hub")),
+            history: history::history(reader.section(root, "history")),
             limits: limits::limits(reader.section(root, "limits")),
             access: access::access(reader.section(root, "access")),
             calls: calls::calls(reader.section(root, "calls")),

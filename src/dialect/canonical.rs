@@ -25,7 +25,7 @@ impl Encode for Canonical {
         let millis = event.time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let items: Vec<String> = event.items.iter().map(item).collect();
         Rendering::Whole(Frame::text(&format!(
-            r#"{{"event":"{}","time":{millis},"origin":"{}","model":{},"operation":"{}","action":{},"outcome":"{}","overlapping":{},"many":{},"items":[{}],"http":{}}}"#,
+            r#"{{"event":"{}","time":{millis},"origin":"{}","model":{},"operation":"{}","action":{},"outcome":"{}","overlapping":{},"many":{},"items":[{}],"http":{}{}}}"#,
             event.id,
             event.origin.name(),
             Value::from(&*event.model),
@@ -36,6 +36,7 @@ impl Encode for Canonical {
             event.many,
             items.join(","),
             event.http.as_ref().map_or_else(|| "null".to_owned(), http),
+            publication.position.member(),
         )))
     }
 }

@@ -28,12 +28,13 @@ impl Encode for Flarchitect {
         };
         let millis = event.time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         Rendering::Whole(Frame::text(&format!(
-            r#"{{"ts":{millis},"model":{},"method":"{}","id":{},"many":{},"payload":{}}}"#,
+            r#"{{"ts":{millis},"model":{},"method":"{}","id":{},"many":{},"payload":{}{}}}"#,
             Value::from(event.model.to_lowercase()),
             method,
             id(event),
             event.many,
             payload(event),
+            publication.position.member(),
         )))
     }
 }

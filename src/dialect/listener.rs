@@ -1,11 +1,14 @@
-//! A connection that only listens: one topic, chosen by the query of its handshake.
+//! A connection that only listens: one topic, chosen by the query of its handshake. Who says there what it
+//! [got last](Turn::since) gets an answer, and what it missed; others hear nothing but events.
 
 use http::request;
 use percent_encoding::percent_decode_str;
 
+use serde_json::Value;
+
 use super::Conversation;
-use crate::event::Topic;
-use crate::message::{Command, Message, Now, Turn};
+use crate::event::{Position, Topic};
+use crate::message::{Ack, Caught, Command, Frame, Message, Now, Turn};
 
 /// A longer topic is no model and no record: its reader gets nothing, and it costs nothing.
 const MAX_TOPIC_BYTES: usize = 512;
@@ -16,21 +19,30 @@ pub(super) struct Listener;
 impl Listener {
     /// Subscribes to what the first `topic` of the query names (`protocols.md`, section 1.1).
     pub(super) fn open(request: &request::Parts, turn: &mut Turn) -> Box<dyn Conversation> {
-        let name = topic(request.uri.query().unwrap_or_default());
+        let query = request.uri.query().unwrap_or_default();
+        let name = value(query, "topic").unwrap_or_default();
         if name.len() <= MAX_TOPIC_BYTES {
             turn.commands.push(Command::subscribe(Topic::parse(&name)));
+            if let Some(since) = value(query, "since") {
+                turn.since = (!since.is_empty()).then(|| Position::read(&since));
+                turn.ack = Some(Ack::new(move |caught| answer(&name, caught)));
+            }
         }
         Box::new(Self)
     }
 }
 
-/// The first `topic` of a query string; empty without one.
-fn topic(query: &str) -> String {
+fn answer(topic: &str, caught: &Caught) -> Frame {
+    Frame::text(&format!(r#"{{"subscribed":{}{}}}"#, Value::from(topic), caught.members()))
+}
+
+/// The first parameter of that name in a query string; empty where it has no value.
+pub(super) fn value(query: &str, name: &str) -> Option<String> {
     let value = query.split('&').find_map(|pair| match pair.split_once('=') {
-        Some(("topic", value)) => Some(value),
-        _ => (pair == "topic").then_some(""),
-    });
-    percent_decode_str(&value.unwrap_or_default().replace('+', " ")).decode_utf8_lossy().into_owned()
+        Some((key, value)) => (key == name).then_some(value),
+        None => (pair == name).then_some(""),
+    })?;
+    Some(percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned())
 }
 
 impl Conversation for Listener {

@@ -13,6 +13,7 @@ use super::tests::{ANYBODY, open};
 use super::{Conversation, Dialect, Multiplex, Route, Routing};
 use crate::capture::{Budget, Capture, Limits};
 use crate::config::{Config, EndpointConfig};
+use crate::event::Epoch;
 use crate::hub::{Desk, Hub, Lane, Profile, Sent, Subscriber};
 use crate::identity::Identity;
 use crate::message::{Answer, Call, CloseReason, Encode, Frame, Message, Now, Returned, Turn};
@@ -78,14 +79,16 @@ struct Talk {
 }
 
 impl Client {
-    fn act(&mut self, desk: usize, turn: Turn) {
+    fn act(&mut self, desk: usize, mut turn: Turn) {
         let Some((_, talk)) = self.talks.iter_mut().find(|(known, _)| *known == desk) else { return };
-        for command in turn.commands {
+        for command in std::mem::take(&mut turn.commands) {
             if let Some(identity) = talk.subscriber.handle(command) {
                 talk.subscriber.identify(identity, None).unwrap();
             }
         }
-        for frame in &turn.frames {
+        let (caught, missed) = talk.subscriber.catch_up(turn.since, 1 << 20);
+        turn.settle(&caught);
+        for frame in turn.frames.iter().chain(&missed) {
             self.inbox.send(frame);
         }
         if turn.close.is_some() {
@@ -112,7 +115,9 @@ fn within(dialect: &Arc<dyn Dialect>) -> Vec<Arc<dyn Dialect>> {
 
 impl Pure {
     fn new(config: &str) -> Self {
-        let config = Config::parse("transcript", &format!("{config}{UPSTREAM}")).unwrap();
+        // Positions are told where a conversation is about them.
+        let history = if config.contains("[history]") { "" } else { "[history]\nsize = 0\n" };
+        let config = Config::parse("transcript", &format!("{config}{UPSTREAM}{history}")).unwrap();
         let (mut dialects, mut desks) = (Vec::new(), Vec::new());
         for EndpointConfig { path, dialect, .. } in &config.endpoints {
             dialects.push((desks.len(), Arc::clone(dialect)));
@@ -124,7 +129,8 @@ impl Pure {
                 required: false,
             }));
         }
-        Self { config, dialects, hub: Arc::new(Hub::new(desks, 100)), clients: HashMap::new() }
+        let hub = Hub::new(desks, 100).keeping(config.history, Epoch::new(0x00c0_ffee));
+        Self { config, dialects, hub: Arc::new(hub), clients: HashMap::new() }
     }
 
     fn client(&mut self, who: &str) -> &mut Client {

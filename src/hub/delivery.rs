@@ -8,7 +8,7 @@ use super::line::{Entry as Waiting, Queued};
 use super::meant::Meant;
 use super::reader::Reader;
 use super::readers::Found;
-use super::rendered::Rendered;
+use super::rendered::{Rendered, Told};
 use super::views::Showings;
 use super::wishes::Wishes;
 use super::{Sent, Why};
@@ -112,9 +112,11 @@ impl Delivery {
         reader.lane.close(CloseReason::Lagging);
         self.lagged += 1;
     }
+}
 
+impl Told for Delivery {
     /// Hands frames to a reader, up to the first that it does not take.
-    pub(super) fn write<F: Borrow<Frame>>(&mut self, reader: &Reader, frames: impl Iterator<Item = F>) {
+    fn write<F: Borrow<Frame>>(&mut self, reader: &Reader, frames: impl Iterator<Item = F>) {
         let (mut count, mut frames) = (0, frames.peekable());
         let mut is_gathered = false;
         while let Some(frame) = frames.next() {
@@ -141,5 +143,8 @@ impl Delivery {
         }
         self.reached += u64::from(count > 0);
         self.delivered.iter_mut().skip(reader.endpoint).take(1).for_each(|sum| *sum += count);
+    }
+    fn hide(&mut self) {
+        self.hidden += 1;
     }
 }

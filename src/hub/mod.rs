@@ -19,9 +19,11 @@ mod census;
 mod crowd;
 mod delivery;
 mod gathering;
+mod history;
 mod index;
 mod line;
 mod meant;
+mod missed;
 mod outbox;
 mod reader;
 mod readers;
@@ -46,7 +48,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use crate::access::Keys;
-use crate::event::{Audience, Event, Position, Topic};
+use crate::event::{Audience, Epoch, Event, Position, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
 pub use census::{Counts, Page, Resident, Tally};
@@ -54,6 +56,8 @@ pub use crowd::{Crowd, Shares, Whose};
 pub use delivery::Delivery;
 use delivery::Offering;
 use gathering::Gathering;
+pub use history::HistoryLimits;
+use history::Kept;
 use index::Cursor;
 use meant::Meant;
 pub use outbox::{Full, Outbox, OutboxLimits};
@@ -141,6 +145,9 @@ pub struct Profile {
 pub struct Hub {
     tables: Mutex<Tables>,
     desks: Arc<[Desk]>,
+    /// Of the positions that it gives.
+    epoch: Epoch,
+    /// The last offset. It grows with the tables locked where an event gets it.
     position: AtomicU64,
     max_connections: usize,
     /// What may wait for one reader behind a question.
@@ -175,6 +182,7 @@ impl Hub {
         Self {
             tables: Mutex::default(),
             desks: desks.into(),
+            epoch: Epoch::NONE,
             position: AtomicU64::new(0),
             max_connections,
             // Nothing waits before it asks.
@@ -227,17 +235,9 @@ impl Hub {
     /// after each batch of them but the last. Must not be called by two threads at once: the order of the
     /// calls is the order of the events.
     pub fn deliver(&self, event: Event, time: SystemTime, pause: impl Fn()) -> Delivery {
-        let position = Position(self.position.fetch_add(1, Ordering::Relaxed) + 1);
         let mut delivery = self.nothing_delivered();
-        if !self.lock().begin() {
-            // Whoever comes next must not be judged by what held before.
-            if let Some(views) = &self.views {
-                views.note(&event, position);
-            }
-            return delivery;
-        }
         let topics = event.topics();
-        let offering = self.offering(Publication { position, time, event }, &topics);
+        let Some((offering, position)) = self.enter(event, time, &topics) else { return delivery };
         let wishes = offering.wishes(&topics);
         for topic in &topics {
             let mut next = Some(Cursor::default());
@@ -248,7 +248,7 @@ impl Hub {
                 let tables = self.lock();
                 next = tables.topics.get(topic).and_then(|index| index.batch(from, signs, BATCH, &mut batch));
                 drop(tables);
-                for entry in batch.iter().filter(|entry| entry.since < position.0) {
+                for entry in batch.iter().filter(|entry| entry.since < position) {
                     offering.offer(entry, &wishes, &mut delivery);
                 }
                 if next.is_some() {
@@ -260,21 +260,41 @@ impl Hub {
         delivery
     }
 
-    fn offering(&self, publication: Publication, topics: &[Topic]) -> Offering<'_> {
-        let (time, desks) = (publication.time, Arc::clone(&self.desks));
-        match (&self.views, &publication.event.audience) {
-            (Some(views), Audience::Upstream(showing)) => {
-                let sight = Sight::new(publication.clone(), topics, Arc::clone(showing), desks);
-                Offering::Asked(Showings::new(views, sight, time))
+    /// The event at its position, which is kept; `None`: nobody is there. Whoever subscribes at the same time finds
+    /// it among what is kept, or will get it.
+    fn enter(&self, event: Event, time: SystemTime, topics: &[Topic]) -> Option<(Offering<'_>, u64)> {
+        let desks = Arc::clone(&self.desks);
+        let mut tables = self.lock();
+        let position = self.next();
+        let is_heard = tables.begin();
+        if let (Some(views), Audience::Upstream(showing)) = (&self.views, &event.audience) {
+            tables.history.push_if_on(|| Kept::new(position.offset, time, topics.to_vec(), None));
+            drop(tables);
+            if !is_heard {
+                // Whoever comes next must not be judged by what held before.
+                views.note(&event, position);
+                return None;
             }
-            _ => Offering::Settled(Arc::new(Rendered::new(publication, desks))),
+            let showing = Arc::clone(showing);
+            let sight = Sight::new(Publication { position, time, event }, topics, showing, desks);
+            return Some((Offering::Asked(Showings::new(views, sight, time)), position.offset));
         }
+        let rendered = Arc::new(Rendered::new(Publication { position, time, event }, desks));
+        let kept = || Kept::new(position.offset, time, topics.to_vec(), Some(Arc::clone(&rendered)));
+        tables.history.push_if_on(kept);
+        is_heard.then(|| (Offering::Settled(rendered), position.offset))
+    }
+
+    /// The next position. Where something is kept at it, to be called with the tables locked.
+    fn next(&self) -> Position {
+        let offset = self.position.fetch_add(1, Ordering::Relaxed) + 1;
+        Position { epoch: self.epoch, offset }
     }
 
     /// Hands a message to the connections that it is for, at `time`, whatever they subscribed to; with a
     /// `pause` as [`deliver`](Self::deliver) has it.
     pub fn push(&self, push: &Push, time: SystemTime, pause: impl Fn()) -> Delivery {
-        let position = Position(self.position.fetch_add(1, Ordering::Relaxed) + 1);
+        let position = self.next();
         let mut delivery = self.nothing_delivered();
         let mut frames: Vec<Option<Option<Frame>>> = vec![None; self.desks.len()];
         self.each(&push.to, pause, |reader, meant| {
@@ -326,8 +346,8 @@ impl Hub {
     /// is taken; with [`CloseReason::Lagging`] events were lost, and what the backend said before counts for
     /// none that comes now.
     pub fn close_all(&self, reason: CloseReason) -> usize {
-        if let (CloseReason::Lagging, Some(views)) = (reason, &self.views) {
-            views.lost(Position(self.position.fetch_add(1, Ordering::Relaxed) + 1));
+        if reason == CloseReason::Lagging {
+            self.lost();
         }
         let mut lanes = Vec::new();
         let mut tables = self.lock();

@@ -1,8 +1,10 @@
 //! One event on its way to many readers: encoded at most once for each endpoint, and shown to each reader as
 //! far as its identity may see it and its filters want it.
 
+use std::borrow::Borrow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::missed::Missed;
 use super::reader::{Reader, Standing};
 use super::readers::Found;
 use super::sight::tombstone;
@@ -11,6 +13,14 @@ use super::{Delivery, Desk};
 use crate::event::{Audience, Event, Topic};
 use crate::identity::Identity;
 use crate::message::{Frame, Halves, Publication, Rendering, Tag};
+
+/// Where goes what a reader is told of an event.
+pub(super) trait Told {
+    /// These frames.
+    fn write<F: Borrow<Frame>>(&mut self, reader: &Reader, frames: impl Iterator<Item = F>);
+    /// Nothing: it may not see it.
+    fn hide(&mut self);
+}
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -49,9 +59,31 @@ impl Rendered {
             Some(found) => wishes.at(found, &standing),
             None => wishes.of(&standing),
         };
+        self.tell_of(reader, &standing, (wishes, &wanted), delivery);
+    }
+
+    /// Tells what a reader missed of it; see [`Wishes::missed`].
+    pub(super) fn tell_missed(
+        &self,
+        reader: &Reader,
+        standing: &Standing,
+        topics: &[Topic],
+        missed: &mut Missed,
+    ) {
+        let wishes = self.wishes(topics).missed();
+        self.tell_of(reader, standing, (&wishes, &|wishes| wishes.of(standing)), missed);
+    }
+
+    fn tell_of(
+        &self,
+        reader: &Reader,
+        standing: &Standing,
+        (wishes, wanted): (&Wishes<'_>, &dyn Fn(&Wishes<'_>) -> Wanted),
+        told: &mut impl Told,
+    ) {
         let all = wanted(wishes);
         if self.gone.is_empty() {
-            self.show(reader, &standing, (wishes, &all), delivery);
+            self.show(reader, standing, (wishes, &all), told);
             return;
         }
         let (event, identity) = (&self.publication.event, &standing.identity);
@@ -59,12 +91,12 @@ impl Rendered {
             |item: &usize| event.items.get(*item).is_some_and(|item| identity.loses(&event.audience, item));
         let lost: Vec<usize> = (0..event.items.len()).filter(is_lost).collect();
         if lost.is_empty() || may_read_any(identity, event, &all) {
-            self.show(reader, &standing, (wishes, &all), delivery);
+            self.show(reader, standing, (wishes, &all), told);
         }
         for end in lost.into_iter().filter_map(|item| self.end(item)) {
             // What has become of the record says nothing of whether its end is wanted.
-            let wishes = end.wishes(wishes.topics());
-            end.show(reader, &standing, (&wishes, &wanted(&wishes)), delivery);
+            let wishes = end.wishes_like(wishes);
+            end.show(reader, standing, (&wishes, &wanted(&wishes)), told);
         }
     }
 
@@ -78,6 +110,10 @@ impl Rendered {
         self.gone.get(item).map(|slot| &**slot.get_or_init(make))
     }
 
+    fn wishes_like<'a>(&'a self, other: &'a Wishes<'_>) -> Wishes<'a> {
+        other.of_another(&self.publication)
+    }
+
     /// What readers want of it by its own items; `topics` are those of the event that it is made of.
     pub(super) fn wishes<'a>(&'a self, topics: &'a [Topic]) -> Wishes<'a> {
         Wishes::new(&self.publication, topics)
@@ -89,24 +125,24 @@ impl Rendered {
         reader: &Reader,
         standing: &Standing,
         (wishes, wanted): (&Wishes<'_>, &Wanted),
-        delivery: &mut Delivery,
+        told: &mut impl Told,
     ) {
         if wanted.is_nothing() {
             return;
         }
         let (event, identity) = (&self.publication.event, &standing.identity);
         if !may_read_any(identity, event, wanted) {
-            delivery.hidden += 1;
+            told.hide();
             return;
         }
         match self.rendering(reader.endpoint) {
             Some(Rendering::Whole(frame)) if identity.may_read_all(event) => {
-                delivery.write(reader, std::iter::once(frame));
+                told.write(reader, std::iter::once(frame));
             }
-            Some(Rendering::Whole(_)) => delivery.hidden += 1,
+            Some(Rendering::Whole(_)) => told.hide(),
             Some(Rendering::Each(frames)) => {
                 let frames = frames.iter().enumerate().filter(|(place, _)| wanted.has(*place));
-                delivery.write(reader, visible(identity, event, frames).map(|(_, frame)| frame));
+                told.write(reader, visible(identity, event, frames).map(|(_, frame)| frame));
             }
             Some(Rendering::Tagged(items)) => {
                 let items = items.iter().enumerate().filter(|(place, _)| wanted.has(*place));
@@ -115,7 +151,7 @@ impl Rendered {
                     let tags = met.filter_map(|held| held.tag.as_ref());
                     tags.filter_map(move |tag| self.tagged(reader.endpoint, tag, (place, halves)))
                 });
-                delivery.write(reader, frames);
+                told.write(reader, frames);
             }
             Some(Rendering::Nothing) | None => {}
         }
@@ -135,6 +171,11 @@ impl Rendered {
     /// What it holds while it waits, about.
     pub(super) fn bytes(&self) -> usize {
         self.publication.event.bytes()
+    }
+
+    /// The same with all that may be rendered of it.
+    pub(super) fn bytes_at_most(&self) -> usize {
+        self.bytes().saturating_mul(1 + self.desks.len())
     }
 
     fn rendering(&self, endpoint: usize) -> Option<&Rendering> {

@@ -75,7 +75,7 @@ impl Sight {
     }
 
     pub(super) fn position(&self) -> u64 {
-        self.publication.position.0
+        self.publication.position.offset
     }
 
     pub(super) fn payload(&self) -> Payload {

@@ -25,6 +25,10 @@ pub(super) struct Subscription {
     /// As of which position it counts: earlier events are not its business. Where it took the place of
     /// others, that is theirs.
     pub(super) since: u64,
+    /// What the client missed has not been looked for yet.
+    pub(super) is_fresh: bool,
+    /// While it is: the offset behind which it was.
+    pub(super) catching: Option<u64>,
     /// The position after which it came: only later events find it where it stands.
     entered: u64,
     places: Vec<Place>,
@@ -38,6 +42,11 @@ type Name = (Topic, Option<Tag>);
 impl Subscription {
     fn is(&self, (topic, tag): &Name) -> bool {
         self.topic == *topic && self.tag == *tag
+    }
+
+    /// The event at this offset is among what it catches up with.
+    pub(super) fn missed(&self, offset: u64) -> bool {
+        self.catching.is_some_and(|from| from < offset) && offset <= self.since
     }
 
     /// The event at `position`, which is being delivered, looks for it where it stands.
@@ -149,14 +158,15 @@ impl Subscriber {
     }
 
     fn put(&self, subscriptions: &mut Vec<Subscription>, name: Name, filter: Option<Arc<Filter>>) {
-        match subscriptions.iter_mut().find(|held| held.is(&name)) {
-            Some(held) if held.filter == filter => {}
-            Some(held) => self.replace(held, filter),
-            None => {
-                // Few, of many readers: no room for more than there are.
-                subscriptions.reserve_exact(1);
-                subscriptions.push(self.enter(name, filter));
+        if let Some(held) = subscriptions.iter_mut().find(|held| held.is(&name)) {
+            held.is_fresh = true;
+            if held.filter != filter {
+                self.replace(held, filter);
             }
+        } else {
+            // Few, of many readers: no room for more than there are.
+            subscriptions.reserve_exact(1);
+            subscriptions.push(self.enter(name, filter));
         }
     }
 
@@ -203,7 +213,8 @@ impl Subscriber {
         let since = self.hub.position.load(Ordering::Relaxed);
         let entry = self.entry(since, filter.is_some());
         let places = tables.at(&topic, |index| index.insert(&entry, ways));
-        Subscription { topic, tag, filter, since, entered: since, places, moved: 0 }
+        let (is_fresh, catching) = (true, None);
+        Subscription { topic, tag, filter, since, is_fresh, catching, entered: since, places, moved: 0 }
     }
 
     /// Puts another filter in the place of the former. An event that is being delivered at this moment may
@@ -254,6 +265,10 @@ impl Subscriber {
 
     pub(super) fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    pub(super) fn reader(&self) -> &Arc<Reader> {
+        &self.reader
     }
 
     /// Its connection's id.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::crowd::Crowd;
+use super::history::History;
 use super::index::{Index, Place};
 use super::readers::Readers;
 use crate::event::Topic;
@@ -17,6 +18,7 @@ pub(super) struct Tables {
     pub(super) absent: usize,
     /// None is empty.
     pub(super) topics: HashMap<Topic, Index>,
+    pub(super) history: History,
     pub(super) closing: bool,
     /// An event is on its way.
     pub(super) delivering: bool,

@@ -103,13 +103,13 @@ impl Views {
     /// An event that nobody gets; it changed its records all the same.
     pub(super) fn note(&self, event: &Event, position: Position) {
         if let Audience::Upstream(showing) = &event.audience {
-            self.changed(change(event), &showing.paths, position.0);
+            self.changed(change(event), &showing.paths, position.offset);
         }
     }
 
     /// Events were lost before this position: any record may have changed.
     pub(super) fn lost(&self, position: Position) {
-        self.lock().lost(position.0);
+        self.lock().lost(position.offset);
     }
 
     fn changed(&self, change: Change, paths: &[Option<Arc<str>>], position: u64) {

@@ -50,6 +50,8 @@ pub(super) struct Wishes<'a> {
     topics: &'a [Topic],
     /// Records are shown as the event has them.
     is_seen: bool,
+    /// Of what readers were away for.
+    is_missed: bool,
     names: OnceCell<HashSet<&'a Topic>>,
     records: OnceCell<Vec<Record<'a>>>,
     signs: OnceCell<Signs>,
@@ -59,7 +61,7 @@ impl<'a> Wishes<'a> {
     /// `topics` are those of the event.
     pub(super) fn new(publication: &'a Publication, topics: &'a [Topic]) -> Self {
         let (names, records, signs) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { publication, topics, is_seen: true, names, records, signs }
+        Self { publication, topics, is_seen: true, is_missed: false, names, records, signs }
     }
 
     /// The same of an event whose records readers do not see as it has them.
@@ -67,12 +69,23 @@ impl<'a> Wishes<'a> {
         Self { is_seen: false, ..Self::new(publication, topics) }
     }
 
+    /// What readers want of it by the subscriptions that are [catching up](super::Subscriber::catch_up), and do not
+    /// have by the others.
+    pub(super) fn missed(self) -> Self {
+        Self { is_missed: true, ..self }
+    }
+
+    /// The same of what was made of that event.
+    pub(super) fn of_another<'b>(&'b self, publication: &'b Publication) -> Wishes<'b> {
+        Wishes { is_missed: self.is_missed, ..Wishes::new(publication, self.topics) }
+    }
+
     pub(super) fn topics(&self) -> &'a [Topic] {
         self.topics
     }
 
     pub(super) fn position(&self) -> u64 {
-        self.publication.position.0
+        self.publication.position.offset
     }
 
     fn records(&self) -> &[Record<'a>] {
@@ -101,12 +114,15 @@ impl<'a> Wishes<'a> {
 
     /// The subscriptions of a reader to topics of the event.
     pub(super) fn met<'s>(&self, standing: &'s Standing) -> impl Iterator<Item = &'s Subscription> {
+        self.held(standing, self.is_missed)
+    }
+
+    fn held<'s>(&self, standing: &'s Standing, is_missed: bool) -> impl Iterator<Item = &'s Subscription> {
         let topics = self.names.get_or_init(|| self.topics.iter().collect());
         let position = self.position();
-        standing
-            .subscriptions
-            .iter()
-            .filter(move |held| held.since < position && topics.contains(&held.topic))
+        let counts =
+            move |held: &&Subscription| if is_missed { held.missed(position) } else { held.since < position };
+        standing.subscriptions.iter().filter(counts).filter(move |held| topics.contains(&held.topic))
     }
 
     /// Whether a subscription of those lets an item through.
@@ -120,8 +136,23 @@ impl<'a> Wishes<'a> {
 
     /// What a reader wants by all of its subscriptions to topics of the event.
     pub(super) fn of(&self, standing: &Standing) -> Wanted {
+        if !self.is_missed {
+            return self.wanted(self.held(standing, false));
+        }
+        // What has a tag is told to each subscription; of anything else it has got what the others want.
+        let others = self.wanted(self.held(standing, false).filter(|held| held.tag.is_none()));
+        match (self.wanted(self.held(standing, true)), others) {
+            (wanted, Wanted::Items(others)) if !others.contains(&true) => wanted,
+            (_, Wanted::All) => Wanted::Items(Vec::new()),
+            (wanted, Wanted::Items(others)) => {
+                Wanted::Items(others.iter().enumerate().map(|(at, has)| !has && wanted.has(at)).collect())
+            }
+        }
+    }
+
+    fn wanted<'s>(&self, subscriptions: impl Iterator<Item = &'s Subscription>) -> Wanted {
         let mut wanted = vec![false; self.publication.event.items.len()];
-        for subscription in self.met(standing) {
+        for subscription in subscriptions {
             let Some(filter) = &subscription.filter else { return Wanted::All };
             let undecided = wanted.iter_mut().zip(self.records()).filter(|(wanted, _)| !**wanted);
             undecided.for_each(|(wanted, record)| *wanted = filter.matches(record));

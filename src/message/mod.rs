@@ -1,5 +1,6 @@
 //! What clients and hub say to each other, independent of dialect and transport.
 
+mod caught;
 mod close;
 mod frame;
 mod heard;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use crate::event::{Audience, Event, Item, Json, Position, Topic};
 use crate::filter::Filter;
 use crate::identity::{Credential, Identity};
+pub use caught::{Ack, Caught, Loss};
 pub use close::CloseReason;
 pub use frame::{Frame, Stamp};
 pub use heard::{Fate, Heard};
@@ -192,8 +194,12 @@ pub struct Announcement {
 pub struct Turn {
     /// For the hub.
     pub commands: Vec<Command>,
+    /// What the client got last of what the commands subscribe to; `None`: it has not been there before.
+    pub since: Option<Position>,
     /// For this client.
     pub frames: Vec<Frame>,
+    /// Behind these, the answer to the commands.
+    pub ack: Option<Ack>,
     /// For whoever subscribed to it.
     pub announcements: Vec<Announcement>,
     /// For connections by their address.
@@ -206,6 +212,13 @@ pub struct Turn {
     pub call: Option<Call>,
     /// Ends the connection after all of this.
     pub close: Option<CloseReason>,
+}
+
+impl Turn {
+    /// The commands are done: what is said of that goes behind the other frames.
+    pub fn settle(&mut self, caught: &Caught) {
+        self.frames.extend(self.ack.take().map(|ack| ack.frame(caught)));
+    }
 }
 
 /// Which connections are meant: those for which all that is said holds.

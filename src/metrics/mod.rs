@@ -50,6 +50,8 @@ pub struct Labels {
     pub answers: Vec<&'static str>,
     /// Why readers do not get what it decides on, in their order.
     pub withheld: Vec<&'static str>,
+    /// Why it is not known what a client missed, by number.
+    pub losses: Vec<&'static str>,
     /// Codes of the publish API's errors, in their order.
     pub api_codes: Vec<&'static str>,
     /// Namespaces by the numbers of their desks; `None` for desks that have none.
@@ -89,7 +91,7 @@ impl Metrics {
         broker(&made)?;
         Ok(Self {
             exchanges: Exchanges::new(&made, labels)?,
-            readers: Readers::new(&made, &labels.dialects)?,
+            readers: Readers::new(&made, &labels.dialects, &labels.losses)?,
             sockets: Sockets::new(&made, labels)?,
             drops: Drops::new(&made)?,
             access: Access::new(&made, labels)?,

@@ -14,16 +14,28 @@ pub(super) struct Readers {
     connections: Vec<IntGauge>,
     subscriptions: Vec<IntGauge>,
     delivery_latency: Histogram,
+    recovered: IntCounter,
+    /// By the number of the reason.
+    unrecovered: Vec<IntCounter>,
 }
 
 impl Readers {
-    pub(super) fn new(made: &Maker<'_>, dialects: &[&str]) -> Result<Self, prometheus::Error> {
+    pub(super) fn new(
+        made: &Maker<'_>,
+        dialects: &[&str],
+        losses: &[&str],
+    ) -> Result<Self, prometheus::Error> {
         let deliveries =
             made.counters("restcast_deliveries_total", "Frames handed to readers by dialect", &["dialect"])?;
         let connections =
             made.gauges("restcast_connections", "Open realtime connections by dialect", &["dialect"])?;
         let subscriptions =
             made.gauges("restcast_subscriptions", "Open subscriptions by dialect", &["dialect"])?;
+        let recoveries = made.counters(
+            "restcast_recoveries_total",
+            "Clients that said what they got last, by whether it is known what they missed",
+            &["outcome"],
+        )?;
         let by_dialect =
             |gauges: &IntGaugeVec| dialects.iter().map(|d| gauges.with_label_values(&[*d])).collect();
         Ok(Self {
@@ -31,6 +43,8 @@ impl Readers {
             deliveries: dialects.iter().map(|d| deliveries.with_label_values(&[*d])).collect(),
             connections: by_dialect(&connections),
             subscriptions: by_dialect(&subscriptions),
+            recovered: recoveries.with_label_values(&["recovered"]),
+            unrecovered: losses.iter().map(|loss| recoveries.with_label_values(&[*loss])).collect(),
             delivery_latency: made.histogram(
                 "restcast_delivery_latency_seconds",
                 "From the end of a write's answer until its event was handed to every reader",
@@ -59,6 +73,21 @@ impl Metrics {
         if overflowed > 0 {
             self.drops.reader_too_slow.inc_by(overflowed);
             tracing::warn!(readers = overflowed, "closed readers that were too slow");
+        }
+    }
+
+    /// A client of endpoint number `endpoint` that was away gets so many frames, or it is not known what it missed, by
+    /// the number of the reason.
+    pub fn caught_up(&self, endpoint: usize, recovered: Result<(), usize>, frames: usize) {
+        let counter = match recovered {
+            Ok(()) => Some(&self.readers.recovered),
+            Err(reason) => self.readers.unrecovered.get(reason),
+        };
+        if let Some(counter) = counter {
+            counter.inc();
+        }
+        if let Some(counter) = self.readers.deliveries.get(endpoint) {
+            counter.inc_by(frames as u64);
         }
     }
 

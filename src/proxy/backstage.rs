@@ -14,7 +14,7 @@ use crate::event::{Event, Operation, Origin, Outcome};
 use crate::hub::{AttachError, Whose};
 use crate::identity::Credential;
 use crate::message::{
-    Announcement, Answer, Call, Heard, Push, Returned, Upstream, UpstreamError, WebhookError,
+    Announcement, Answer, Call, Heard, Loss, Push, Returned, Upstream, UpstreamError, WebhookError,
 };
 use crate::metrics::{Called, Metrics};
 use crate::transport::{self, Caller, Exceeded, Returning};
@@ -142,6 +142,10 @@ impl transport::Backstage for Backstage {
             AttachError::TooMany(Whose::Address) => self.metrics.address_full(),
             AttachError::TooMany(Whose::User) => self.metrics.user_full(),
         }
+    }
+
+    fn caught_up(&self, recovered: Result<(), Loss>, frames: usize) {
+        self.metrics.caught_up(self.endpoint, recovered.map_err(|loss| loss as usize), frames);
     }
 
     fn subscriptions(&self, difference: i64) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::ahead::Ahead;
 use crate::access::Credentials;
 use crate::hub::AttachError;
-use crate::message::{Announcement, Call, Heard, Push, Returned};
+use crate::message::{Announcement, Call, Heard, Loss, Push, Returned};
 
 /// The answer to a call, once it is there.
 pub type Returning = Pin<Box<dyn Future<Output = Returned> + Send>>;
@@ -27,6 +27,8 @@ pub trait Backstage: Send + Sync + fmt::Debug {
     fn refused(&self, error: AttachError);
     /// A connection has so many subscriptions more, or fewer.
     fn subscriptions(&self, difference: i64);
+    /// A client that was away gets so many frames, or it is not known what it missed.
+    fn caught_up(&self, _recovered: Result<(), Loss>, _frames: usize) {}
     /// A client has answered a push; `false`: nobody waits for that.
     fn answered(&self, _is_awaited: bool) {}
     /// An event of a client has come to its end.

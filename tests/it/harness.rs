@@ -229,9 +229,11 @@ impl Proxy {
         for _ in 0..5 {
             let (address, admin) = (free_address(), free_address());
             let folder = Folder::new();
+            // Positions are told where a test is about them: its config has a `[history]` then.
+            let history = if tables.contains("[history]") { "" } else { "[history]\nsize = 0\n" };
             let text = format!(
                 "[server]\nlisten = \"{address}\"\n{server}\n[admin]\nlisten = \"{admin}\"\n\
-                 [upstream]\n{upstream}\n{tables}"
+                 [upstream]\n{upstream}\n{history}{tables}"
             );
             let config = folder.write("proxy.toml", text);
             if let Some(process) = serve(restcast().envs(environment.iter().copied()), &config, admin) {

@@ -27,6 +27,7 @@ mod frames;
 mod fuzz;
 mod handshake;
 mod harness;
+mod history;
 mod http;
 mod jwks;
 mod lifecycle;

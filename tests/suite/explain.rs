@@ -69,7 +69,8 @@ impl Explainer {
         let event = verdict.event.filter(|event| event.audience == Audience::Everyone);
         let frame = event.and_then(|event| {
             let (_, canonical) = dialect::find("canonical").unwrap();
-            let publication = Publication { position: Position(0), time: SystemTime::UNIX_EPOCH, event };
+            let publication =
+                Publication { position: Position::untold(0), time: SystemTime::UNIX_EPOCH, event };
             canonical(&dialect::Defaults).encode(&publication).into_frames().pop()
         });
         let text = frame.map(|frame| String::from_utf8(frame.payload().to_vec()).unwrap());

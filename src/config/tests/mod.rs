@@ -257,6 +257,6 @@ fn a_line_break_in_a_name_or_value_broke_a_problem_in_two() {
         errors(&text),
         r#"proxy.toml:10: endpoint[1].a b: unknown key; there are path, dialect, max_message, auth, on_expiry, cookie, origins
 proxy.toml:12: route[2].path = "/{a\nb}": expected "{name}" of letters, digits and _; found "{a b}"
-proxy.toml:14: c d: unknown table; there are server, admin, upstream, tap, hub, limits, access, calls, route, endpoint, auth, broker"#
+proxy.toml:14: c d: unknown table; there are server, admin, upstream, tap, hub, history, limits, access, calls, route, endpoint, auth, broker"#
     );
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
-use crate::event::Json;
+use crate::event::{Json, Position};
 use crate::message::Message;
 
 /// Bytes of a collection's name. No model has a longer one.
@@ -19,8 +19,8 @@ const SHOWN_CHARS: usize = 100;
 /// What a client wants.
 #[derive(Debug)]
 pub(super) enum Action {
-    /// Events of a collection that match the filter; `None`: all of them.
-    Subscribe { collection: String, filter: Option<Json> },
+    /// Events of a collection that match the filter, `None`: all of them; also those behind what it got last.
+    Subscribe { collection: String, filter: Option<Json>, since: Option<Position> },
     /// No more of them.
     Unsubscribe(String),
     /// To be the bearer of this token.
@@ -74,7 +74,10 @@ fn subscribe(fields: &Fields<'_>) -> Result<Action, Fault> {
     if filter.is_some_and(|text| text.len() > MAX_FILTER_BYTES) {
         return Err(Fault::LargeFilter);
     }
-    Ok(Action::Subscribe { collection, filter: filter.and_then(Json::parse) })
+    let since = fields.get("since").map(|value| value.get()).filter(|text| *text != "null");
+    // What is no text is no position, and that is said where a position is of no epoch.
+    let since = since.map(|text| Position::read(&serde_json::from_str::<String>(text).unwrap_or_default()));
+    Ok(Action::Subscribe { collection, filter: filter.and_then(Json::parse), since })
 }
 
 /// A text that is not empty.

@@ -12,7 +12,7 @@ use super::subscriptions::Subscriptions;
 use super::words;
 use crate::dialect::{Conversation, Opening};
 use crate::identity::{Credential, Identity};
-use crate::message::{Call, CloseReason, Command, Message, Now, Returned, Turn};
+use crate::message::{Ack, Call, CloseReason, Command, Message, Now, Returned, Turn};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -75,10 +75,12 @@ impl Client {
             Action::Pong => {}
             Action::Auth(token) => turn.call = Some(Call::Identify(token)),
             _ if self.gate.is_some() => return Err(Fault::Unauthenticated),
-            Action::Subscribe { collection, filter } => {
+            Action::Subscribe { collection, filter, since } => {
                 let commands = &mut turn.commands;
                 self.subscriptions.add(&collection, filter.as_ref(), &self.settings, commands)?;
-                turn.frames.push(words::subscribed(&collection, filter.as_ref()));
+                turn.since = since;
+                turn.ack =
+                    Some(Ack::new(move |caught| words::subscribed(&collection, filter.as_ref(), caught)));
             }
             Action::Unsubscribe(collection) => {
                 self.subscriptions.remove(&collection, &self.settings, &mut turn.commands);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::fault::Fault;
 use crate::event::Json;
 use crate::identity::User;
-use crate::message::Frame;
+use crate::message::{Caught, Frame};
 use crate::time::iso;
 
 fn frame(kind: &str, data: &str) -> Frame {
@@ -25,9 +25,10 @@ pub(super) fn authenticated(user: &User) -> Frame {
 }
 
 /// The filter as the client wrote it.
-pub(super) fn subscribed(collection: &str, filter: Option<&Json>) -> Frame {
-    let filter = filter.map_or("null", Json::as_str);
-    frame("subscribed", &format!(r#"{{"collection":{},"filter":{filter}}}"#, Value::from(collection)))
+pub(super) fn subscribed(collection: &str, filter: Option<&Json>, caught: &Caught) -> Frame {
+    let (collection, filter) = (Value::from(collection), filter.map_or("null", Json::as_str));
+    let caught = caught.members();
+    frame("subscribed", &format!(r#"{{"collection":{collection},"filter":{filter}{caught}}}"#))
 }
 
 pub(super) fn unsubscribed(collection: &str) -> Frame {

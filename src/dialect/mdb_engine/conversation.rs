@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::super::listener;
 use super::super::refused::{self, Refused};
 use super::super::{Conversation, Opening};
 use super::settings::Settings;
 use super::webhook::Caller;
+use crate::event::Position;
 use crate::identity::{Credential, Identity};
-use crate::message::{Call, CloseReason, Frame, Message, Now, Returned, Turn};
+use crate::message::{Ack, Call, CloseReason, Frame, Message, Now, Returned, Turn};
 use crate::time::iso;
 
 pub(super) fn open(
@@ -22,7 +24,9 @@ pub(super) fn open(
     match admit(settings, opening) {
         Ok(identity) => {
             let caller = Caller { id: opening.connection, identity, since: opening.now.time };
-            Box::new(Connection::greet(settings, caller, opening.now, turn))
+            let since = listener::value(opening.request.uri.query().unwrap_or_default(), "since");
+            let since = since.filter(|since| !since.is_empty()).map(|since| Position::read(&since));
+            Box::new(Connection::greet(settings, caller, (opening.now, since), turn))
         }
         Err(reason) => {
             turn.close = Some(reason);
@@ -49,15 +53,22 @@ struct Connection {
 }
 
 impl Connection {
-    fn greet(settings: &Arc<Settings>, caller: Caller, now: Now, turn: &mut Turn) -> Self {
+    fn greet(
+        settings: &Arc<Settings>,
+        caller: Caller,
+        (now, since): (Now, Option<Position>),
+        turn: &mut Turn,
+    ) -> Self {
         let user = caller.identity.user();
         let email = user.and_then(|user| user.email.as_deref()).map_or(Value::Null, Value::from);
-        turn.frames.push(Frame::text(&format!(
-            r#"{{"type":"connected","app_slug":"{}","message":"WebSocket connected successfully","authenticated":{},"user_email":{email},"timestamp":"{}"}}"#,
+        let greeting = format!(
+            r#"{{"type":"connected","app_slug":"{}","message":"WebSocket connected successfully","authenticated":{},"user_email":{email},"timestamp":"{}""#,
             settings.app,
             user.is_some(),
             iso(now.time),
-        )));
+        );
+        turn.since = since;
+        turn.ack = Some(Ack::new(move |caught| Frame::text(&[&greeting, &*caught.members(), "}"].concat())));
         turn.commands.extend(settings.subscriptions());
         Self { settings: Arc::clone(settings), caller, due: now.age + settings.ping_interval }
     }

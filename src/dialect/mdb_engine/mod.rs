@@ -76,7 +76,9 @@ impl Encode for MdbEngine {
         }
         let message = |item| {
             let text = self.0.templates.message(event, item)?;
-            dress::dress(&text, &self.0.app, publication.time).map(|text| Frame::text(&text))
+            let mut text = dress::dress(&text, &self.0.app, publication.time)?;
+            text.insert_str(text.len() - 1, &publication.position.member());
+            Some(Frame::text(&text))
         };
         match event.items.as_slice() {
             // A list that is not known: something was written.

@@ -170,7 +170,7 @@ impl Encode for Within {
         let Some(broadcast) = self.0.broadcasts.iter().find(is_of) else { return Rendering::Nothing };
         let frame = |(place, item)| {
             let (name, data) = broadcast.say(event, item, publication.time)?;
-            let stamp = Stamp::Position(publication.position.0, place);
+            let stamp = Stamp::Position(publication.position.offset, place);
             let frame = self.0.writer.event(name, &format!("{data}{}", self.0.offset(stamp)), None);
             Some(frame.stamped(stamp))
         };
@@ -186,7 +186,7 @@ impl Encode for Within {
     fn push(&self, push: &Push, _: SystemTime, position: Position) -> Option<Frame> {
         let text = push.message.as_str();
         let ack = push.receipt;
-        let stamp = ack.map_or(Stamp::Position(position.0, 0), Stamp::Receipt);
+        let stamp = ack.map_or(Stamp::Position(position.offset, 0), Stamp::Receipt);
         let offset = self.0.offset(stamp);
         let frame = match serde_json::from_str::<Named<'_>>(text) {
             Ok(named) => {

@@ -12,7 +12,7 @@ use super::wanted::{Name, Said, Wanted, shown};
 use super::words;
 use crate::dialect::{Conversation, Prospect};
 use crate::event::Json;
-use crate::message::{CloseReason, Message, Now, Returned, Turn};
+use crate::message::{Ack, CloseReason, Command, Message, Now, Returned, Turn};
 use crate::query::Resource;
 
 /// See the module's documentation.
@@ -113,8 +113,8 @@ impl Client {
             Wanted::Request(request) => {
                 self.find(&request.of).map(|resource| Task::Request { request, resource })
             }
-            Wanted::Subscribe { of, filters } => {
-                self.find(&of).map(|resource| Task::Subscribe { of, filters, resource })
+            Wanted::Subscribe { of, filters, since } => {
+                self.find(&of).map(|resource| Task::Subscribe { of, filters, since, resource })
             }
             Wanted::Unsubscribe(id) => Ok(Task::Unsubscribe { id }),
         })
@@ -133,6 +133,20 @@ impl Client {
     }
 }
 
+/// Whoever has subscribed is told from where on, as further members of what it is told.
+fn respond(id: Json, outcome: Outcome, now: Now, turn: &mut Turn) {
+    let subscribes = turn.commands.iter().any(|command| matches!(command, Command::Subscribe { .. }));
+    match outcome {
+        Ok(mut done) if subscribes => {
+            turn.ack = Some(Ack::new(move |caught| {
+                done.add(&caught.members());
+                words::response(&id, &Ok(done), now.time)
+            }));
+        }
+        outcome => turn.frames.push(words::response(&id, &outcome, now.time)),
+    }
+}
+
 impl Conversation for Client {
     fn receive(&mut self, message: Message, now: Now, turn: &mut Turn) {
         let Said { id, wanted } = Said::read(&message);
@@ -144,7 +158,9 @@ impl Conversation for Client {
             Ok(wanted) => self.act(id.clone(), wanted, turn),
             Err(fault) => Some(Err(fault)),
         };
-        turn.frames.extend(outcome.map(|outcome| words::response(&id, &outcome, now.time)));
+        if let Some(outcome) = outcome {
+            respond(id, outcome, now, turn);
+        }
     }
 
     fn dropped(&mut self, message: &Message, now: Now, turn: &mut Turn) {
@@ -164,7 +180,7 @@ impl Conversation for Client {
             Life::Open => {
                 let Some((id, mut course)) = self.course.take() else { return };
                 match course.returned(returned, &mut self.desk(turn)) {
-                    Some(outcome) => turn.frames.push(words::response(&id, &outcome, now.time)),
+                    Some(outcome) => respond(id, outcome, now, turn),
                     None => self.course = Some((id, course)),
                 }
             }

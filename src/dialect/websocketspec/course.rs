@@ -9,7 +9,7 @@ use super::subscriptions::{Subscriptions, Terms};
 use super::wanted::{Name, Operation, Request};
 use super::words::Done;
 use crate::dialect::Prospect;
-use crate::event::Json;
+use crate::event::{Json, Position};
 use crate::message::{Call, Command, Returned, Turn};
 use crate::query::{Query, Resource, Resources};
 use crate::rules::{Act, Refusal, Ruled};
@@ -18,7 +18,7 @@ use crate::rules::{Act, Refusal, Ruled};
 #[derive(Debug)]
 pub(super) enum Task {
     Request { request: Request, resource: Resource },
-    Subscribe { of: Name, filters: Json, resource: Resource },
+    Subscribe { of: Name, filters: Json, since: Option<Position>, resource: Resource },
     Unsubscribe { id: String },
 }
 
@@ -153,7 +153,7 @@ impl Course {
             Task::Request { request, resource } => {
                 self.ruled(desk, |ruled| Errand::start(request, resource, &ruled))
             }
-            Task::Subscribe { of, filters, resource } => {
+            Task::Subscribe { of, filters, resource, .. } => {
                 if desk.subscriptions.count() >= desk.settings.max_subscriptions {
                     return Err(Fault::TooManySubscriptions);
                 }
@@ -232,7 +232,7 @@ impl Course {
                 result,
                 ..About::default()
             },
-            Task::Subscribe { of, filters, resource } => {
+            Task::Subscribe { of, filters, resource, .. } => {
                 options = Json::from_valid(format!(r#"{{"filters":{}}}"#, filters.as_str()));
                 About {
                     schema: Some(of.schema.as_deref().unwrap_or(&resource.schema)),
@@ -288,6 +288,9 @@ impl Course {
             Ok(_) if desk.subscriptions.find(&id).is_err() => Err(Fault::Expired),
             Ok(done) => {
                 desk.turn.commands.append(&mut self.commands);
+                if let Task::Subscribe { since, .. } = self.task {
+                    desk.turn.since = since;
+                }
                 Ok(done)
             }
             // Its client knows nothing of it.

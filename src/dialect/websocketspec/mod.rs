@@ -80,7 +80,7 @@ impl Encode for WebSocketSpec {
             // What cannot be masked is not shown, and is an object all the same: clients read fields of it.
             let is_shown = shown.as_str() != "null";
             let data = if is_shown { shown } else { rules.show(variant, &data_of_id(item, id_field)) };
-            Some(words::notification(event, data.as_str()))
+            Some(words::notification(publication, data.as_str()))
         };
         Rendering::Tagged(event.items.iter().map(halves).collect())
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
-use crate::event::{Json, unescaped};
+use crate::event::{Json, Position, unescaped};
 use crate::message::Message;
 
 /// Of a word that is not known, so many characters are repeated to the client.
@@ -29,8 +29,8 @@ pub(super) enum Wanted {
     Ping,
     /// Something done with records.
     Request(Request),
-    /// Events of an entity, those for which the filters hold.
-    Subscribe { of: Name, filters: Json },
+    /// Events of an entity, those for which the filters hold; also those behind what the client got last.
+    Subscribe { of: Name, filters: Json, since: Option<Position> },
     /// No more of them.
     Unsubscribe(String),
 }
@@ -144,7 +144,10 @@ impl<'a> Fields<'a> {
 
     fn subscription(&self) -> Result<Wanted, Fault> {
         match &*self.needed("operation")? {
-            "subscribe" => Ok(Wanted::Subscribe { of: self.name()?, filters: self.filters()? }),
+            "subscribe" => {
+                let since = self.since()?;
+                Ok(Wanted::Subscribe { of: self.name()?, filters: self.filters()?, since })
+            }
             "unsubscribe" => {
                 let id = self.text("subscription_id")?.ok_or(Fault::NoSubscriptionId)?;
                 Ok(Wanted::Unsubscribe(id.into_owned()))
@@ -169,6 +172,13 @@ impl<'a> Fields<'a> {
     fn filters(&self) -> Result<Json, Fault> {
         let Some(options) = self.json("options") else { return Ok(null()) };
         of_options(&options).ok_or(Fault::Unparsable)
+    }
+
+    /// Where the options say it.
+    fn since(&self) -> Result<Option<Position>, Fault> {
+        let options = self.json("options").unwrap_or_else(null);
+        let Ok(options) = serde_json::from_str(options.as_str()) else { return Ok(None) };
+        Ok(Fields(options).text("since")?.map(|since| Position::read(&since)))
     }
 
     /// A text that is not empty.

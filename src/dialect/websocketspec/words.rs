@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::wanted::Name;
-use crate::event::{Event, Json};
-use crate::message::{Frame, Halves};
+use crate::event::Json;
+use crate::message::{Frame, Halves, Publication};
 use crate::time::utc;
 
 /// Of what went wrong, so many characters are told. The backend may say it at length, and once more in the details.
@@ -47,6 +47,13 @@ impl Numbers {
 impl Done {
     pub(super) fn new(data: String) -> Self {
         Self { data, metadata: None }
+    }
+
+    /// Puts further members, each with a comma before it, into what is an object with some.
+    pub(super) fn add(&mut self, members: &str) {
+        if self.data.len() > 2 && self.data.starts_with('{') && self.data.ends_with('}') {
+            self.data.insert_str(self.data.len() - 1, members);
+        }
     }
 
     /// Says something else. How many records there were is not told of a list that has become another one.
@@ -129,10 +136,10 @@ pub(super) fn meta(of: &Name, schema: &str, columns: &[&str], key: &str) -> Done
 }
 
 /// Around the [`tag`] of each subscription.
-pub(super) fn notification(event: &Event, data: &str) -> Halves {
-    let (operation, time) = (event.operation.name(), utc(event.time));
+pub(super) fn notification(Publication { event, position, .. }: &Publication, data: &str) -> Halves {
+    let (operation, time, position) = (event.operation.name(), utc(event.time), position.member());
     Halves {
         before: format!(r#"{{"type":"notification","operation":"{operation}","#).into(),
-        behind: format!(r#""data":{data},"timestamp":"{time}"}}"#).into(),
+        behind: format!(r#""data":{data},"timestamp":"{time}"{position}}}"#).into(),
     }
 }

@@ -224,7 +224,7 @@ fn an_event_meets_only_readers_whose_filters_need_a_value_that_it_has() {
         .collect();
     let event = written(Operation::Create, "post", &[r#"{"id":5,"draft":false,"post_id":7}"#]);
     let topics = event.topics();
-    let publication = Publication { position: Position(1), time: SystemTime::UNIX_EPOCH, event };
+    let publication = Publication { position: Position::untold(1), time: SystemTime::UNIX_EPOCH, event };
     let wishes = Wishes::new(&publication, &topics);
     let tables = hub.lock();
     let index = tables.topics.get(&Topic::model("post")).unwrap();

@@ -10,6 +10,7 @@ mod identities;
 mod index;
 mod outbox;
 mod receipts;
+mod recoveries;
 mod shares;
 mod tags;
 mod threads;
@@ -88,7 +89,7 @@ impl Encode for Plain {
         if &*event.model == "unsaid" {
             return Rendering::Nothing;
         }
-        Rendering::Whole(Frame::text(&format!("{} {}", publication.position.0, event.model)))
+        Rendering::Whole(Frame::text(&format!("{} {}", publication.position.offset, event.model)))
     }
 }
 

@@ -79,16 +79,19 @@ impl<W: Wire> Party<W> {
         let mut identified = false;
         // What comes of the commands waits for the words about them.
         let is_told = !turn.commands.is_empty();
+        let is_asked = turn.ack.is_some() || turn.since.is_some();
         for command in std::mem::take(&mut turn.commands) {
             identified |= self.handle(command);
         }
         self.count(subscriptions);
+        let missed = if is_asked { self.settle(&mut turn) } else { Vec::new() };
         for receipt in std::mem::take(&mut turn.receipts) {
             self.wire.acknowledged(receipt.number);
             self.backstage.answered(self.subscriber.answer(receipt));
         }
         turn.heard.iter().for_each(|heard| self.backstage.heard(*heard));
         self.say(&turn.frames);
+        self.say(&missed);
         if is_told {
             self.release();
         }
@@ -103,6 +106,18 @@ impl<W: Wire> Party<W> {
         if let Some(reason) = close {
             self.close(reason);
         }
+    }
+
+    /// Says what became of subscriptions; returns what their client missed of them.
+    fn settle(&mut self, turn: &mut Turn) -> Vec<Frame> {
+        // Whoever is not let in yet hears nothing of what others did.
+        let room = if self.is_let_in { self.limits.outbox.bytes } else { 0 };
+        let (caught, missed) = self.subscriber.catch_up(turn.since, room);
+        turn.settle(&caught);
+        if let Some(recovered) = caught.recovered {
+            self.backstage.caught_up(recovered, missed.len());
+        }
+        missed
     }
 
     fn ask(&mut self, call: Call) {

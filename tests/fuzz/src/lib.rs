@@ -117,7 +117,7 @@ fn check_event(event: &Event) {
     let is_object = |body: &Json| is_json(body.as_str()) && body.as_str().starts_with('{');
     assert!(event.request_body.as_ref().is_none_or(is_object), "{event:?}");
     assert!(event.topics().len() >= 2);
-    let publication = Publication { position: Position(1), time: event.time, event: event.clone() };
+    let publication = Publication { position: Position::untold(1), time: event.time, event: event.clone() };
     for (name, dialect) in DIALECTS {
         for frame in dialect(&Defaults).encode(&publication).into_frames() {
             let payload = frame.payload();

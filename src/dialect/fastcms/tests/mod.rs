@@ -14,7 +14,7 @@ use crate::dialect::Defaults;
 use crate::dialect::tests::{Given, open};
 use crate::event::Topic;
 use crate::identity::{Credential, Identity, User};
-use crate::message::{Call, Command, Message, Now, Returned};
+use crate::message::{Call, Caught, Command, Message, Now, Returned};
 
 fn now(seconds: u64) -> Now {
     let age = Duration::from_secs(seconds);
@@ -29,7 +29,8 @@ fn user(id: &str) -> Credential {
 }
 
 /// What a turn holds, each of it as a line.
-fn told(turn: Turn) -> Vec<String> {
+fn told(mut turn: Turn) -> Vec<String> {
+    turn.settle(&Caught::default());
     let mut lines: Vec<String> = turn.commands.iter().map(command).collect();
     for frame in &turn.frames {
         let text = String::from_utf8(frame.payload().to_vec()).unwrap();

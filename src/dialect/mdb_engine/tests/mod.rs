@@ -13,7 +13,7 @@ use super::*;
 use crate::dialect::tests::{Given, item};
 use crate::event::{Event, Item, Operation};
 use crate::identity::{Credential, Identity, User};
-use crate::message::{CloseReason, Command, Message, Now};
+use crate::message::{Caught, CloseReason, Command, Message, Now};
 
 const TIME: Duration = Duration::from_micros(1_712_345_678_901_234);
 const STAMPS: &str = r#""app_slug":"my_app","timestamp":"2024-04-05T19:34:38.901234+00:00""#;
@@ -77,7 +77,8 @@ fn who_may_come_in_is_greeted_and_who_may_not_is_told_why_and_nothing_else() {
         (&kept, &missing, true, "Authentication required"),
         (&kept, &invalid, true, "Invalid token"),
     ] {
-        let (conversation, turn) = open(engine, credential, required);
+        let (conversation, mut turn) = open(engine, credential, required);
+        turn.settle(&Caught::default());
         let said = texts(&turn.frames);
         match turn.close {
             None => {

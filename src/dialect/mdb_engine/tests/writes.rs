@@ -5,7 +5,7 @@ use crate::event::{Json, Origin, Outcome, Position};
 
 /// What is said, without what every message gets.
 fn told(engine: &MdbEngine, event: Event) -> Vec<String> {
-    let publication = Publication { position: Position(1), time: UNIX_EPOCH + TIME, event };
+    let publication = Publication { position: Position::untold(1), time: UNIX_EPOCH + TIME, event };
     let said = texts(&engine.encode(&publication).into_frames());
     let plain = |text: &String| text.strip_suffix(&format!(",{STAMPS}}}")).expect("stamps").to_owned() + "}";
     said.iter().map(plain).collect()

@@ -3,7 +3,7 @@ use crate::event::{Operation, Outcome, Position};
 
 /// What a namespace says of an event.
 fn said(name: &str, event: Event) -> Vec<String> {
-    let publication = Publication { position: Position(9), time: SystemTime::UNIX_EPOCH, event };
+    let publication = Publication { position: Position::untold(9), time: SystemTime::UNIX_EPOCH, event };
     let frames = namespace(name).encode(&publication).into_frames();
     frames.iter().map(|frame| String::from_utf8(frame.payload().to_vec()).unwrap()).collect()
 }

@@ -19,7 +19,7 @@ use super::super::tests::{ANYBODY, Given, open};
 use super::*;
 use crate::config::Config;
 use crate::identity::Credential;
-use crate::message::{Answer, Call, CloseReason, Command, Message, Now, Returned, UpstreamError};
+use crate::message::{Answer, Call, Caught, CloseReason, Command, Message, Now, Returned, UpstreamError};
 
 const NOW: Now = Now { time: UNIX_EPOCH, age: Duration::ZERO };
 const TIME: &str = r#","timestamp":"1970-01-01T00:00:00.000000Z"}"#;
@@ -86,7 +86,8 @@ fn answer(status: u16, body: &str) -> Answer {
 }
 
 /// Each command, frame, call and end.
-fn told(turn: Turn) -> Vec<String> {
+fn told(mut turn: Turn) -> Vec<String> {
+    turn.settle(&Caught::default());
     let mut lines: Vec<String> = turn.commands.iter().map(command).collect();
     let text = |frame: &crate::message::Frame| String::from_utf8(frame.payload().to_vec()).unwrap();
     lines.extend(turn.frames.iter().map(text));

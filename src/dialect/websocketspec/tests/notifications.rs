@@ -7,7 +7,7 @@ use crate::message::Rendering;
 
 /// The frames of a subscription whose tag is `TAG`.
 fn told_of(event: Event) -> Vec<String> {
-    let publication = Publication { position: Position(1), time: UNIX_EPOCH, event };
+    let publication = Publication { position: Position::untold(1), time: UNIX_EPOCH, event };
     match dialect("").encode(&publication) {
         Rendering::Nothing => Vec::new(),
         Rendering::Tagged(items) => {
@@ -54,7 +54,7 @@ fn each_record_has_a_notification_as_the_backend_wrote_it() {
 #[test]
 fn a_notification_of_no_subscription_is_json() {
     let publication =
-        Publication { position: Position(1), time: UNIX_EPOCH, event: Event::sample("user", "1") };
+        Publication { position: Position::untold(1), time: UNIX_EPOCH, event: Event::sample("user", "1") };
     let frames = dialect("").encode(&publication).into_frames();
     let told = format!(r#"{{"type":"notification","operation":"update","data":{{"id":1}}{TIME}"#);
     assert_eq!(frames, [crate::message::Frame::text(&told)]);
@@ -75,7 +75,7 @@ fn a_record_too_deep_to_be_masked_was_no_object() {
     for record in [r#"{"id":1,"salary":2}"#.to_owned(), format!(r#"{{"id":1,"salary":2,"bonus":{nested}}}"#)]
     {
         let event = Event { items: vec![item("1", &record)], ..Event::sample("user", "1") };
-        let publication = Publication { position: Position(1), time: UNIX_EPOCH, event };
+        let publication = Publication { position: Position::untold(1), time: UNIX_EPOCH, event };
         let frames = with_routes(&routes, "").encode_variant(&publication, 1).into_frames();
         let said = String::from_utf8(frames.first().unwrap().payload().to_vec()).unwrap();
         assert!(said.contains(r#""data":{"id":1}"#), "{said}");

@@ -255,7 +255,7 @@ fn what_is_hidden_is_in_no_notification() {
     let mut event = Event::sample("user", "7");
     let record = Json::parse(r#"{"id":7,"salary":5}"#);
     event.items = vec![Item { record, ..event.items[0].clone() }];
-    let publication = Publication { position: crate::event::Position(1), time: UNIX_EPOCH, event };
+    let publication = Publication { position: crate::event::Position::untold(1), time: UNIX_EPOCH, event };
     let said = |variant| {
         let frame = dialect.encode_variant(&publication, variant).into_frames().remove(0);
         String::from_utf8(frame.payload().to_vec()).unwrap()

@@ -1,5 +1,7 @@
 //! What was written, and the names that readers subscribe to. Data only: no I/O, no clock.
 
+mod position;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,6 +9,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::Method;
 use uuid::Uuid;
+
+pub use position::{Epoch, Position};
 
 /// A piece of JSON as it came, checked to be valid: numbers, key order and spacing are the backend's.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -352,11 +356,6 @@ impl fmt::Display for Topic {
         f.write_str(&self.0)
     }
 }
-
-/// Where an event stands in this process's stream of events: it only grows, so two events of one topic
-/// compare as they were delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position(pub u64);
 
 #[cfg(test)]
 mod tests {

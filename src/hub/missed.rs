@@ -1,0 +1,124 @@
+//! A reader that was away catches up with what it missed.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::history::{Forgotten, History, HistoryLimits, Kept};
+use super::reader::{Reader, Standing};
+use super::rendered::Told;
+use super::{Hub, Subscriber};
+use crate::event::{Epoch, Position};
+use crate::message::{Caught, Frame, Loss};
+
+/// The frames that a reader missed.
+#[derive(Debug)]
+pub(super) struct Missed {
+    frames: Vec<Frame>,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl Told for Missed {
+    fn write<F: Borrow<Frame>>(&mut self, _: &Reader, frames: impl Iterator<Item = F>) {
+        for frame in frames {
+            let frame = frame.borrow();
+            self.bytes = self.bytes.saturating_add(frame.websocket().len());
+            if self.bytes <= self.bytes_max {
+                self.frames.push(frame.clone());
+            }
+        }
+    }
+
+    fn hide(&mut self) {}
+}
+
+impl Subscriber {
+    /// What became of the subscriptions since the last call, and the frames that the client missed of them since it
+    /// got the event at `since`: to be sent behind the answer, and before what is [held](super::Lane::hold). If
+    /// they have more than so many bytes they count as expired.
+    pub fn catch_up(&mut self, since: Option<Position>, bytes_max: usize) -> (Caught, Vec<Frame>) {
+        let mut standing = self.reader().standing();
+        let missed = since.map(|since| self.missed(&mut standing, since, bytes_max));
+        let fresh = standing.subscriptions.iter_mut().filter(|held| held.is_fresh);
+        let certain = fresh.map(|held| {
+            held.is_fresh = false;
+            held.since
+        });
+        let offset = certain.min().unwrap_or_else(|| self.hub().position.load(Ordering::Relaxed));
+        let position = Position { epoch: self.hub().epoch, offset };
+        let position = position.is_told().then_some(position);
+        let (recovered, frames) = match missed {
+            None => (None, Vec::new()),
+            Some(Ok(frames)) => (Some(Ok(())), frames),
+            Some(Err(loss)) => (Some(Err(loss)), Vec::new()),
+        };
+        (Caught { position, recovered }, frames)
+    }
+
+    fn missed(&self, standing: &mut Standing, since: Position, bytes_max: usize) -> Result<Vec<Frame>, Loss> {
+        let events = self.hub().missed(standing, since)?;
+        // Nobody can say now what the backend would have said then.
+        let rendered = events.iter().map(|kept| Some((kept.rendered.as_ref()?, &kept.topics)));
+        let events: Vec<_> = rendered.collect::<Option<_>>().ok_or(Loss::Expired)?;
+        let mut missed = Missed { frames: Vec::new(), bytes: 0, bytes_max };
+        for held in standing.subscriptions.iter_mut().filter(|held| held.is_fresh) {
+            held.catching = Some(since.offset);
+        }
+        for (rendered, topics) in &events {
+            rendered.tell_missed(self.reader(), standing, topics, &mut missed);
+        }
+        for held in &mut standing.subscriptions {
+            held.catching = None;
+        }
+        if missed.bytes > bytes_max { Err(Loss::Expired) } else { Ok(missed.frames) }
+    }
+}
+
+impl Hub {
+    /// The same with the last events of each topic, for readers that were away; `epoch` is one that was not there
+    /// before.
+    #[must_use]
+    pub fn keeping(mut self, limits: HistoryLimits, epoch: Epoch) -> Self {
+        if limits.size > 0 {
+            self.epoch = epoch;
+            self.lock().history = History::new(limits);
+        }
+        self
+    }
+
+    /// Nobody knows what came up to now.
+    pub(super) fn lost(&self) {
+        let mut tables = self.lock();
+        let position = self.next();
+        tables.history.clear(position.offset);
+        drop(tables);
+        if let Some(views) = &self.views {
+            views.lost(position);
+        }
+    }
+
+    /// Events that are kept, and their bytes, about.
+    pub fn kept(&self) -> (usize, usize) {
+        self.lock().history.size()
+    }
+
+    /// What came to topics of fresh subscriptions behind `since`, and before they counted.
+    fn missed(&self, standing: &Standing, since: Position) -> Result<Vec<Arc<Kept>>, Loss> {
+        if since.epoch != self.epoch || !since.is_told() {
+            return Err(Loss::UnknownEpoch);
+        }
+        let tables = self.lock();
+        if since.offset > self.position.load(Ordering::Relaxed) {
+            return Err(Loss::Ahead);
+        }
+        let mut events = BTreeMap::new();
+        for held in standing.subscriptions.iter().filter(|held| held.is_fresh) {
+            let kept = tables.history.between(&held.topic, since.offset, held.since);
+            let kept = kept.map_err(|Forgotten| Loss::Expired)?;
+            events.extend(kept.into_iter().map(|kept| (kept.offset, kept)));
+        }
+        Ok(events.into_values().collect())
+    }
+}

@@ -1,0 +1,186 @@
+//! Readers that were away, and what they missed.
+
+use std::thread;
+use std::time::Duration;
+
+use super::identities::user;
+use super::*;
+use crate::event::Epoch;
+use crate::filter::{Deletes, Filter};
+use crate::message::{Caught, Loss};
+
+const LIMITS: HistoryLimits = HistoryLimits { size: 5, bytes: 1 << 20, age: Duration::from_mins(1) };
+const ROOM: usize = 1 << 16;
+
+fn epoch() -> Epoch {
+    Epoch::new(7)
+}
+
+fn keeping(limits: HistoryLimits) -> Arc<Hub> {
+    let desk = desk("/ws", None, Arc::new(Plain::default()));
+    Arc::new(Hub::new(vec![desk], 1000).keeping(limits, epoch()))
+}
+
+fn at(offset: u64) -> Position {
+    Position { epoch: epoch(), offset }
+}
+
+/// Subscribes to topics behind a position; what became of it, and what was missed.
+fn come_back(hub: &Arc<Hub>, topics: &str, since: Position) -> (Caught, Vec<String>) {
+    let mut subscriber = join(hub, &Inbox::new(), topics);
+    catch_up(&mut subscriber, since)
+}
+
+fn catch_up(subscriber: &mut Subscriber, since: Position) -> (Caught, Vec<String>) {
+    let (caught, frames) = subscriber.catch_up(Some(since), ROOM);
+    (caught, frames.iter().map(|frame| String::from_utf8_lossy(&frame.payload()).into_owned()).collect())
+}
+
+fn caught(offset: u64, recovered: Result<(), Loss>) -> Caught {
+    Caught { position: Some(at(offset)), recovered: Some(recovered) }
+}
+
+/// Topics, what was got last, and what is missed.
+type Row<'a> = (&'a str, Position, Result<&'a [&'a str], Loss>);
+
+#[test]
+fn who_was_away_gets_exactly_what_it_missed_or_hears_why_not() {
+    let hub = keeping(LIMITS);
+    for model in ["a", "b", "a", "a", "c", "a", "a", "a"] {
+        deliver(&hub, event(model, &["1"]));
+    }
+    let other = Position { epoch: Epoch::new(8), offset: 3 };
+    let rows: &[Row<'_>] = &[
+        ("a", at(8), Ok(&[])),
+        ("a", at(7), Ok(&["8 a"])),
+        ("a", at(2), Ok(&["3 a", "4 a", "6 a", "7 a", "8 a"])),
+        ("a", at(1), Ok(&["3 a", "4 a", "6 a", "7 a", "8 a"])),
+        ("a", at(0), Err(Loss::Expired)),
+        ("a/1", at(6), Ok(&["7 a", "8 a"])),
+        ("b", at(0), Ok(&["2 b"])),
+        ("a c", at(4), Ok(&["5 c", "6 a", "7 a", "8 a"])),
+        ("all", at(5), Ok(&["6 a", "7 a", "8 a"])),
+        ("all", at(2), Err(Loss::Expired)),
+        ("all a a/1", at(6), Ok(&["7 a", "8 a"])),
+        ("nobody", at(0), Ok(&[])),
+        ("a", at(9), Err(Loss::Ahead)),
+        ("a", other, Err(Loss::UnknownEpoch)),
+        ("a", Position::read("nonsense"), Err(Loss::UnknownEpoch)),
+    ];
+    for (topics, since, expected) in rows {
+        let (caught_up, missed) = come_back(&hub, topics, *since);
+        assert_eq!(caught_up, caught(8, expected.map(drop)), "{topics} since {since}");
+        assert_eq!(missed, expected.unwrap_or_default(), "{topics} since {since}");
+    }
+}
+
+#[test]
+fn without_a_history_nobody_is_told_a_position() {
+    let hub = hub(10);
+    deliver(&hub, event("a", &["1"]));
+    let (caught, missed) = come_back(&hub, "a", Position::untold(0));
+    let recovered = Some(Err(Loss::UnknownEpoch));
+    assert_eq!((caught, missed), (Caught { position: None, recovered }, vec![]));
+}
+
+#[test]
+fn after_events_were_lost_nobody_knows_what_came_before() {
+    let hub = keeping(LIMITS);
+    deliver(&hub, event("a", &["1"]));
+    hub.close_all(CloseReason::Lagging);
+    deliver(&hub, event("a", &["1"]));
+    assert_eq!(come_back(&hub, "a", at(1)), (caught(3, Err(Loss::Expired)), vec![]));
+    assert_eq!(come_back(&hub, "a", at(2)), (caught(3, Ok(())), vec!["3 a".to_owned()]));
+}
+
+#[test]
+fn what_has_come_by_another_topic_does_not_come_again() {
+    let hub = keeping(LIMITS);
+    deliver(&hub, event("a", &["1"]));
+    let inbox = Inbox::new();
+    let mut subscriber = join(&hub, &inbox, "a");
+    subscriber.catch_up(None, ROOM);
+    for model in ["a", "b"] {
+        deliver(&hub, event(model, &["1"]));
+    }
+    assert_eq!(inbox.take(), ["2 a"]);
+    subscriber.handle(Command::subscribe(Topic::all()));
+    assert_eq!(catch_up(&mut subscriber, at(0)).1, ["1 a", "3 b"]);
+    deliver(&hub, event("b", &["1"]));
+    assert_eq!(inbox.take(), ["4 b"]);
+}
+
+#[test]
+fn what_was_missed_is_for_who_asks_now_and_by_its_filter() {
+    let hub = Arc::new(Hub::new(vec![desk("/ws", None, Arc::new(ItemByItem))], 10).keeping(LIMITS, epoch()));
+    let mut many = event("a", &["1", "2", "3"]);
+    many.audience = Audience::User(Arc::from("ann"));
+    deliver(&hub, many);
+    deliver(&hub, event("a", &["2"]));
+    let filter =
+        Filter::from_map(&Json::parse(r#"{"id":2}"#).unwrap(), Deletes::Judge).unwrap().map(Arc::new);
+    let rows = [
+        (user("ann"), None, &["1", "2", "3", "2"][..]),
+        (user("ann"), filter, &["2", "2"]),
+        (user("ben"), None, &["2"]),
+        (Identity::Anonymous, None, &["2"]),
+    ];
+    for (identity, filter, expected) in rows {
+        let inbox = Inbox::new();
+        let mut subscriber = hub.attach(inbox, profile(0, identity)).unwrap();
+        subscriber.handle(Command::Subscribe { topic: Topic::model("a"), filter, tag: None });
+        assert_eq!(catch_up(&mut subscriber, at(0)).1, expected);
+    }
+}
+
+#[test]
+fn more_than_may_wait_has_expired() {
+    let hub = keeping(LIMITS);
+    for _ in 0..4 {
+        deliver(&hub, event("a", &["1"]));
+    }
+    let mut subscriber = join(&hub, &Inbox::new(), "a");
+    let (caught_up, missed) = subscriber.catch_up(Some(at(0)), 10);
+    assert_eq!((caught_up, missed), (caught(4, Err(Loss::Expired)), vec![]));
+}
+
+/// The offsets of frames of the model `a`.
+fn offsets(frames: &[String]) -> Vec<u64> {
+    frames.iter().map(|frame| frame.split(' ').next().unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn who_comes_and_goes_under_writes_misses_nothing_and_gets_nothing_twice() {
+    const EVENTS: u64 = 20_000;
+    let hub = keeping(HistoryLimits { size: 20_000, ..LIMITS });
+    let writer = {
+        let hub = Arc::clone(&hub);
+        thread::spawn(move || (0..EVENTS).for_each(|_| drop(deliver(&hub, event("a", &["1"])))))
+    };
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let hub = Arc::clone(&hub);
+            thread::spawn(move || {
+                let mut got: Vec<u64> = Vec::new();
+                while got.last() != Some(&EVENTS) {
+                    let inbox = Inbox::new();
+                    let mut subscriber = join(&hub, &inbox, "a");
+                    let since = at(got.last().copied().unwrap_or_default());
+                    // What is sent meanwhile is held back by a real lane.
+                    let (caught, missed) = catch_up(&mut subscriber, since);
+                    assert_eq!(caught.recovered, Some(Ok(())));
+                    got.extend(offsets(&missed));
+                    thread::yield_now();
+                    drop(subscriber);
+                    got.extend(offsets(&inbox.take()));
+                }
+                got
+            })
+        })
+        .collect();
+    writer.join().unwrap();
+    for reader in readers {
+        let got = reader.join().unwrap();
+        assert!(got.iter().copied().eq(1..=EVENTS), "{} of {EVENTS}", got.len());
+    }
+}

@@ -1,0 +1,236 @@
+//! Clients that were away say what they got last, and get what they missed, in each dialect.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::origin::Origin;
+use crate::wire::Wire;
+
+const TABLES: &str = r#"
+[history]
+size = 400
+[[route]]
+path = "/api/authors/{id}"
+model = "author"
+[[route]]
+path = "/api/books/{id}"
+model = "book"
+[[endpoint]]
+path = "/ws"
+dialect = "flarchitect"
+[[endpoint]]
+path = "/all"
+dialect = "canonical"
+[[endpoint]]
+path = "/cms"
+dialect = "fastcms"
+[[endpoint]]
+path = "/spec"
+dialect = "websocketspec"
+[[endpoint]]
+path = "/app"
+dialect = "mdb_engine"
+app = "shop"
+models = ["author"]
+auth = "none"
+"#;
+
+/// A backend that says `{"id":n}` to its n-th write, from 1.
+fn counting() -> Origin {
+    let number = AtomicUsize::new(0);
+    Origin::start(move |_, stream| {
+        let body = format!(r#"{{"id":{}}}"#, number.fetch_add(1, Ordering::SeqCst) + 1);
+        let answer = format!("HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        std::io::Write::write_all(stream, answer.as_bytes()).is_ok()
+    })
+}
+
+/// How a dialect says what this is about.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// Its endpoint, with the query of who has nothing to say.
+    path: &'static str,
+    /// What a client says, with `SINCE` where it says what it got last; empty: the query says it.
+    subscribe: &'static str,
+    /// Where an event has its id, and the answer to the subscription what became of it.
+    id: &'static str,
+    answer: &'static str,
+}
+
+const WAYS: [Way; 5] = [
+    Way { path: "/ws?topic=author", subscribe: "", id: "/id", answer: "" },
+    Way { path: "/all?topic=author", subscribe: "", id: "/items/0/id", answer: "" },
+    Way { path: "/app?x=", subscribe: "", id: "/data/id", answer: "" },
+    Way {
+        path: "/cms",
+        subscribe: r#"{"action":"subscribe","collection":"author","since":SINCE}"#,
+        id: "/data/record_id",
+        answer: "/data",
+    },
+    Way {
+        path: "/spec",
+        subscribe: r#"{"id":"s","type":"subscription","operation":"subscribe","entity":"authors","options":{"since":SINCE}}"#,
+        id: "/data/id",
+        answer: "/data",
+    },
+];
+
+impl Way {
+    /// Connects; the answer to the subscription.
+    fn come(self, address: SocketAddr, since: Option<&str>) -> (Reader, Value) {
+        let query = if self.subscribe.is_empty() {
+            format!("&since={}", since.unwrap_or_default())
+        } else {
+            String::new()
+        };
+        let mut reader = Reader::connect(address, &format!("{}{query}", self.path));
+        if !self.subscribe.is_empty() {
+            if self.path == "/cms" {
+                reader.next();
+            }
+            reader.send(self.subscribe.replace("SINCE", &json!(since).to_string()));
+        }
+        let answer = reader.next();
+        let answer = answer.pointer(self.answer).unwrap_or_else(|| panic!("{answer}")).clone();
+        (reader, answer)
+    }
+
+    /// The next event's id and position.
+    fn next(self, reader: &mut Reader) -> (u64, String) {
+        let event = reader.next();
+        let id = event.pointer(self.id).unwrap_or_else(|| panic!("{event}"));
+        let id = id.as_u64().or_else(|| id.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{event}"));
+        (id, event["position"].as_str().unwrap_or_else(|| panic!("{event}")).to_owned())
+    }
+}
+
+fn write(proxy: &Proxy, count: usize) {
+    for _ in 0..count {
+        assert_eq!(proxy.send("POST", "/api/authors", "").status, 201);
+    }
+}
+
+/// What is said of a recovery.
+fn recovery(answer: &Value) -> (Option<bool>, Option<&str>) {
+    (answer["recovered"].as_bool(), answer["reason"].as_str())
+}
+
+#[test]
+fn who_was_away_gets_what_it_missed_in_every_dialect() {
+    for way in WAYS {
+        let origin = counting();
+        let proxy = Proxy::with(origin.address, TABLES);
+        let (mut reader, answer) = way.come(proxy.address, None);
+        assert_eq!(recovery(&answer), (None, None), "{answer}");
+        let begin = answer["position"].as_str().unwrap().to_owned();
+        write(&proxy, 3);
+        let mut last = String::new();
+        for id in 1..=3 {
+            let (got, position) = way.next(&mut reader);
+            assert_eq!(got, id, "{way:?}");
+            last = position;
+        }
+        drop(reader);
+        write(&proxy, 2);
+        for (since, missed) in [(&last, 4..=5), (&begin, 1..=5)] {
+            let (mut reader, answer) = way.come(proxy.address, Some(since));
+            assert_eq!(recovery(&answer), (Some(true), None), "{answer}");
+            for id in missed {
+                assert_eq!(way.next(&mut reader).0, id, "{way:?} since {since}");
+            }
+            reader.expect_silence();
+        }
+        assert_eq!(proxy.metric(r#"restcast_recoveries_total{outcome="recovered"}"#), 2.0);
+    }
+}
+
+#[test]
+fn what_cannot_be_recovered_is_said_with_its_reason_and_events_go_on() {
+    let origin = counting();
+    let mut proxy = Proxy::with(origin.address, TABLES);
+    let (_, answer) = WAYS[0].come(proxy.address, None);
+    let begin = answer["position"].as_str().unwrap().to_owned();
+    let epoch = begin.split('.').next().unwrap();
+    write(&proxy, 410);
+    let rows = [
+        (begin.clone(), "expired"),
+        (format!("{epoch}.500"), "ahead"),
+        ("00c0ffee00c0ffee.3".to_owned(), "unknown epoch"),
+        ("yesterday".to_owned(), "unknown epoch"),
+    ];
+    let mut written = 410;
+    for (since, reason) in rows {
+        for way in WAYS {
+            let (mut reader, answer) = way.come(proxy.address, Some(&since));
+            assert_eq!(recovery(&answer), (Some(false), Some(reason)), "{way:?} {answer}");
+            write(&proxy, 1);
+            written += 1;
+            assert_eq!(way.next(&mut reader).0, written);
+        }
+    }
+    assert_eq!(proxy.metric(r#"restcast_recoveries_total{outcome="unknown_epoch"}"#), 10.0);
+    // A process that begins anew knows nothing of the former.
+    let (_, answer) = WAYS[0].come(proxy.address, None);
+    let last = answer["position"].as_str().unwrap().to_owned();
+    proxy.restart();
+    let (_, answer) = WAYS[0].come(proxy.address, Some(&last));
+    assert_eq!(recovery(&answer), (Some(false), Some("unknown epoch")));
+}
+
+#[test]
+fn who_does_not_ask_for_it_hears_nothing_of_a_subscription_by_query() {
+    let origin = counting();
+    let proxy = Proxy::with(origin.address, TABLES);
+    let mut reader = proxy.reader("/ws?topic=author");
+    write(&proxy, 1);
+    assert_eq!(reader.next()["id"], 1);
+}
+
+#[test]
+fn clients_that_blink_under_writes_get_each_event_once_and_in_order() {
+    const EVENTS: u64 = 3000;
+    let origin = counting();
+    let proxy = Proxy::with(origin.address, TABLES);
+    let is_written = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut writer = Wire::connect(proxy.address);
+            for _ in 0..EVENTS {
+                writer.send("POST /api/authors HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n").answer();
+            }
+            is_written.store(true, Ordering::SeqCst);
+        });
+        for way in WAYS {
+            let (address, is_written) = (proxy.address, &is_written);
+            scope.spawn(move || {
+                let blinks = blink(way, address, EVENTS);
+                assert!(blinks > 20 && is_written.load(Ordering::SeqCst), "{blinks}");
+            });
+        }
+    });
+}
+
+/// Reads the events of a client that comes and goes until all are there; how often it came back.
+fn blink(way: Way, address: SocketAddr, events: u64) -> u64 {
+    let (mut reader, answer) = way.come(address, None);
+    let mut last = answer["position"].as_str().unwrap().to_owned();
+    let (mut id, mut blinks) = (0, 0);
+    while id < events {
+        // So many before it blinks, another number each time.
+        for _ in 0..=(id % 60).min(events - id - 1) {
+            let (next, position) = way.next(&mut reader);
+            // Others may be the first to write.
+            assert!(next == id + 1 || id == 0, "{way:?}: {next} behind {id} after {blinks} blinks");
+            (id, last) = (next, position);
+        }
+        let (again, answer) = way.come(address, Some(&last));
+        assert_eq!(recovery(&answer), (Some(true), None), "{way:?} {answer}");
+        reader = again;
+        blinks += 1;
+    }
+    blinks
+}
