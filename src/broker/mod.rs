@@ -8,10 +8,12 @@
 //! What clients and webhooks say to others goes the same way, in a room of its own beside that of the events:
 //! nobody can make them lost by talking. Where it is full, what is said is dropped and counted.
 
+mod log;
 mod memory;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::event::Event;
 use crate::hub::Hub;
 use crate::message::{CloseReason, Push};
 use crate::metrics::Metrics;
+pub use log::{Append, Away, Entry, Follow, Head, Log, Session};
 pub use memory::Memory;
 use queue::Queue;
 

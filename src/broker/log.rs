@@ -1,0 +1,85 @@
+//! What a server between processes is to restcast: one log of letters, which all of them write to and follow. A broker
+//! is one file that opens one, and a line where the config names it.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::event::Epoch;
+
+/// One letter in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands: the first has 1, and each one more than the one before, whoever wrote it.
+    pub offset: u64,
+    /// What it says.
+    pub bytes: Bytes,
+}
+
+/// What a log holds when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Of its offsets. Where the server lost them and began anew it is another, for everybody alike.
+    pub epoch: Epoch,
+    /// The oldest entry that is still there; one more than the last where none is.
+    pub first: u64,
+    /// The last offset that was given; 0 before the first.
+    pub last: u64,
+}
+
+/// Why the server cannot be asked; what it says, without addresses or passwords.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Away(pub String);
+
+/// A server.
+#[async_trait]
+pub trait Log: Send + Sync + fmt::Debug {
+    /// What it is called in the config; for logs.
+    fn name(&self) -> &'static str;
+
+    /// Connects. Whatever is written from now on comes to the [`Follow`] that is returned, and what was written
+    /// before is in the [`Head`]; some may be in both.
+    async fn open(&self) -> Result<Session, Away>;
+}
+
+/// A connection, until one of its parts fails.
+#[derive(Debug)]
+pub struct Session {
+    /// What is there.
+    pub head: Head,
+    /// Writes.
+    pub writer: Box<dyn Append>,
+    /// Reads.
+    pub reader: Box<dyn Follow>,
+}
+
+/// The writing side.
+#[async_trait]
+pub trait Append: Send + fmt::Debug {
+    /// Adds letters in their order, in as few round trips as may be; ends when the server has all of them. Each
+    /// comes with a name of its own, by which a server that can do so takes none twice.
+    ///
+    /// # Errors
+    /// Some may have been added and others not: all of them are sent again, elsewhere or later.
+    async fn append(&mut self, letters: &[(String, Bytes)]) -> Result<(), Away>;
+}
+
+/// The reading side. Both functions may be dropped before they end: then nothing is lost.
+#[async_trait]
+pub trait Follow: Send + fmt::Debug {
+    /// The next entry that was written. Entries may be left out, as by a server that publishes without waiting; they
+    /// are asked for then.
+    ///
+    /// # Errors
+    /// The connection broke off, or offsets began anew.
+    async fn next(&mut self) -> Result<Entry, Away>;
+
+    /// The entries from one offset to another, both included, in their order, as far as they are still there; at most
+    /// `count` of them, from the first on.
+    ///
+    /// # Errors
+    /// The connection broke off.
+    async fn range(&mut self, from: u64, to: u64, count: usize) -> Result<Vec<Entry>, Away>;
+}
