@@ -11,9 +11,9 @@ use super::running::Running;
 use crate::access::Answer;
 use crate::api::{About, Access, Admin, Code, Present, PublishApi};
 use crate::auth::TokenError;
-use crate::broker::{Broker, Memory, Publisher};
-use crate::capture::{Outcome, Overlaps};
-use crate::config::{BrokerKind, CallsConfig, Config, EndpointConfig};
+use crate::broker::{Broker, Memory, Publisher, Remote};
+use crate::capture::{Limits, Outcome, Overlaps};
+use crate::config::{CallsConfig, Config, EndpointConfig};
 use crate::dialect::Dialect;
 use crate::event::Epoch;
 use crate::hub::{Hub, Why};
@@ -23,8 +23,11 @@ use crate::proxy::{
     Answers, Asked, Asker, CallLimits, Calls, Entrance, Gateway, InFlight, Live, Questions, Realtime,
     Sockets, Tap, Upstreams, proxy_service, site_service,
 };
-use crate::route::Visibility;
+use crate::route::{Routes, Visibility};
 use crate::verify::Verifier;
+
+/// Entries of a broker's log that a process reads when it starts.
+const BEGINNING: u64 = 10_000;
 
 /// What runs, and the thread that outlives it.
 pub(super) struct Parts {
@@ -43,12 +46,10 @@ impl Parts {
         let listed = with_live(&config)?;
         let metrics = Arc::new(metrics(&config, &listed)?);
         let (hub, asked) = hub(&config, &listed);
-        let broker: Arc<dyn Broker> = match config.broker {
-            BrokerKind::Memory => Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics))),
-        };
-        let (publisher, worker) =
-            Publisher::start(config.tap.queue_limit, broker, Arc::clone(&hub), Arc::clone(&metrics))
-                .context("cannot start the hub's worker")?;
+        let remote = remote(&config, &hub, &metrics);
+        let broker = broker(remote.as_ref(), &hub, &metrics);
+        let (publisher, worker) = Publisher::start(config.tap.queue_limit, broker, Arc::clone(&metrics))
+            .context("cannot start the hub's worker")?;
         let realtime = Realtime::new(&hub, &metrics);
         let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
         let requests = InFlight::default();
@@ -60,13 +61,12 @@ impl Parts {
         let mut endpoints =
             endpoints(&config, &listed, (verifier.as_ref(), &calls), (&hub, &publisher), &metrics);
         let sessions = endpoints.iter().filter_map(|endpoint| endpoint.sessions.clone()).collect();
-        let live = endpoints.pop().context("the live page has an endpoint")?;
-        let live = Live { endpoint: live, realtime: realtime.clone() };
-        let ready = Arc::clone(&upstreams);
+        let endpoint = endpoints.pop().context("the live page has an endpoint")?;
+        let live = Live { endpoint, realtime: realtime.clone() };
         let admin = Admin {
             metrics: Arc::clone(&metrics),
             publisher: publisher.clone(),
-            ready: Box::new(move || ready.is_ready()),
+            ready: ready(&upstreams, remote.as_ref()),
             about: about(&config, sidecar.is_some()),
             publish: publish_api(&config, &hub, &publisher, &metrics),
             present: Present::default(),
@@ -85,29 +85,43 @@ impl Parts {
         };
         let asker = Asker { calls, publisher: publisher.clone(), answers: Arc::new(answers) };
         let asker = asked.map(|asked| (asker, asked));
+        let broker = remote.map(|remote| (remote, publisher.clone()));
         let gateway = Gateway {
             routes: Arc::clone(&routes),
             endpoints,
             realtime,
-            tap: Tap {
-                routes,
-                limits,
-                overlaps: Arc::new(Overlaps::default()),
-                owners: Arc::default(),
-                identities: config.auth.is_some(),
-                publisher,
-                metrics: Arc::clone(&metrics),
-            },
+            tap: tap((routes, limits), config.auth.is_some(), publisher, Arc::clone(&metrics)),
             upstreams: Arc::clone(&upstreams),
             trusted: config.server.trusted_proxies,
             metrics: Arc::clone(&metrics),
             in_flight: requests,
         };
         listeners.push(proxy_service(gateway, threads, &config.server.listen, entrance));
-        let running =
-            Running { listeners, sockets, upstreams, hub, sessions, in_flight, verifier, asker, metrics };
+        let running = Running {
+            listeners,
+            sockets,
+            upstreams,
+            hub,
+            sessions,
+            in_flight,
+            verifier,
+            asker,
+            broker,
+            metrics,
+        };
         Ok(Self { running, worker })
     }
+}
+
+/// `identities`: somebody can prove who they are.
+fn tap(
+    (routes, limits): (Arc<Routes>, Limits),
+    identities: bool,
+    publisher: Publisher,
+    metrics: Arc<Metrics>,
+) -> Tap {
+    let (overlaps, owners) = (Arc::new(Overlaps::default()), Arc::default());
+    Tap { routes, limits, overlaps, owners, identities, publisher, metrics }
 }
 
 fn publish_api(config: &Config, hub: &Arc<Hub>, publisher: &Publisher, metrics: &Arc<Metrics>) -> PublishApi {
@@ -118,13 +132,34 @@ fn publish_api(config: &Config, hub: &Arc<Hub>, publisher: &Publisher, metrics: 
 /// The hub, and the questions of those that it has for the backend, if some route has it ask.
 fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) {
     let hub = Hub::new(listed.iter().flat_map(desks).collect(), config.hub.max_connections);
-    let hub = hub.sharing(config.limits.shares).keeping(config.history, epoch());
+    // That of a broker's log is the broker's.
+    let epoch = if config.broker.log.is_none() { epoch() } else { Epoch::NONE };
+    let hub = hub.sharing(config.limits.shares).keeping(config.history, epoch);
     if !config.routes.iter().any(|route| matches!(route.visibility, Visibility::Upstream(_))) {
         return (Arc::new(hub), None);
     }
     let limits = config.access.limits;
     let (questions, asked) = Questions::new(limits.at_once);
     (Arc::new(hub.asking(limits, config.hub.outbox, Arc::new(questions))), Some(asked))
+}
+
+/// What carries events between processes, if anything does.
+fn remote(config: &Config, hub: &Arc<Hub>, metrics: &Arc<Metrics>) -> Option<Arc<Remote>> {
+    let (log, local) = (config.broker.log.clone()?, (Arc::clone(hub), Arc::clone(metrics)));
+    Some(Arc::new(Remote::new(log, local, Uuid::now_v7(), config.broker.outgoing, BEGINNING)))
+}
+
+fn broker(remote: Option<&Arc<Remote>>, hub: &Arc<Hub>, metrics: &Arc<Metrics>) -> Arc<dyn Broker> {
+    match remote {
+        None => Arc::new(Memory::new(Arc::clone(hub), Arc::clone(metrics))),
+        Some(remote) => Arc::clone(remote) as Arc<dyn Broker>,
+    }
+}
+
+/// Whether requests and events would come through.
+fn ready(upstreams: &Arc<Upstreams>, remote: Option<&Arc<Remote>>) -> Box<dyn Fn() -> bool + Send + Sync> {
+    let (upstreams, remote) = (Arc::clone(upstreams), remote.cloned());
+    Box::new(move || upstreams.is_ready() && remote.as_ref().is_none_or(|remote| remote.is_there()))
 }
 
 /// One that no former process had.
@@ -152,6 +187,7 @@ fn metrics(config: &Config, endpoints: &[EndpointConfig]) -> Result<Metrics, pro
         outcomes: Outcome::ALL.map(Outcome::name).to_vec(),
         token_errors: TokenError::ALL.map(TokenError::name).to_vec(),
         answers: Answer::ALL.map(Answer::name).to_vec(),
+        broker: config.broker.kind,
         losses: Loss::ALL.map(Loss::name).to_vec(),
         withheld: Why::ALL.map(Why::name).to_vec(),
         api_codes: Code::ALL.map(Code::name).to_vec(),

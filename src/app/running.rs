@@ -1,6 +1,7 @@
 //! From the start of what was built to its end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -8,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::broker::{Publisher, Remote};
 use crate::hub::Hub;
 use crate::message::CloseReason;
 use crate::metrics::Metrics;
@@ -54,6 +56,8 @@ pub(super) struct Running {
     pub(super) verifier: Option<Verifier>,
     /// Asks the backend what readers may see, where some route wants that.
     pub(super) asker: Option<(Asker, Asked)>,
+    /// What carries events between processes, and where it brings them; `None`: there is one process.
+    pub(super) broker: Option<(Arc<Remote>, Publisher)>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -72,6 +76,10 @@ impl Running {
         if let Some((asker, asked)) = self.asker {
             tasks.spawn(asker.run(asked));
         }
+        let leaving = self.broker.clone();
+        if let Some((remote, publisher)) = self.broker {
+            tasks.spawn(async move { remote.run(&publisher).await });
+        }
         // Names are resolved before the first request needs them, if the name server answers in time.
         drop(timeout(FIRST_CHECK, self.upstreams.check()).await);
         let upstreams = Arc::clone(&self.upstreams);
@@ -84,7 +92,10 @@ impl Running {
         self.sessions.iter().for_each(|sessions| sessions.close_all());
         let deadline = Instant::now() + drain_timeout;
         tokio::select! {
-            () = drained(&self.in_flight, deadline) => {}
+            () = async {
+                drained(&self.in_flight, deadline).await;
+                published(leaving, deadline).await;
+            } => {}
             () = signals.next() => {}
         }
         let [requests, connections] = self.in_flight.each_ref().map(InFlight::count);
@@ -94,6 +105,18 @@ impl Running {
             tracing::info!("stopped");
         }
         tasks.abort_all();
+    }
+}
+
+/// Waits until what requests have caused is in the broker's log.
+async fn published(broker: Option<(Arc<Remote>, Publisher)>, deadline: Instant) {
+    let Some((remote, publisher)) = broker else { return };
+    let is_through = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_through);
+    publisher.answer(Box::new(move || told.store(true, Ordering::Release)));
+    let is_done = || is_through.load(Ordering::Acquire) && remote.waiting() == 0;
+    while Instant::now() < deadline && remote.is_there() && !is_done() {
+        sleep(DRAIN_TICK).await;
     }
 }
 

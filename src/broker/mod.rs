@@ -8,9 +8,12 @@
 //! What clients and webhooks say to others goes the same way, in a room of its own beside that of the events:
 //! nobody can make them lost by talking. Where it is full, what is said is dropped and counted.
 
+mod local;
 mod log;
 mod memory;
 mod queue;
+mod remote;
+mod table;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -19,13 +22,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::{fmt, io, thread};
 
-use crate::event::Event;
-use crate::hub::Hub;
-use crate::message::{CloseReason, Push};
+use crate::event::{Event, Position};
+use crate::message::Push;
 use crate::metrics::Metrics;
 pub use log::{Append, Away, Entry, Follow, Head, Log, Session};
 pub use memory::Memory;
 use queue::Queue;
+pub use remote::{OutgoingLimits, Remote};
+pub use table::{LOGS, Open, Server};
 
 /// What is carried to every hub.
 #[derive(Debug, Clone)]
@@ -45,6 +49,24 @@ pub trait Broker: Send + Sync + fmt::Debug {
     fn gather(&self) {}
     /// No parcel follows at once: what was gathered leaves.
     fn flush(&self) {}
+    /// Something was lost before it could be published: every process tells its readers that nobody knows what came
+    /// up to here.
+    fn lose(&self);
+    /// Something has come from elsewhere, or back.
+    fn arrived(&self, _arrived: Arrived) {}
+}
+
+/// What a broker's log says, in its order.
+#[derive(Debug)]
+pub enum Arrived {
+    /// It is followed from behind here on, and what came before is not known.
+    Begin(Position),
+    /// For readers, at this offset.
+    Parcel(u64, Box<Parcel>),
+    /// Nothing for readers is at this offset.
+    Nothing(u64),
+    /// Nobody knows what came up to this offset.
+    Lost(u64),
 }
 
 /// Makes the event of a finished write; what it costs is paid on the worker.
@@ -76,7 +98,11 @@ enum Work {
     Parcels(Vec<Parcel>, Receipt),
     Note(Chore),
     Answer(Chore),
+    Arrived(Vec<Arrived>, Room),
 }
+
+/// Whoever hands over what has arrived has so much less room until it is done.
+pub type Room = Box<dyn Send>;
 
 /// The proxy's end of the queue. The worker ends when the last clone is gone and the queue is empty.
 #[derive(Debug, Clone)]
@@ -111,11 +137,10 @@ impl Publisher {
     pub fn start(
         capacity: usize,
         broker: Arc<dyn Broker>,
-        hub: Arc<Hub>,
         metrics: Arc<Metrics>,
     ) -> io::Result<(Self, thread::JoinHandle<()>)> {
         let jobs = Arc::new(Jobs(Queue::new(capacity, (capacity / JOBS_PER_WORD).max(1))));
-        let worker = Worker { jobs: Arc::clone(&jobs), broker, hub, metrics: Arc::clone(&metrics) };
+        let worker = Worker { jobs: Arc::clone(&jobs), broker, metrics: Arc::clone(&metrics) };
         let thread = thread::Builder::new().name("restcast-hub".to_owned()).spawn(move || worker.run())?;
         Ok((Self { end: Arc::new(End(jobs)), metrics }, thread))
     }
@@ -155,6 +180,11 @@ impl Publisher {
         self.end.0.0.admit(Work::Answer(answer));
     }
 
+    /// Hands over what came from a broker; never waits, and is never refused: its bound is the `room` that it holds.
+    pub fn arrive(&self, arrived: Vec<Arrived>, room: Room) {
+        self.end.0.0.admit(Work::Arrived(arrived, room));
+    }
+
     /// Jobs that wait.
     pub fn depth(&self) -> usize {
         self.end.0.0.len()
@@ -164,7 +194,6 @@ impl Publisher {
 struct Worker {
     jobs: Arc<Jobs>,
     broker: Arc<dyn Broker>,
-    hub: Arc<Hub>,
     metrics: Arc<Metrics>,
 }
 
@@ -181,8 +210,7 @@ impl Worker {
             // What was refused came behind this batch, so its readers are closed in the right place.
             if failed > 0 || refused != told {
                 told = refused;
-                let closed = self.hub.close_all(CloseReason::Lagging);
-                self.metrics.readers_lag(closed);
+                self.broker.lose();
             }
         }
     }
@@ -218,6 +246,15 @@ impl Worker {
                 receipt(parcels.into_iter().map(|parcel| self.broker.publish(parcel)).sum());
             }
             Work::Note(chore) | Work::Answer(chore) => chore(),
+            Work::Arrived(all, room) => {
+                if all.len() > 1 {
+                    self.broker.gather();
+                }
+                for arrived in all {
+                    self.broker.arrived(arrived);
+                }
+                drop(room);
+            }
         }));
         done.err()?;
         self.metrics.tap_failed();

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::event::Json;
-use crate::hub::{Desk, Lane, Profile, Sent, Subscriber};
+use crate::hub::{Desk, Hub, Lane, Profile, Sent, Subscriber};
 use crate::identity::Identity;
-use crate::message::{Encode, Frame, Publication, Push, Rendering, Target};
+use crate::message::{CloseReason, Encode, Frame, Publication, Push, Rendering, Target};
 use crate::metrics::Labels;
 
 /// No test waits that long unless it fails.
@@ -14,7 +14,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Tells a test what was published.
 #[derive(Debug)]
-struct Told(Mutex<std_mpsc::Sender<String>>);
+struct Told {
+    said: Mutex<std_mpsc::Sender<String>>,
+    hub: Arc<Hub>,
+    metrics: Arc<Metrics>,
+}
 
 impl Broker for Told {
     fn publish(&self, parcel: Parcel) -> u64 {
@@ -23,8 +27,12 @@ impl Broker for Told {
             Parcel::Push(push) => push.message.as_str().to_owned(),
         };
         assert_ne!(said, "cursed", "a bug in the broker");
-        self.0.lock().unwrap().send(said).unwrap();
+        self.said.lock().unwrap().send(said).unwrap();
         7
+    }
+
+    fn lose(&self) {
+        self.metrics.readers_lag(self.hub.lose(None));
     }
 }
 
@@ -82,8 +90,9 @@ fn setup_with(capacity: usize, broker: impl FnOnce(Told) -> Arc<dyn Broker>) -> 
     let (id, since) = (uuid::Uuid::nil(), std::time::SystemTime::UNIX_EPOCH);
     let profile = Profile { id, endpoint: 0, identity: Identity::Anonymous, since, address: None };
     let subscriber = hub.attach(lane, profile).unwrap();
-    let broker = broker(Told(Mutex::new(told)));
-    let (publisher, thread) = Publisher::start(capacity, broker, hub, Arc::clone(&metrics)).unwrap();
+    let broker =
+        broker(Told { said: Mutex::new(told), hub: Arc::clone(&hub), metrics: Arc::clone(&metrics) });
+    let (publisher, thread) = Publisher::start(capacity, broker, Arc::clone(&metrics)).unwrap();
     Setup { publisher, thread, events, reader, metrics, _subscriber: subscriber }
 }
 
@@ -227,11 +236,15 @@ impl Broker for Gathers {
     }
 
     fn gather(&self) {
-        self.0.0.lock().unwrap().send("(".to_owned()).unwrap();
+        self.0.said.lock().unwrap().send("(".to_owned()).unwrap();
     }
 
     fn flush(&self) {
-        self.0.0.lock().unwrap().send(")".to_owned()).unwrap();
+        self.0.said.lock().unwrap().send(")".to_owned()).unwrap();
+    }
+
+    fn lose(&self) {
+        self.0.lose();
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Letter {
 #[derive(Debug)]
 pub(super) enum Content {
     /// Something for readers.
-    Parcel(Parcel),
+    Parcel(Box<Parcel>),
     /// Events were lost before they were sent: nobody knows what came up to now.
     Lost,
 }
@@ -55,8 +55,10 @@ impl Letter {
     pub(super) fn write(&self) -> Bytes {
         let Self { node, number, content } = self;
         let (event, push) = match content {
-            Content::Parcel(Parcel::Event(event)) => (Some(EventForm::of(event)), None),
-            Content::Parcel(Parcel::Push(push)) => (None, Some(PushForm::of(push))),
+            Content::Parcel(parcel) => match &**parcel {
+                Parcel::Event(event) => (Some(EventForm::of(event)), None),
+                Parcel::Push(push) => (None, Some(PushForm::of(push))),
+            },
             Content::Lost => (None, None),
         };
         let form = Form { v: VERSION, node: *node, number: *number, event, push };
@@ -75,8 +77,8 @@ impl Letter {
         }
         let Form { node, number, event, push, .. } = serde_json::from_slice(bytes)?;
         let content = match (event, push) {
-            (Some(event), _) => Content::Parcel(Parcel::Event(event.event())),
-            (None, Some(push)) => Content::Parcel(Parcel::Push(push.push())),
+            (Some(event), _) => Content::Parcel(Box::new(Parcel::Event(event.event()))),
+            (None, Some(push)) => Content::Parcel(Box::new(Parcel::Push(push.push()))),
             (None, None) => Content::Lost,
         };
         Ok(Self { node, number, content })
@@ -132,7 +134,8 @@ struct EventForm {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     http: Option<(String, String, Option<u16>)>,
     audience: AudienceForm,
-    is_certain: bool,
+    #[serde(with = "OutcomeForm")]
+    outcome: Outcome,
     overlapping: bool,
 }
 
@@ -152,6 +155,13 @@ enum OperationForm {
     Delete,
     Read,
     Custom,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Outcome", rename_all = "snake_case")]
+enum OutcomeForm {
+    Certain,
+    Uncertain,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -239,7 +249,7 @@ impl EventForm {
             request: event.request_body.as_ref().and_then(raw),
             http,
             audience: AudienceForm::of(&event.audience),
-            is_certain: event.outcome == Outcome::Certain,
+            outcome: event.outcome,
             overlapping: event.overlapping,
         }
     }
@@ -260,7 +270,7 @@ impl EventForm {
             request_body: self.request.as_deref().map(json),
             http,
             audience: self.audience.audience(),
-            outcome: if self.is_certain { Outcome::Certain } else { Outcome::Uncertain },
+            outcome: self.outcome,
             overlapping: self.overlapping,
         }
     }
@@ -368,11 +378,10 @@ mod tests {
             for http in [None, event().http] {
                 let sent = Event { audience: audience.clone(), http, ..event() };
                 let expected = format!("{sent:?}");
-                let Content::Parcel(Parcel::Event(got)) = carried(Content::Parcel(Parcel::Event(sent)))
-                else {
+                let Content::Parcel(got) = carried(Content::Parcel(Box::new(Parcel::Event(sent)))) else {
                     panic!("no event");
                 };
-                assert_eq!(format!("{got:?}"), expected);
+                assert_eq!(format!("{got:?}"), format!("Event({expected})"));
             }
         }
     }
@@ -383,10 +392,10 @@ mod tests {
         let except = Group { rooms: vec![Arc::from("admins")], ..Group::default() };
         let to = Target { app: Some(Arc::from("shop")), endpoint: None, namespace: None, only, except };
         let push = Push { to, message: Json::parse(r#"{"a":1.0}"#).unwrap(), receipt: Some(9) };
-        let Content::Parcel(Parcel::Push(got)) = carried(Content::Parcel(Parcel::Push(push.clone()))) else {
+        let Content::Parcel(got) = carried(Content::Parcel(Box::new(Parcel::Push(push.clone())))) else {
             panic!("no push");
         };
-        assert_eq!(got, push);
+        assert_eq!(format!("{got:?}"), format!("Push({push:?})"));
         assert!(matches!(carried(Content::Lost), Content::Lost));
     }
 
@@ -398,7 +407,7 @@ mod tests {
         let newer = br#"{"v":2,"something":"else"}"#;
         assert!(matches!(Letter::read(newer), Err(Unreadable::Newer(2))));
         let more = Letter { node: Uuid::nil(), number: 1, content: Content::Lost }.write();
-        let more = String::from_utf8(more.to_vec()).unwrap().replace("{", r#"{"hint":[1],"#);
+        let more = String::from_utf8(more.to_vec()).unwrap().replacen('{', r#"{"hint":[1],"#, 1);
         assert!(Letter::read(more.as_bytes()).is_ok(), "fields may be added");
     }
 }

@@ -5,6 +5,7 @@ mod admin;
 mod answers;
 mod apps;
 mod auth;
+mod broker;
 mod calls;
 mod endpoints;
 mod history;
@@ -39,11 +40,12 @@ use crate::query::Resources;
 use crate::route::Routes;
 use crate::transport::Expiry;
 pub use access::AccessConfig;
+pub use broker::BrokerConfig;
 pub use calls::CallsConfig;
 pub use limits::LimitsConfig;
 pub use reader::Problem;
 use reader::{Reader, Section};
-use setting::{Bytes, Setting, word};
+use setting::{Bytes, Setting};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -83,8 +85,8 @@ pub struct Config {
     pub endpoints: Vec<EndpointConfig>,
     /// `[auth.jwt]`; `None`: nobody can prove who they are.
     pub auth: Option<Issuers>,
-    /// `[broker] kind`
-    pub broker: BrokerKind,
+    /// `[broker]`
+    pub broker: BrokerConfig,
 }
 
 /// `[server]`
@@ -167,13 +169,6 @@ pub enum EndpointAuth {
     Required,
 }
 
-/// `[broker] kind`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BrokerKind {
-    /// This process alone.
-    Memory,
-}
-
 /// Why a file does not load.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -233,7 +228,6 @@ impl Config {
     fn read<'a>(reader: &'a Reader<'a>, root: &'a DeTable<'a>, folder: &Path) -> Option<Self> {
         reader.refuse_unknown(root, &TABLES);
         let admin = reader.section(root, "admin");
-        let broker = reader.section(root, "broker");
         let (all, tables): (Vec<_>, Vec<_>) = routes::routes(reader, root).into_iter().unzip();
         let (queries, rules): (Vec<_>, Vec<_>) = tables.into_iter().unzip();
         let routes = Routes::new(all).map_err(|message| reader.report(0, "route", "", message)).ok()?;
@@ -254,13 +248,10 @@ impl Config {
             routes,
             resources,
             auth: auth::issuers(reader, root, folder),
-            broker: broker
-                .read("kind", |v| word(v, &[("memory", BrokerKind::Memory)]))
-                .unwrap_or(BrokerKind::Memory),
+            broker: broker::broker(reader.section(root, "broker")),
         };
         apps::keep_requests(&mut config.routes, &config.endpoints);
         admin.finish();
-        broker.finish();
         for (table, what) in [("route", "nothing would be tapped"), ("endpoint", "nobody could subscribe")] {
             if !root.contains_key(table) {
                 reader.report(0, table, "", format!("at least one [[{table}]] is needed: {what}"));

@@ -35,6 +35,9 @@ impl Config {
             warnings.push(warning.to_owned());
         }
         warnings.extend(access::unreachable(&self.routes));
+        if self.broker.is_idle {
+            warnings.push("broker.url is of no use without a broker.kind that has a server".to_owned());
+        }
         warnings.extend(apps::mixed(&self.endpoints));
         warnings.extend(self.auth.iter().flat_map(Issuers::iter).filter(|issuer| issuer.is_guessable()).map(|_| {
             "auth.jwt.secret is shorter than 32 bytes: who guesses it can be anybody (RFC 7518, section 3.2)".to_owned()

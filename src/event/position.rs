@@ -11,8 +11,18 @@ impl Epoch {
     pub const NONE: Self = Self(0);
 
     /// One by its number, which is chosen by chance.
-    pub fn new(number: u64) -> Self {
-        Self(number.max(1))
+    pub const fn new(number: u64) -> Self {
+        Self(if number == 0 { 1 } else { number })
+    }
+
+    /// That of this [number](Self::number).
+    pub const fn read(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Its number; 0 is that of [`NONE`](Self::NONE).
+    pub const fn number(self) -> u64 {
+        self.0
     }
 }
 

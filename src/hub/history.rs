@@ -90,7 +90,7 @@ impl History {
         Self { limits, log: VecDeque::new(), bytes: 0, strands: HashMap::new(), floor: 0 }
     }
 
-    fn is_on(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         self.limits.size > 0
     }
 

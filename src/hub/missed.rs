@@ -2,15 +2,16 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
 
 use super::history::{Forgotten, History, HistoryLimits, Kept};
 use super::reader::{Reader, Standing};
 use super::rendered::Told;
+use super::tables::Tables;
 use super::{Hub, Subscriber};
 use crate::event::{Epoch, Position};
-use crate::message::{Caught, Frame, Loss};
+use crate::message::{Caught, CloseReason, Frame, Loss};
 
 /// The frames that a reader missed.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Subscriber {
             held.since
         });
         let offset = certain.min().unwrap_or_else(|| self.hub().position.load(Ordering::Relaxed));
-        let position = Position { epoch: self.hub().epoch, offset };
+        let position = Position { epoch: self.hub().epoch(), offset };
         let position = position.is_told().then_some(position);
         let (recovered, frames) = match missed {
             None => (None, Vec::new()),
@@ -82,21 +83,61 @@ impl Hub {
     #[must_use]
     pub fn keeping(mut self, limits: HistoryLimits, epoch: Epoch) -> Self {
         if limits.size > 0 {
-            self.epoch = epoch;
+            self.epoch = AtomicU64::new(epoch.number());
             self.lock().history = History::new(limits);
         }
         self
     }
 
-    /// Nobody knows what came up to now.
-    pub(super) fn lost(&self) {
+    /// The next position, or one that is said. Where something is kept at it, to be called with the tables locked.
+    pub(super) fn advance(&self, to: Option<u64>) -> Position {
+        let offset = match to {
+            Some(offset) => self.position.fetch_max(offset, Ordering::Relaxed).max(offset),
+            None => self.position.fetch_add(1, Ordering::Relaxed) + 1,
+        };
+        Position { epoch: self.epoch(), offset }
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch::read(self.epoch.load(Ordering::Relaxed))
+    }
+
+    /// Nobody knows what came up to this offset, or up to now: every reader is closed with [`CloseReason::Lagging`], and
+    /// nothing is recovered from before. Returns how many there were.
+    pub fn lose(&self, offset: Option<u64>) -> usize {
         let mut tables = self.lock();
-        let position = self.next();
+        let position = self.advance(offset);
         tables.history.clear(position.offset);
+        self.lost(position, tables)
+    }
+
+    /// The log of a broker is followed from behind this position on, and what came before is not known. Returns how
+    /// many readers were closed for it.
+    pub fn adopt(&self, position: Position) -> usize {
+        let mut tables = self.lock();
+        // Who keeps nothing tells no position either.
+        if tables.history.is_on() {
+            self.epoch.store(position.epoch.number(), Ordering::Relaxed);
+        }
+        self.position.store(position.offset, Ordering::Relaxed);
+        tables.history.clear(position.offset);
+        self.lost(position, tables)
+    }
+
+    /// Nothing for readers stands at this offset of a broker's log.
+    pub fn skip(&self, offset: u64) {
+        let _tables = self.lock();
+        self.advance(Some(offset));
+    }
+
+    fn lost(&self, position: Position, tables: MutexGuard<'_, Tables>) -> usize {
+        // Whoever comes from now on has missed nothing.
+        let all = tables.everybody();
         drop(tables);
         if let Some(views) = &self.views {
             views.lost(position);
         }
+        super::close(&all, CloseReason::Lagging)
     }
 
     /// Events that are kept, and their bytes, about.
@@ -106,7 +147,7 @@ impl Hub {
 
     /// What came to topics of fresh subscriptions behind `since`, and before they counted.
     fn missed(&self, standing: &Standing, since: Position) -> Result<Vec<Arc<Kept>>, Loss> {
-        if since.epoch != self.epoch || !since.is_told() {
+        if since.epoch != self.epoch() || !since.is_told() {
             return Err(Loss::UnknownEpoch);
         }
         let tables = self.lock();

@@ -41,14 +41,14 @@ mod wishes;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
 use crate::access::Keys;
-use crate::event::{Audience, Epoch, Event, Position, Topic};
+use crate::event::{Audience, Epoch, Event, Topic};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
 pub use census::{Counts, Page, Resident, Tally};
@@ -62,7 +62,7 @@ use index::Cursor;
 use meant::Meant;
 pub use outbox::{Full, Outbox, OutboxLimits};
 use reader::Reader;
-use readers::Entry;
+use readers::{Entry, Found};
 use receipts::Receipts;
 pub use receipts::{Answers, Collect, TooMany};
 use rendered::Rendered;
@@ -146,8 +146,8 @@ pub struct Hub {
     tables: Mutex<Tables>,
     desks: Arc<[Desk]>,
     /// Of the positions that it gives.
-    epoch: Epoch,
-    /// The last offset. It grows with the tables locked where an event gets it.
+    epoch: AtomicU64,
+    /// The last offset. It changes with the tables locked, but for pushes.
     position: AtomicU64,
     max_connections: usize,
     /// What may wait for one reader behind a question.
@@ -182,7 +182,7 @@ impl Hub {
         Self {
             tables: Mutex::default(),
             desks: desks.into(),
-            epoch: Epoch::NONE,
+            epoch: AtomicU64::new(Epoch::NONE.number()),
             position: AtomicU64::new(0),
             max_connections,
             // Nothing waits before it asks.
@@ -235,9 +235,20 @@ impl Hub {
     /// after each batch of them but the last. Must not be called by two threads at once: the order of the
     /// calls is the order of the events.
     pub fn deliver(&self, event: Event, time: SystemTime, pause: impl Fn()) -> Delivery {
+        self.deliver_at(None, event, time, pause)
+    }
+
+    /// The same for an event that stands at this offset in the log of a broker; `None`: the hub counts itself.
+    pub fn deliver_at(
+        &self,
+        offset: Option<u64>,
+        event: Event,
+        time: SystemTime,
+        pause: impl Fn(),
+    ) -> Delivery {
         let mut delivery = self.nothing_delivered();
         let topics = event.topics();
-        let Some((offering, position)) = self.enter(event, time, &topics) else { return delivery };
+        let Some((offering, position)) = self.enter(offset, event, time, &topics) else { return delivery };
         let wishes = offering.wishes(&topics);
         for topic in &topics {
             let mut next = Some(Cursor::default());
@@ -262,10 +273,16 @@ impl Hub {
 
     /// The event at its position, which is kept; `None`: nobody is there. Whoever subscribes at the same time finds
     /// it among what is kept, or will get it.
-    fn enter(&self, event: Event, time: SystemTime, topics: &[Topic]) -> Option<(Offering<'_>, u64)> {
+    fn enter(
+        &self,
+        offset: Option<u64>,
+        event: Event,
+        time: SystemTime,
+        topics: &[Topic],
+    ) -> Option<(Offering<'_>, u64)> {
         let desks = Arc::clone(&self.desks);
         let mut tables = self.lock();
-        let position = self.next();
+        let position = self.advance(offset);
         let is_heard = tables.begin();
         if let (Some(views), Audience::Upstream(showing)) = (&self.views, &event.audience) {
             tables.history.push_if_on(|| Kept::new(position.offset, time, topics.to_vec(), None));
@@ -285,16 +302,15 @@ impl Hub {
         is_heard.then(|| (Offering::Settled(rendered), position.offset))
     }
 
-    /// The next position. Where something is kept at it, to be called with the tables locked.
-    fn next(&self) -> Position {
-        let offset = self.position.fetch_add(1, Ordering::Relaxed) + 1;
-        Position { epoch: self.epoch, offset }
-    }
-
     /// Hands a message to the connections that it is for, at `time`, whatever they subscribed to; with a
     /// `pause` as [`deliver`](Self::deliver) has it.
     pub fn push(&self, push: &Push, time: SystemTime, pause: impl Fn()) -> Delivery {
-        let position = self.next();
+        self.push_at(None, push, time, pause)
+    }
+
+    /// The same for one that stands at this offset, as [`deliver_at`](Self::deliver_at) has it.
+    pub fn push_at(&self, offset: Option<u64>, push: &Push, time: SystemTime, pause: impl Fn()) -> Delivery {
+        let position = self.advance(offset);
         let mut delivery = self.nothing_delivered();
         let mut frames: Vec<Option<Option<Frame>>> = vec![None; self.desks.len()];
         self.each(&push.to, pause, |reader, meant| {
@@ -343,24 +359,13 @@ impl Hub {
     }
 
     /// Closes every connection; returns how many there were. With [`CloseReason::GoingAway`] no new one
-    /// is taken; with [`CloseReason::Lagging`] events were lost, and what the backend said before counts for
-    /// none that comes now.
+    /// is taken.
     pub fn close_all(&self, reason: CloseReason) -> usize {
-        if reason == CloseReason::Lagging {
-            self.lost();
-        }
-        let mut lanes = Vec::new();
         let mut tables = self.lock();
         tables.closing |= reason == CloseReason::GoingAway;
-        let mut next = Some(0);
-        while let Some(from) = next {
-            next = tables.connections.batch(from, BATCH, &mut lanes);
-        }
+        let all = tables.everybody();
         drop(tables);
-        for entry in &lanes {
-            entry.reader.lane.close(reason);
-        }
-        lanes.len()
+        close(&all, reason)
     }
 
     /// Connections that are attached.
@@ -381,4 +386,12 @@ impl Hub {
         // A panic under the lock leaves whole tables behind: each change is one insert or remove.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns how many there were.
+fn close(readers: &[Found], reason: CloseReason) -> usize {
+    for found in readers {
+        found.reader.lane.close(reason);
+    }
+    readers.len()
 }

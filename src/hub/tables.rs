@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::BATCH;
 use super::crowd::Crowd;
 use super::history::History;
 use super::index::{Index, Place};
-use super::readers::Readers;
+use super::readers::{Found, Readers};
 use crate::event::Topic;
 
 #[derive(Debug, Default)]
@@ -35,6 +36,16 @@ impl Tables {
             self.topics.remove(topic);
         }
         done
+    }
+
+    /// All readers there are.
+    pub(super) fn everybody(&self) -> Vec<Found> {
+        let mut all = Vec::with_capacity(self.connections.len());
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = self.connections.batch(from, BATCH, &mut all);
+        }
+        all
     }
 
     /// An event is on its way from now on, unless nobody is there.

@@ -2,6 +2,7 @@
 //! logs; labels come from closed sets that are made at start, so counting is an addition and no look-up.
 
 mod access;
+mod broker;
 mod calls;
 mod drops;
 mod exchanges;
@@ -17,6 +18,7 @@ mod webhooks;
 use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
 
 use access::Access;
+use broker::Broker;
 pub use calls::Called;
 use calls::Calls;
 use drops::Drops;
@@ -50,6 +52,8 @@ pub struct Labels {
     pub answers: Vec<&'static str>,
     /// Why readers do not get what it decides on, in their order.
     pub withheld: Vec<&'static str>,
+    /// What the broker is called.
+    pub broker: &'static str,
     /// Why it is not known what a client missed, by number.
     pub losses: Vec<&'static str>,
     /// Codes of the publish API's errors, in their order.
@@ -77,6 +81,7 @@ pub struct Metrics {
     limits: Limits,
     webhooks: Webhooks,
     calls: Calls,
+    broker: Broker,
 }
 
 impl Metrics {
@@ -88,7 +93,6 @@ impl Metrics {
         let registry = Registry::new();
         let made = Maker { registry: &registry };
         let depth = made.gauges("restcast_queue_depth", "Jobs that wait, by queue", &["queue"])?;
-        broker(&made)?;
         Ok(Self {
             exchanges: Exchanges::new(&made, labels)?,
             readers: Readers::new(&made, &labels.dialects, &labels.losses)?,
@@ -101,6 +105,7 @@ impl Metrics {
             limits: Limits::new(&made)?,
             webhooks: Webhooks::new(&made)?,
             calls: Calls::new(&made)?,
+            broker: Broker::new(&made, labels.broker)?,
             registry,
         })
     }
@@ -110,16 +115,6 @@ impl Metrics {
         self.queue_depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
-}
-
-/// The broker of a single process is always there, and never behind.
-fn broker(made: &Maker<'_>) -> Result<(), prometheus::Error> {
-    let up = made.gauges("restcast_broker_up", "1 while the broker can be reached", &["kind"])?;
-    up.with_label_values(&["memory"]).set(1);
-    let lag =
-        made.gauges("restcast_broker_lag_events", "Events the broker has not delivered yet", &["kind"])?;
-    lag.with_label_values(&["memory"]).set(0);
-    Ok(())
 }
 
 /// A number that stands for nothing counts nothing.

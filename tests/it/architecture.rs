@@ -27,7 +27,7 @@ const MODULES: &[(&str, &str)] = &[
     ("outbound", "url"),
     ("verify", "identity auth metrics outbound"),
     ("webhook", "message metrics outbound"),
-    ("broker", "event hub message metrics"),
+    ("broker", "event hub message metrics outbound recent"),
     ("transport", "access dialect hub identity message"),
     ("api", "time event identity message route hub metrics broker"),
     ("demo", "api"),
@@ -35,7 +35,10 @@ const MODULES: &[(&str, &str)] = &[
         "proxy",
         "event identity message route auth capture access hub dialect metrics verify webhook broker transport api",
     ),
-    ("config", "url event route query rules auth access capture hub dialect outbound transport proxy api"),
+    (
+        "config",
+        "url event route query rules auth access broker capture hub dialect outbound transport proxy api",
+    ),
     ("explain", "capture proxy config"),
     (
         "app",

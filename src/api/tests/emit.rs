@@ -91,7 +91,7 @@ fn office() -> Office {
     let readers = who.iter().enumerate().map(reader).collect();
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
     let broker = Arc::new(Slow { hub: Arc::clone(&hub), go: Mutex::default() });
-    let (publisher, _worker) = Publisher::start(100, broker, Arc::clone(&hub), Arc::clone(&metrics)).unwrap();
+    let (publisher, _worker) = Publisher::start(100, broker, Arc::clone(&metrics)).unwrap();
     let key = |name: &str| ApiKey::new(name.to_owned(), name.as_bytes());
     let (mut app, mut reads) = (key("app"), key("reads"));
     app.apps = vec!["shop".to_owned()];

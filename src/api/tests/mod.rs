@@ -17,10 +17,11 @@ struct Setup {
 
 fn setup() -> Setup {
     let hub = Arc::new(Hub::new(Vec::new(), 1));
-    let labels = Labels { routes: vec!["/api/authors/{id}".to_owned()], ..Labels::default() };
+    let routes = vec!["/api/authors/{id}".to_owned()];
+    let labels = Labels { routes, broker: "memory", ..Labels::default() };
     let metrics = Arc::new(Metrics::new(&labels).unwrap());
     let broker = Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics)));
-    let (publisher, worker) = Publisher::start(1, broker, Arc::clone(&hub), Arc::clone(&metrics)).unwrap();
+    let (publisher, worker) = Publisher::start(1, broker, Arc::clone(&metrics)).unwrap();
     let publish = PublishApi::new(hub, publisher.clone(), Arc::clone(&metrics), Access::Open);
     let ready = Arc::new(AtomicBool::new(true));
     let up = Arc::clone(&ready);

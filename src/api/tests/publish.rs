@@ -44,6 +44,8 @@ pub(super) struct Slow {
 }
 
 impl Broker for Slow {
+    fn lose(&self) {}
+
     fn publish(&self, parcel: Parcel) -> u64 {
         if let Some(go) = &*self.go.lock().unwrap() {
             go.recv_timeout(Duration::from_secs(10)).unwrap();
@@ -87,8 +89,7 @@ fn office(access: Access, go: Option<Receiver<()>>, capacity: usize) -> Office {
     let readers = readers.collect();
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
     let broker = Arc::new(Slow { hub: Arc::clone(&hub), go: Mutex::new(go) });
-    let (publisher, _worker) =
-        Publisher::start(capacity, broker, Arc::clone(&hub), Arc::clone(&metrics)).unwrap();
+    let (publisher, _worker) = Publisher::start(capacity, broker, Arc::clone(&metrics)).unwrap();
     let api = PublishApi::new(Arc::clone(&hub), publisher, metrics, access);
     Office { api, hub, _readers: readers }
 }

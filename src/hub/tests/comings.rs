@@ -77,7 +77,7 @@ fn closing_all_reaches_every_reader_and_only_going_away_is_for_good() {
     let inboxes: Vec<_> = (0..=(BATCH * 2)).map(|_| Inbox::new()).collect();
     // A connection that has not subscribed to anything is closed too.
     let subscribers: Vec<_> = inboxes.iter().map(|inbox| attach(&hub, inbox)).collect();
-    assert_eq!(hub.close_all(CloseReason::Lagging), inboxes.len());
+    assert_eq!(hub.lose(None), inboxes.len());
     let late = Inbox::new();
     let _late = attach(&hub, &late);
     drop(subscribers);

@@ -18,10 +18,10 @@ mod topics;
 mod views;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::event::{Audience, Json, Topic};
+use crate::event::{Audience, Json, Position, Topic};
 use crate::message::{Command, Group, Rendering, Target};
 
 /// A reader that keeps what it gets.

@@ -87,7 +87,7 @@ fn without_a_history_nobody_is_told_a_position() {
 fn after_events_were_lost_nobody_knows_what_came_before() {
     let hub = keeping(LIMITS);
     deliver(&hub, event("a", &["1"]));
-    hub.close_all(CloseReason::Lagging);
+    hub.lose(None);
     deliver(&hub, event("a", &["1"]));
     assert_eq!(come_back(&hub, "a", at(1)), (caught(3, Err(Loss::Expired)), vec![]));
     assert_eq!(come_back(&hub, "a", at(2)), (caught(3, Ok(())), vec!["3 a".to_owned()]));

@@ -64,6 +64,8 @@ pub(super) fn upstreams(servers: &[String]) -> Upstreams {
 struct Told(Mutex<Sender<Option<Json>>>);
 
 impl Broker for Told {
+    fn lose(&self) {}
+
     fn publish(&self, parcel: Parcel) -> u64 {
         let Parcel::Event(event) = parcel else { panic!("{parcel:?}") };
         self.0.lock().unwrap().send(event.request_body).ok();
@@ -90,8 +92,7 @@ pub(super) fn tapped(routes: Routes, queue: usize) -> Tapped {
     let hub = Arc::new(Hub::new(Vec::new(), 1));
     let (told, bodies) = channel();
     let broker = Arc::new(Told(Mutex::new(told)));
-    let (publisher, worker) =
-        Publisher::start(queue, broker, Arc::clone(&hub), Arc::clone(&metrics)).unwrap();
+    let (publisher, worker) = Publisher::start(queue, broker, Arc::clone(&metrics)).unwrap();
     let tap = Tap {
         routes: Arc::new(routes),
         limits: Limits { body: 100_000, decoded: 100_000, memory: Budget::new(100_000) },

@@ -226,7 +226,7 @@ async fn nothing_is_sent_to_a_client_whose_connection_has_ended() {
 async fn messages_that_come_after_our_close_do_nothing() {
     let hub = hub();
     let mut client = Client::connect(&hub, 4096, LIMITS).await;
-    hub.close_all(CloseReason::Lagging);
+    hub.lose(None);
     client.send(0x81, b"unheard").await;
     client.send(0x89, b"unheard").await;
     client.send(0x88, &1013u16.to_be_bytes()).await;

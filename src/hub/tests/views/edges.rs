@@ -241,7 +241,7 @@ fn after_lost_events_everything_is_asked_about_anew() {
         scene.write(id);
     }
     scene.answer("a /x/7", 200);
-    scene.hub.close_all(CloseReason::Lagging);
+    scene.hub.lose(None);
     // It was asked before.
     scene.answer("a /x/8", 200);
     drop(scene.got("ann"));

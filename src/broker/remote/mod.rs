@@ -1,0 +1,221 @@
+//! A broker between processes: what this one publishes goes into a log, and what comes out of that, from here and
+//! elsewhere, goes to the hub. The server may be away at any time: nothing waits for it but what is to be published.
+//!
+//! Positions are the log's, so they are the same in every process. Nothing reaches this process's readers but by the
+//! log, so all of them see one order.
+
+mod outgoing;
+mod sequence;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::local::Local;
+use super::{Arrived, Away, Broker, Entry, Follow, Log, Parcel, Publisher, Session};
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+use outgoing::Outgoing;
+pub use outgoing::OutgoingLimits;
+use sequence::Sequence;
+
+/// Entries that have arrived and that the hub has not seen yet; more are left with the server.
+const ARRIVED: u32 = 4096;
+/// Entries that are asked for at once.
+const RANGE: usize = 256;
+/// Between two attempts to reach the server: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const MOST_PAUSE: Duration = Duration::from_secs(5);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Remote {
+    log: Arc<dyn Log>,
+    local: Local,
+    outgoing: Outgoing,
+    /// So many of the last entries are read at the start.
+    history: u64,
+    room: Arc<Semaphore>,
+    is_there: AtomicBool,
+    metrics: Arc<Metrics>,
+}
+
+impl Remote {
+    /// `node`: as which this process writes; `history`: entries that it reads when it starts.
+    pub fn new(
+        log: Arc<dyn Log>,
+        (hub, metrics): (Arc<Hub>, Arc<Metrics>),
+        node: Uuid,
+        limits: OutgoingLimits,
+        history: u64,
+    ) -> Self {
+        let local = Local::new(hub, Arc::clone(&metrics));
+        let (outgoing, room) = (Outgoing::new(node, limits), Arc::new(Semaphore::new(ARRIVED as usize)));
+        Self { log, local, outgoing, history, room, is_there: AtomicBool::new(false), metrics }
+    }
+
+    /// The server is there.
+    pub fn is_there(&self) -> bool {
+        self.is_there.load(Ordering::Relaxed)
+    }
+
+    /// What waits to be published.
+    pub fn waiting(&self) -> usize {
+        self.outgoing.len()
+    }
+
+    /// Follows the log for ever; what arrives goes to `publisher`, whose broker this is.
+    pub async fn run(&self, publisher: &Publisher) {
+        let mut sequence = Sequence::new(self.history);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.log.open().await {
+                Ok(session) => {
+                    pause = FIRST_PAUSE;
+                    self.follow(session, &mut sequence, publisher).await;
+                }
+                Err(away) => self.is_away(&away),
+            }
+            sleep(pause.mul_f64(rand_share())).await;
+            pause = (pause * 2).min(MOST_PAUSE);
+        }
+    }
+
+    async fn follow(&self, session: Session, sequence: &mut Sequence, publisher: &Publisher) {
+        let Session { head, mut writer, mut reader } = session;
+        if let Some(begin) = sequence.open(head) {
+            self.hand_over(vec![begin], publisher).await;
+        }
+        let is_anew = !self.is_there.swap(true, Ordering::Relaxed);
+        if is_anew {
+            tracing::info!(broker = self.log.name(), "the broker is there");
+            self.metrics.broker(true);
+        }
+        let read = async {
+            self.fill(&mut *reader, sequence, head.last, publisher).await?;
+            loop {
+                let entry = reader.next().await?;
+                self.take(entry, &mut *reader, sequence, publisher).await?;
+            }
+        };
+        let write = async {
+            loop {
+                let letters = self.outgoing.next().await;
+                writer.append(&letters).await?;
+                self.outgoing.written(letters.len());
+                self.metrics.broker_published(letters.len());
+            }
+        };
+        let ended: Result<(), Away> = tokio::select! { ended = read => ended, ended = write => ended };
+        if let Err(away) = ended {
+            self.is_away(&away);
+        }
+    }
+
+    async fn take(
+        &self,
+        entry: Entry,
+        reader: &mut dyn Follow,
+        sequence: &mut Sequence,
+        publisher: &Publisher,
+    ) -> Result<(), Away> {
+        self.metrics.broker_lag(sequence.lag(entry.offset));
+        let arrived = if let Ok(arrived) = sequence.read(&entry) {
+            arrived
+        } else {
+            self.fill(reader, sequence, entry.offset - 1, publisher).await?;
+            sequence.read(&entry).unwrap_or_default()
+        };
+        self.hand_over(arrived.into_iter().collect(), publisher).await;
+        Ok(())
+    }
+
+    /// Reads what is between the last entry that was read and this offset, and says what is not there any more.
+    async fn fill(
+        &self,
+        reader: &mut dyn Follow,
+        sequence: &mut Sequence,
+        to: u64,
+        publisher: &Publisher,
+    ) -> Result<(), Away> {
+        while sequence.offset() < to {
+            let from = sequence.offset() + 1;
+            let entries = reader.range(from, to, RANGE).await?;
+            let mut arrived = Vec::new();
+            for entry in &entries {
+                arrived.extend(sequence.miss(entry.offset - 1));
+                arrived.extend(sequence.read(entry).unwrap_or_default());
+            }
+            if entries.is_empty() {
+                arrived.extend(sequence.miss(to));
+            }
+            self.hand_over(arrived, publisher).await;
+            self.metrics.broker_lag(sequence.lag(to));
+        }
+        Ok(())
+    }
+
+    /// Waits until the hub has room for it.
+    async fn hand_over(&self, arrived: Vec<Arrived>, publisher: &Publisher) {
+        let count = u32::try_from(arrived.len()).unwrap_or(ARRIVED).min(ARRIVED);
+        // It is never closed.
+        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(count).await else { return };
+        if !arrived.is_empty() {
+            publisher.arrive(arrived, Box::new(room));
+        }
+    }
+
+    fn is_away(&self, away: &Away) {
+        if self.is_there.swap(false, Ordering::Relaxed) {
+            self.metrics.broker(false);
+            tracing::warn!(broker = self.log.name(), error = %away, "the broker is away");
+        } else {
+            tracing::debug!(broker = self.log.name(), error = %away, "the broker is still away");
+        }
+    }
+}
+
+impl Broker for Remote {
+    fn publish(&self, parcel: Parcel) -> u64 {
+        if !self.outgoing.push(parcel) {
+            self.metrics.broker_full();
+        }
+        0
+    }
+
+    fn gather(&self) {
+        self.local.gather();
+    }
+
+    fn flush(&self) {
+        self.local.flush();
+    }
+
+    /// Every process is to know, this one included.
+    fn lose(&self) {
+        self.outgoing.lose();
+    }
+
+    fn arrived(&self, arrived: Arrived) {
+        match arrived {
+            Arrived::Begin(position) => self.local.adopt(position),
+            Arrived::Parcel(offset, parcel) => {
+                self.local.deliver(Some(offset), *parcel);
+            }
+            Arrived::Nothing(offset) => self.local.skip(offset),
+            Arrived::Lost(offset) => self.local.lose(Some(offset)),
+        }
+    }
+}
+
+/// From a half to one, so that not all processes come back at the same moment.
+fn rand_share() -> f64 {
+    let chance = u16::try_from(Uuid::new_v4().as_u128() & 0xFFFF).unwrap_or_default();
+    f64::midpoint(f64::from(chance) / f64::from(u16::MAX), 1.0)
+}

@@ -1,0 +1,193 @@
+//! What waits to be written to a broker's log. Bounded: where it is full, what comes is lost, and as soon as there is
+//! room for a word that says so to every process, nothing else goes before it.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::super::Parcel;
+use super::super::wire::{Content, Letter};
+
+/// How much may wait.
+#[derive(Debug, Clone, Copy)]
+pub struct OutgoingLimits {
+    /// Letters.
+    pub letters: usize,
+    /// Bytes of them.
+    pub bytes: usize,
+}
+
+/// Letters that are written in one go.
+const BATCH: usize = 256;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    node: Uuid,
+    limits: OutgoingLimits,
+    state: Mutex<State>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    letters: VecDeque<(String, Bytes)>,
+    bytes: usize,
+    /// Of the last letter.
+    number: u64,
+    /// Something had no room, and nobody has been told.
+    lost: bool,
+}
+
+impl Outgoing {
+    /// `node`: as which this process writes.
+    pub(super) fn new(node: Uuid, limits: OutgoingLimits) -> Self {
+        Self { node, limits, state: Mutex::default(), filled: Notify::new() }
+    }
+
+    /// Puts a parcel behind what waits; `false`: it is lost.
+    pub(super) fn push(&self, parcel: Parcel) -> bool {
+        let mut state = self.lock();
+        // Behind a loss nothing is worth more than the word that says so, which comes when there is room.
+        let added = !state.lost && self.add(&mut state, Content::Parcel(Box::new(parcel)));
+        state.lost |= !added;
+        drop(state);
+        self.filled.notify_one();
+        added
+    }
+
+    /// Something was lost elsewhere.
+    pub(super) fn lose(&self) {
+        let mut state = self.lock();
+        state.lost = true;
+        drop(state);
+        self.filled.notify_one();
+    }
+
+    /// One that is too large alone is let through when nothing else waits.
+    fn add(&self, state: &mut State, content: Content) -> bool {
+        let number = state.number + 1;
+        let letter = Letter { node: self.node, number, content }.write();
+        let bytes = state.bytes + letter.len();
+        let fits = state.letters.len() < self.limits.letters && bytes <= self.limits.bytes;
+        if !fits && !state.letters.is_empty() {
+            return false;
+        }
+        (state.bytes, state.number) = (bytes, number);
+        state.letters.push_back((format!("{}-{number}", self.node.simple()), letter));
+        true
+    }
+
+    /// The next letters, as soon as there are some. They stay until they are [written](Self::written).
+    pub(super) async fn next(&self) -> Vec<(String, Bytes)> {
+        loop {
+            let letters = self.first();
+            if !letters.is_empty() {
+                return letters;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    fn first(&self) -> Vec<(String, Bytes)> {
+        let mut state = self.lock();
+        if state.lost && state.letters.is_empty() {
+            state.lost = false;
+            self.add(&mut state, Content::Lost);
+        }
+        state.letters.iter().take(BATCH).cloned().collect()
+    }
+
+    /// So many of the oldest are in the log.
+    pub(super) fn written(&self, count: usize) {
+        let mut state = self.lock();
+        let count = count.min(state.letters.len());
+        let bytes: usize = state.letters.drain(..count).map(|(_, letter)| letter.len()).sum();
+        state.bytes -= bytes;
+    }
+
+    /// Letters that wait, with the one that will say that others were lost.
+    pub(super) fn len(&self) -> usize {
+        let state = self.lock();
+        state.letters.len() + usize::from(state.lost)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Each change under it is whole, or is not made.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+
+    fn parcel(id: u64) -> Parcel {
+        Parcel::Event(Event::sample("a", &id.to_string()))
+    }
+
+    /// What waits, in a word each.
+    fn waiting(outgoing: &Outgoing) -> Vec<String> {
+        let word = |(_, bytes): (String, Bytes)| {
+            let letter = Letter::read(&bytes).unwrap();
+            match letter.content {
+                Content::Lost => format!("{} lost", letter.number),
+                Content::Parcel(parcel) => match *parcel {
+                    Parcel::Event(event) => {
+                        format!("{} {}", letter.number, event.items[0].id.as_ref().unwrap().as_str())
+                    }
+                    Parcel::Push(_) => format!("{} push", letter.number),
+                },
+            }
+        };
+        outgoing.first().into_iter().map(word).collect()
+    }
+
+    fn outgoing(letters: usize, bytes: usize) -> Outgoing {
+        Outgoing::new(Uuid::nil(), OutgoingLimits { letters, bytes })
+    }
+
+    #[test]
+    fn letters_stay_in_their_order_until_they_are_written() {
+        let outgoing = outgoing(10, 1 << 20);
+        assert!((1..=3).all(|id| outgoing.push(parcel(id))));
+        assert_eq!(waiting(&outgoing), ["1 1", "2 2", "3 3"]);
+        assert_eq!(waiting(&outgoing), ["1 1", "2 2", "3 3"], "they may have to be sent again");
+        outgoing.written(2);
+        assert!(outgoing.push(parcel(4)));
+        assert_eq!((waiting(&outgoing), outgoing.len()), (vec!["3 3".to_owned(), "4 4".to_owned()], 2));
+    }
+
+    #[test]
+    fn what_has_no_room_is_lost_and_that_is_said_before_anything_else() {
+        let outgoing = outgoing(2, 1 << 20);
+        let pushed: Vec<bool> = (1..=4).map(|id| outgoing.push(parcel(id))).collect();
+        assert_eq!(pushed, [true, true, false, false]);
+        assert_eq!(outgoing.len(), 3);
+        outgoing.written(1);
+        assert!(!outgoing.push(parcel(5)), "it would come before the loss is told");
+        outgoing.written(1);
+        assert_eq!(waiting(&outgoing), ["3 lost"]);
+        assert!(outgoing.push(parcel(6)));
+        assert_eq!(waiting(&outgoing), ["3 lost", "4 6"]);
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_one_that_is_larger_than_all_is_let_through_alone() {
+        let outgoing = outgoing(10, 10);
+        assert!(outgoing.push(parcel(1)) && !outgoing.push(parcel(2)));
+        outgoing.written(1);
+        assert_eq!(waiting(&outgoing), ["2 lost"]);
+    }
+
+    #[test]
+    fn what_was_lost_elsewhere_is_told_too() {
+        let outgoing = outgoing(10, 1000);
+        outgoing.lose();
+        assert_eq!(waiting(&outgoing), ["1 lost"]);
+    }
+}

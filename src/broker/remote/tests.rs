@@ -1,0 +1,359 @@
+//! Several processes on one log that can be away, lose entries, and forget.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::broadcast;
+use tokio::time::timeout;
+
+use super::*;
+use crate::broker::{Append, Head};
+use crate::event::{Epoch, Event, Topic};
+use crate::hub::{Desk, HistoryLimits, Lane, Profile, Sent, Subscriber};
+use crate::identity::Identity;
+use crate::message::{CloseReason, Command, Encode, Frame, Publication, Rendering};
+use crate::metrics::Labels;
+
+const SOON: Duration = Duration::from_secs(20);
+const LIMITS: OutgoingLimits = OutgoingLimits { letters: 1000, bytes: 1 << 20 };
+
+/// A server.
+#[derive(Debug, Clone)]
+struct Server(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    epoch: u64,
+    entries: Vec<Bytes>,
+    /// Entries that it has forgotten.
+    gone: usize,
+    is_there: bool,
+    /// Adds letters and then breaks off, so that nobody hears of it.
+    is_deaf: bool,
+    /// Of every so many entries one is not told.
+    skips: usize,
+    live: broadcast::Sender<Entry>,
+}
+
+impl Server {
+    fn new() -> Self {
+        let live = broadcast::channel(16).0;
+        let (epoch, entries) = (7, Vec::new());
+        let state = State { epoch, entries, gone: 0, is_there: true, is_deaf: false, skips: 0, live };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// Every connection breaks off, and none is taken or all are.
+    fn set_there(&self, is_there: bool) {
+        let mut state = self.lock();
+        state.is_there = is_there;
+        state.live = broadcast::channel(16).0;
+    }
+
+    fn check(&self) -> Result<MutexGuard<'_, State>, Away> {
+        let state = self.lock();
+        if state.is_there { Ok(state) } else { Err(Away("it is away".to_owned())) }
+    }
+}
+
+#[derive(Debug)]
+struct Reading(Server, broadcast::Receiver<Entry>);
+
+#[async_trait]
+impl Log for Server {
+    fn name(&self) -> &'static str {
+        "test"
+    }
+
+    async fn open(&self) -> Result<Session, Away> {
+        let state = self.check()?;
+        let (first, last) = (state.gone as u64 + 1, state.entries.len() as u64);
+        let head = Head { epoch: Epoch::new(state.epoch), first, last };
+        let reader = Box::new(Reading(self.clone(), state.live.subscribe()));
+        Ok(Session { head, writer: Box::new(self.clone()), reader })
+    }
+}
+
+#[async_trait]
+impl Append for Server {
+    async fn append(&mut self, letters: &[(String, Bytes)]) -> Result<(), Away> {
+        let mut state = self.check()?;
+        for (_, bytes) in letters {
+            state.entries.push(bytes.clone());
+            let offset = state.entries.len() as u64;
+            if state.skips == 0 || !state.entries.len().is_multiple_of(state.skips) {
+                drop(state.live.send(Entry { offset, bytes: bytes.clone() }));
+            }
+        }
+        if std::mem::take(&mut state.is_deaf) { Err(Away("it broke off".to_owned())) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Follow for Reading {
+    async fn next(&mut self) -> Result<Entry, Away> {
+        loop {
+            match self.1.recv().await {
+                Ok(entry) => return Ok(entry),
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(error) => return Err(Away(error.to_string())),
+            }
+        }
+    }
+
+    async fn range(&mut self, from: u64, to: u64, count: usize) -> Result<Vec<Entry>, Away> {
+        let state = self.0.check()?;
+        let all = state.entries.iter().zip(1..).skip(state.gone);
+        let wanted = all.filter(|(_, offset)| (from..=to).contains(offset)).take(count);
+        Ok(wanted.map(|(bytes, offset)| Entry { offset, bytes: bytes.clone() }).collect())
+    }
+}
+
+/// Says the position and the id.
+#[derive(Debug)]
+struct Plain;
+
+impl Encode for Plain {
+    fn encode(&self, Publication { position, event, .. }: &Publication) -> Rendering {
+        let id = event.items[0].id.as_ref().unwrap().as_str();
+        Rendering::Whole(Frame::text(&format!("{} {id}", position.offset)))
+    }
+}
+
+/// A reader that keeps what it gets.
+#[derive(Debug, Default)]
+struct Inbox(Mutex<Vec<String>>);
+
+impl Lane for Inbox {
+    fn send(&self, frame: &Frame) -> Sent {
+        self.0.lock().unwrap().push(String::from_utf8(frame.payload().to_vec()).unwrap());
+        Sent::Written
+    }
+
+    fn close(&self, reason: CloseReason) {
+        self.0.lock().unwrap().push(reason.text().to_owned());
+    }
+}
+
+/// A process with one reader of everything.
+struct Node {
+    remote: Arc<Remote>,
+    publisher: Publisher,
+    hub: Arc<Hub>,
+    task: tokio::task::JoinHandle<()>,
+    inbox: Arc<Inbox>,
+    subscriber: Option<Subscriber>,
+}
+
+impl Node {
+    fn start(server: &Server, number: u128) -> Self {
+        Self::with(server, number, LIMITS)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "it ends with the node")]
+    fn with(server: &Server, number: u128, limits: OutgoingLimits) -> Self {
+        let encode = Arc::new(Plain);
+        let desk = Desk { path: Arc::from("/ws"), app: None, namespace: None, encode, required: false };
+        let history = HistoryLimits { size: 10_000, bytes: 1 << 26, age: Duration::from_hours(1) };
+        let hub = Arc::new(Hub::new(vec![desk], 10).keeping(history, Epoch::NONE));
+        let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
+        let log = Arc::new(server.clone());
+        let parts = (Arc::clone(&hub), Arc::clone(&metrics));
+        let remote = Arc::new(Remote::new(log, parts, Uuid::from_u128(number), limits, 100));
+        let broker = Arc::clone(&remote) as Arc<dyn Broker>;
+        let (publisher, _) = Publisher::start(1000, broker, metrics).unwrap();
+        let (following, told) = (Arc::clone(&remote), publisher.clone());
+        let task = tokio::spawn(async move { following.run(&told).await });
+        let mut node = Self { remote, publisher, hub, task, inbox: Arc::default(), subscriber: None };
+        node.join();
+        node
+    }
+
+    /// A new reader comes.
+    fn join(&mut self) {
+        let (id, since) = (Uuid::nil(), SystemTime::UNIX_EPOCH);
+        let profile = Profile { id, endpoint: 0, identity: Identity::Anonymous, since, address: None };
+        self.inbox = Arc::default();
+        let lane = Arc::clone(&self.inbox) as Arc<dyn Lane>;
+        let mut subscriber = self.hub.attach(lane, profile).unwrap();
+        subscriber.handle(Command::subscribe(Topic::all()));
+        self.subscriber = Some(subscriber);
+    }
+
+    fn write(&self, id: u64) {
+        self.publisher.publish(Box::new(move || Some(Event::sample("a", &id.to_string()))));
+    }
+
+    /// What its reader has got, once that holds of it.
+    async fn hear(&self, what: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let heard = async {
+            loop {
+                let heard = self.inbox.0.lock().unwrap().clone();
+                if what(&heard) {
+                    return heard;
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = timeout(SOON, heard).await;
+        waited.unwrap_or_else(|_| panic!("it has {:?}", self.inbox.0.lock().unwrap()))
+    }
+
+    async fn is_there(&self) {
+        let there = async {
+            while !self.remote.is_there() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(SOON, there).await.expect("the broker is away");
+    }
+
+    /// It follows the log, and a new reader is there.
+    async fn begin(&mut self) {
+        let follows = async {
+            while self.subscriber.as_mut().and_then(|reader| reader.catch_up(None, 0).0.position).is_none() {
+                sleep(Duration::from_millis(5)).await;
+                self.join();
+            }
+        };
+        timeout(SOON, follows).await.expect("the broker is away");
+        // The one that was there before has been told that something may be lost.
+        self.join();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn lines(ids: impl IntoIterator<Item = (u64, u64)>) -> Vec<String> {
+    ids.into_iter().map(|(offset, id)| format!("{offset} {id}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_process_writes_reaches_the_readers_of_all_in_one_order() {
+    let server = Server::new();
+    server.lock().skips = 7;
+    let mut nodes = [Node::start(&server, 1), Node::start(&server, 2)];
+    for node in &mut nodes {
+        node.begin().await;
+    }
+    for id in 1..=200 {
+        nodes[usize::from(id % 3 == 0)].write(id);
+    }
+    // The last may be one that is not told; the next shows that it is missing.
+    nodes[0].hear(|heard| heard.len() >= 196).await;
+    nodes[1].write(201);
+    let heard = nodes[0].hear(|heard| heard.len() == 201).await;
+    assert_eq!(heard, nodes[1].hear(|heard| heard.len() == 201).await);
+    let offsets = heard.iter().map(|line| line.split_once(' ').unwrap().0.parse::<u64>().unwrap());
+    assert!(offsets.eq(1..=201), "{heard:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_server_is_away_events_wait_and_nothing_is_told_twice() {
+    let server = Server::new();
+    let mut node = Node::start(&server, 1);
+    node.begin().await;
+    server.set_there(false);
+    (1..=5).for_each(|id| node.write(id));
+    assert_eq!(node.inbox.0.lock().unwrap().len(), 0);
+    server.set_there(true);
+    assert_eq!(node.hear(|heard| heard.len() == 5).await, lines((1..=5).zip(1..=5)));
+    // It takes some, and nobody hears that it did.
+    server.lock().is_deaf = true;
+    node.write(6);
+    node.write(7);
+    let heard = node.hear(|heard| heard.last().is_some_and(|last| last.ends_with(" 7"))).await;
+    let ids: Vec<&str> = heard.iter().map(|line| line.split_once(' ').unwrap().1).collect();
+    assert_eq!(ids, ["1", "2", "3", "4", "5", "6", "7"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_had_no_room_while_the_server_was_away_is_told_to_all_as_lost() {
+    let server = Server::new();
+    let mut other = Node::start(&server, 2);
+    let mut node = Node::with(&server, 1, OutgoingLimits { letters: 2, ..LIMITS });
+    node.begin().await;
+    other.begin().await;
+    server.set_there(false);
+    let (done, is_done) = std::sync::mpsc::channel();
+    (1..=4).for_each(|id| node.write(id));
+    node.publisher.publish(Box::new(move || {
+        done.send(()).unwrap();
+        None
+    }));
+    is_done.recv_timeout(SOON).unwrap();
+    server.set_there(true);
+    let expected = [lines([(1, 1), (2, 2)]), vec!["events lost".to_owned()]].concat();
+    for node in [&node, &other] {
+        assert_eq!(node.hear(|heard| heard.len() == 3).await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_log_has_forgotten_or_begun_anew_readers_are_told() {
+    let server = Server::new();
+    let mut node = Node::start(&server, 1);
+    node.begin().await;
+    node.write(1);
+    node.hear(|heard| heard.len() == 1).await;
+    server.set_there(false);
+    // What others write meanwhile is forgotten before this one is back.
+    let letters: Vec<Bytes> = (2..=9).map(|_| Bytes::from_static(b"{}")).collect();
+    server.lock().entries.extend(letters);
+    server.lock().gone = 8;
+    server.set_there(true);
+    node.hear(|heard| heard.last().is_some_and(|last| last == "events lost")).await;
+    node.join();
+    node.is_there().await;
+    server.set_there(false);
+    {
+        let mut state = server.lock();
+        (state.epoch, state.gone) = (8, 0);
+        state.entries.clear();
+    }
+    server.set_there(true);
+    node.hear(|heard| heard.last().is_some_and(|last| last == "events lost")).await;
+    node.join();
+    node.is_there().await;
+    node.write(3);
+    assert_eq!(node.hear(|heard| !heard.is_empty()).await, lines([(1, 3)]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_goes_on_at_another_process_and_at_one_that_starts() {
+    let server = Server::new();
+    let mut node = Node::start(&server, 1);
+    node.begin().await;
+    (1..=6).for_each(|id| node.write(id));
+    node.hear(|heard| heard.len() == 6).await;
+    let position = node.subscriber.as_mut().unwrap().catch_up(None, 0).0.position.unwrap();
+    let since = crate::event::Position { offset: 2, ..position };
+    drop(node);
+    let mut other = Node::start(&server, 2);
+    other.begin().await;
+    let heard = async {
+        loop {
+            let (caught, frames) = other.subscriber.as_mut().unwrap().catch_up(Some(since), 1 << 16);
+            // It may be reading yet.
+            if caught.recovered == Some(Ok(())) && frames.len() == 4 {
+                return frames;
+            }
+            other.join();
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let frames = timeout(SOON, heard).await.unwrap();
+    let texts: Vec<_> =
+        frames.iter().map(|frame| String::from_utf8(frame.payload().to_vec()).unwrap()).collect();
+    assert_eq!(texts, lines((3..=6).zip(3..=6)));
+}
