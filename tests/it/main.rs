@@ -38,6 +38,7 @@ mod mdb_webhook;
 #[expect(dead_code, reason = "shared with the conformance suite")]
 mod message;
 mod models;
+mod nodes;
 mod onlookers;
 mod openapi;
 mod origin;
