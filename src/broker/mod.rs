@@ -11,6 +11,7 @@
 mod local;
 mod log;
 mod memory;
+mod nats;
 mod queue;
 mod remote;
 mod table;
@@ -27,6 +28,7 @@ use crate::message::Push;
 use crate::metrics::Metrics;
 pub use log::{Append, Away, Entry, Follow, Head, Log, Session};
 pub use memory::Memory;
+pub use nats::{Nats, Servers as NatsServers, Settings as NatsSettings, parse as parse_nats};
 use queue::Queue;
 pub use remote::{OutgoingLimits, Remote};
 pub use table::{LOGS, Open, Server};

@@ -47,7 +47,7 @@ impl Roots {
     }
 
     /// TLS 1.2 and 1.3 by ring, whatever the process has as its default.
-    pub(super) fn into_config(self) -> ClientConfig {
+    pub(crate) fn into_config(self) -> ClientConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider);
         #[expect(clippy::expect_used, reason = "fails only for a provider without algorithms of a version")]

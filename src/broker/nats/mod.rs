@@ -1,0 +1,106 @@
+//! NATS as the log: one JetStream stream holds the letters, and the server publishes each of them once more on core
+//! NATS with its sequence. So delivery is core, and order and history are the stream's.
+//!
+//! A session ends with its connection; the client library's own reconnecting is turned off. It would send what
+//! waits after what was lost, and so turn the order round. Whoever opens the next session sends again what was not
+//! acknowledged: of two connections that send one sequence of letters from some point on, each in order, the server
+//! stores every letter once and in that order, since it knows their names for [`REMEMBERED`].
+
+mod address;
+mod link;
+mod order;
+mod reader;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod wanted;
+mod writer;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rustls::ClientConfig;
+use tokio::time::timeout;
+
+use super::log::{Away, Log, Session};
+use crate::outbound::Roots;
+pub use address::{Servers, parse};
+use link::Link;
+use reader::Reader;
+use stream::Stream;
+use writer::Writer;
+
+/// A server in the list has so long to say what is in the log; then the next is asked.
+const OPENED: Duration = Duration::from_secs(8);
+/// So long the server knows the names of letters that it took. It keeps them all in memory.
+const REMEMBERED: Duration = Duration::from_mins(1);
+
+/// What is kept, and where.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of the stream: letters, digits, `_` and `-`.
+    pub stream: String,
+    /// What letters are sent to. Each is published again on this with `.live` behind it.
+    pub subject: String,
+    /// The oldest letters go where there are more.
+    pub max_letters: u64,
+    /// … or where they have more bytes, with what the server keeps beside them.
+    pub max_bytes: u64,
+    /// … or where they are older.
+    pub max_age: Duration,
+    /// Servers of a cluster that keep the stream. An odd number up to 5.
+    pub replicas: u8,
+}
+
+/// See the module's documentation.
+pub struct Nats {
+    servers: Servers,
+    settings: Settings,
+    tls: ClientConfig,
+}
+
+impl Nats {
+    /// Connects to nobody yet. `roots`: who may speak for the host of a `tls` URL.
+    pub fn new(servers: Servers, settings: Settings, roots: Roots) -> Self {
+        Self { servers, settings, tls: roots.into_config() }
+    }
+
+    async fn open_at(&self, address: &address::Address) -> Result<Session, Away> {
+        let link = Link::connect(address, self.tls.clone()).await?;
+        let Settings { stream: name, subject, .. } = &self.settings;
+        let live = link.subscribe(format!("{subject}.live")).await?;
+        let stream = Stream::new(link.clone(), name, subject);
+        let largest = stream.prepare(&self.settings).await?;
+        let head = stream.head().await?;
+        let writer = Writer::new(link, subject, largest).await?;
+        let reader = Reader::new(live, stream, head);
+        Ok(Session { head, writer: Box::new(writer), reader: Box::new(reader) })
+    }
+}
+
+#[async_trait]
+impl Log for Nats {
+    fn name(&self) -> &'static str {
+        "nats"
+    }
+
+    async fn open(&self) -> Result<Session, Away> {
+        let mut away = Away("no server is named".to_owned());
+        for address in self.servers.addresses() {
+            match timeout(OPENED, self.open_at(address)).await {
+                Ok(Ok(session)) => return Ok(session),
+                Ok(Err(error)) => away = error,
+                Err(_) => away = Away("no answer in time".to_owned()),
+            }
+        }
+        Err(away)
+    }
+}
+
+impl fmt::Debug for Nats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { servers, settings, .. } = self;
+        f.debug_struct("Nats").field("servers", servers).field("settings", settings).finish_non_exhaustive()
+    }
+}
