@@ -58,11 +58,17 @@ pub struct Session {
 /// The writing side.
 #[async_trait]
 pub trait Append: Send + fmt::Debug {
+    /// A letter may have so many bytes at most: a longer one is never taken.
+    fn largest(&self) -> usize {
+        usize::MAX
+    }
+
     /// Adds letters in their order, in as few round trips as may be; ends when the server has all of them. Each
     /// comes with a name of its own, by which a server that can do so takes none twice.
     ///
     /// # Errors
-    /// Some may have been added and others not: all of them are sent again, elsewhere or later.
+    /// Some may have been added and others not: all of them are sent again, elsewhere or later. Where one is longer
+    /// than [`largest`](Self::largest), none was added, and that does not change.
     async fn append(&mut self, letters: &[(String, Bytes)]) -> Result<(), Away>;
 }
 

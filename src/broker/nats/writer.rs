@@ -84,6 +84,10 @@ impl Writer {
 
 #[async_trait]
 impl Append for Writer {
+    fn largest(&self) -> usize {
+        self.largest
+    }
+
     async fn append(&mut self, letters: &[(String, Bytes)]) -> Result<(), Away> {
         if let Some((_, large)) = letters.iter().find(|(_, bytes)| bytes.len() > self.largest) {
             let (size, largest) = (large.len(), self.largest);

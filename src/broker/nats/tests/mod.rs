@@ -4,7 +4,7 @@
 mod server;
 mod troubles;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -67,7 +67,6 @@ async fn two_writers_and_three_followers_agree_on_everything() {
         assert_eq!((head.first, head.last), (1, 0));
         followers.push(tokio::spawn(async move { read(&mut reader, 0, 2 * EACH).await }));
     }
-    let started = Instant::now();
     let writers = ["a", "b"].map(|name| {
         let log = server.log();
         tokio::spawn(async move {
@@ -84,11 +83,6 @@ async fn two_writers_and_three_followers_agree_on_everything() {
     for follower in followers {
         all.push(follower.await.unwrap());
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "thousands of entries in a second: {:?}",
-        started.elapsed()
-    );
     assert_eq!(offsets(&all[0]), (1..=2 * EACH).collect::<Vec<_>>());
     assert_eq!(all[0], all[1]);
     assert_eq!(all[0], all[2]);
@@ -154,11 +148,10 @@ async fn what_is_over_the_limits_goes_and_the_rest_can_be_read() {
 async fn a_follower_that_does_not_read_keeps_little_and_misses_nothing() {
     const MANY: u64 = WAITING as u64 * 8;
     let server = Server::start();
-    let mut slow = server.log().open().await.unwrap();
-    let mut session = server.log().open().await.unwrap();
-    session.writer.append(&letters("a", 0..MANY)).await.unwrap();
+    let Session { mut reader, mut writer, .. } = server.log().open().await.unwrap();
+    // The last acknowledgement comes behind all entries.
+    writer.append(&letters("a", 0..MANY)).await.unwrap();
     // Nothing comes behind those that had no room.
-    let mut reader = slow.reader;
     for offset in 1..=WAITING as u64 {
         assert_eq!(reader.next().await.unwrap().offset, offset);
     }
@@ -166,7 +159,7 @@ async fn a_follower_that_does_not_read_keeps_little_and_misses_nothing() {
     assert_eq!(jump.offset, MANY);
     let missed = reader.range(WAITING as u64 + 1, MANY - 1, usize::MAX).await.unwrap();
     assert_eq!(offsets(&missed), (WAITING as u64 + 1..MANY).collect::<Vec<_>>());
-    slow.writer.append(&letters("b", 0..1)).await.unwrap();
+    writer.append(&letters("b", 0..1)).await.unwrap();
     assert_eq!(offsets(&read(&mut reader, MANY, MANY + 1).await), [MANY + 1]);
 }
 
@@ -174,7 +167,8 @@ async fn a_follower_that_does_not_read_keeps_little_and_misses_nothing() {
 async fn a_letter_that_is_too_large_is_refused_and_nothing_else() {
     let server = Server::with("jetstream {}\nmax_payload: 65536");
     let mut session = server.log().open().await.unwrap();
-    let large = vec![("x".to_owned(), Bytes::from(vec![b'x'; 65_025]))];
+    assert_eq!(session.writer.largest(), 65_024);
+    let large = [letters("a", 0..1), vec![("x".to_owned(), Bytes::from(vec![b'x'; 65_025]))]].concat();
     let error = session.writer.append(&large).await.unwrap_err();
     assert_eq!(error.0, "a letter has 65025 bytes, and 65024 are taken at most");
     let fits = vec![("y".repeat(100), Bytes::from(vec![b'y'; 65_024]))];

@@ -243,3 +243,32 @@ async fn a_stream_that_cannot_be_used_is_left_alone() {
     let error = refusal(&server.keeping(Settings { stream: "OTHER".to_owned(), ..settings() })).await;
     assert_eq!(error, "stream OTHER: subjects overlap with an existing stream");
 }
+
+/// The client library has tasks of its own for each connection.
+async fn no_task_is_left() {
+    let started = Instant::now();
+    while tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 {
+        assert!(started.elapsed() < SOON, "a task is left");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_leaves_nothing_behind() {
+    let mut server = Server::start();
+    let log = server.log();
+    for signal in ["CONT", "STOP"] {
+        let Session { reader, writer, .. } = log.open().await.unwrap();
+        server.signal(signal);
+        drop((reader, writer));
+        no_task_is_left().await;
+        drop(log.open().await);
+        no_task_is_left().await;
+        server.signal("CONT");
+    }
+    let session = log.open().await.unwrap();
+    server.kill();
+    broken(session.reader, session.writer).await;
+    refusal(&log).await;
+    no_task_is_left().await;
+}
