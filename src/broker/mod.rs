@@ -13,6 +13,7 @@ mod log;
 mod memory;
 mod nats;
 mod queue;
+mod redis;
 mod remote;
 mod table;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use log::{Append, Away, Entry, Follow, Head, Log, Session};
 pub use memory::Memory;
 pub use nats::{Nats, Servers as NatsServers, Settings as NatsSettings, parse as parse_nats};
 use queue::Queue;
+pub use redis::{Redis, RedisServers};
 pub use remote::{OutgoingLimits, Remote};
 pub use table::{LOGS, Open, Server};
 

@@ -1,8 +1,12 @@
 //! The servers that restcast knows. A broker is one file that opens its [`Log`], and one line here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Log;
+use super::nats::{Nats, Settings};
+use super::redis::{Redis, RedisServers};
+use super::{Log, nats};
+use crate::outbound::Roots;
 
 /// What the config says of a server.
 #[derive(Debug, Clone)]
@@ -13,10 +17,31 @@ pub struct Server {
     pub name: String,
     /// So many of the last letters stay there, about.
     pub kept: usize,
+    /// Bytes of them at most, where the server can be told so.
+    pub kept_bytes: usize,
+    /// How old they may become there, where the server can be told so.
+    pub kept_for: Duration,
 }
 
 /// Connects to nobody yet; the error says what would be right.
 pub type Open = fn(Server) -> Result<Arc<dyn Log>, String>;
 
 /// Every server, by the name it has in the config.
-pub const LOGS: &[(&str, Open)] = &[];
+pub const LOGS: &[(&str, Open)] = &[("redis", redis), ("nats", nats)];
+
+fn redis(Server { urls, name, kept, .. }: Server) -> Result<Arc<dyn Log>, String> {
+    let servers = RedisServers::parse(&urls)?;
+    Ok(Arc::new(Redis::new(servers, Roots::system(), &name, kept)))
+}
+
+fn nats(Server { urls, name, kept, kept_bytes, kept_for }: Server) -> Result<Arc<dyn Log>, String> {
+    let settings = Settings {
+        stream: name.clone(),
+        subject: format!("{name}.log"),
+        max_letters: kept as u64,
+        max_bytes: kept_bytes as u64,
+        max_age: kept_for,
+        replicas: 1,
+    };
+    Ok(Arc::new(Nats::new(nats::parse(&urls)?, settings, Roots::system())))
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use toml::de::DeValue;
 
@@ -52,6 +53,8 @@ pub(super) fn broker(section: Section<'_>) -> BrokerConfig {
     let kind = kind.flatten();
     let number = |key, default| section.read(key, |value| from_one(value, MAX_LETTERS)).unwrap_or(default);
     let kept = number("kept", 10_000);
+    let Bytes(kept_bytes) = section.get("kept_bytes", Bytes(256 * MIB));
+    let kept_for = section.get("kept_for", Duration::from_hours(1));
     let name = section.read("name", |value| {
         let name = String::read(value)?;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
@@ -59,8 +62,10 @@ pub(super) fn broker(section: Section<'_>) -> BrokerConfig {
         if is_good { Ok(name) } else { Err("up to 64 letters, digits, _ and -".to_owned()) }
     });
     let name = name.unwrap_or_else(|| "restcast".to_owned());
-    let open =
-        |urls: Vec<String>| kind.map(|(_, open)| open(Server { urls, name: name.clone(), kept })).transpose();
+    let open = |urls: Vec<String>| {
+        kind.map(|(_, open)| open(Server { urls, name: name.clone(), kept, kept_bytes, kept_for }))
+            .transpose()
+    };
     let (log, is_idle) = if kind.is_some() {
         let example = "\"redis://127.0.0.1:6379\"";
         (section.require("url", example, |value| open(urls(value)?)).flatten(), false)

@@ -9,6 +9,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::harness::*;
+use crate::http::request;
 use crate::origin::Origin;
 use crate::wire::Wire;
 use server::{KINDS, Kind, Server};
@@ -32,7 +33,7 @@ fn node(origin: &Origin, server: &Server) -> Proxy {
 }
 
 fn status(proxy: &Proxy, path: &str) -> u16 {
-    http_status(proxy.admin, path)
+    request(proxy.admin, "GET", path, &[], b"").status
 }
 
 fn is_ready(proxy: &Proxy) {

@@ -39,7 +39,16 @@ impl Server {
             Kind::Redis => {
                 let mut command = Command::new("redis-server");
                 // What it was told is on the disk before it says so.
-                command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+                command.args([
+                    "--bind",
+                    "127.0.0.1",
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "yes",
+                    "--appendfsync",
+                    "always",
+                ]);
                 command.arg("--dir").arg(folder).args(["--port", &port]);
                 command
             }

@@ -1,0 +1,159 @@
+//! How the server is found: sockets, TLS, Sentinels, a Cluster.
+
+use super::*;
+
+async fn says(log: &Redis, word: &str) {
+    let mut session = opened(log).await;
+    session.writer.append(&letters([word])).await.unwrap();
+    assert_eq!(text(&next(&mut session).await.unwrap()).1, word);
+}
+
+fn tests(file: &str) -> String {
+    format!("{}/tests/tls/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_has_a_path() {
+    let folder = RedisServer::start(&[]);
+    let socket = folder.folder().join("a.sock");
+    let _server = RedisServer::start(&["--unixsocket", socket.to_str().unwrap()]);
+    says(&log_at(&format!("unix://{}", socket.display()), 10), "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_must_be_who_it_should_be() {
+    let port = server::free_port();
+    let (certificate, key) = (tests("localhost.pem"), tests("localhost.key"));
+    let _server = RedisServer::start(&[
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &tests("ca.pem"),
+        "--tls-auth-clients",
+        "no",
+    ]);
+    let at = |host: &str, roots| {
+        let url = format!("rediss://{host}:{port}");
+        Redis::new(RedisServers::parse(&[url]).unwrap(), roots, "test", 10)
+    };
+    let roots = Roots::of_file(include_bytes!("../../../../tests/tls/ca.pem")).unwrap();
+    says(&at("localhost", roots.clone()), "a").await;
+    assert!(at("localhost", Roots::none()).open().await.is_err());
+    assert!(at("127.0.0.1", roots).open().await.is_err(), "the certificate has another name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_fails_is_followed_by_another_log() {
+    let mut master = RedisServer::start(&[]);
+    let replica = RedisServer::start(&["--replicaof", &format!("127.0.0.1 {}", master.port)]);
+    let sentinel = RedisServer::start_sentinel(&master, "main");
+    let gone = server::free_port();
+    let url = format!("redis-sentinel://127.0.0.1:{gone},127.0.0.1:{}/main", sentinel.port);
+    let log = log_at(&url, 1000);
+    let unknown = log_at(&url.replace("main", "other"), 10).open().await.unwrap_err();
+    assert!(unknown.to_string().contains("no Sentinel knows"), "{unknown}");
+    until(|| master.ask("INFO replication").contains("state=online")).await;
+    let mut session = opened(&log).await;
+    session.writer.append(&letters(["a", "b"])).await.unwrap();
+    until(|| replica.ask("XLEN {test}:log").contains(":2")).await;
+    until(|| sentinel.ask("SENTINEL replicas main").contains(&replica.port.to_string())).await;
+    let asked = log_at(&replica.url(), 10).open().await.unwrap_err();
+    assert!(asked.to_string().contains("this server is a replica"), "{asked}");
+    master.kill();
+    assert_eq!(next(&mut session).await.unwrap().offset, 1);
+    assert_eq!(next(&mut session).await.unwrap().offset, 2);
+    assert!(next(&mut session).await.is_err());
+    let again = opened(&log).await;
+    assert_ne!(again.head.epoch, session.head.epoch);
+    assert_eq!((again.head.first, again.head.last), (1, 0));
+    says(&log, "c").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_node_of_a_cluster_leads_to_the_log() {
+    let nodes = cluster().await;
+    let mut epochs = Vec::new();
+    for node in &nodes {
+        let log = log_at(
+            &format!("redis-cluster://127.0.0.1:{},127.0.0.1:{}", server::free_port(), node.port),
+            100,
+        );
+        says(&log, "a").await;
+        epochs.push(opened(&log).await.head);
+    }
+    assert!(epochs.iter().all(|head| head.epoch == epochs[0].epoch), "{epochs:?}");
+    assert_eq!(epochs[2].last, 3);
+    let holding = nodes.iter().filter(|node| node.ask("DBSIZE").contains(":2")).count();
+    assert_eq!(holding, 1, "one node has both keys");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_moves_to_another_node_is_found_there() {
+    let nodes = cluster().await;
+    let urls = nodes.iter().map(RedisServer::url).collect::<Vec<_>>();
+    let log = Redis::new(RedisServers::parse(&urls).unwrap(), Roots::none(), "test", 100);
+    let mut session = opened(&log).await;
+    session.writer.append(&letters(["a"])).await.unwrap();
+    assert_eq!(next(&mut session).await.unwrap().offset, 1);
+    let slot = number(&nodes[0].ask("CLUSTER KEYSLOT {test}:log"));
+    let at = nodes.iter().position(|node| node.ask("DBSIZE").contains(":2")).unwrap();
+    let (from, to) = (&nodes[at], &nodes[(at + 1) % 3]);
+    let [from_id, to_id] = [from, to].map(|node| word(&node.ask("CLUSTER MYID")));
+    to.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}"));
+    from.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}"));
+    let moved =
+        from.ask(&format!("MIGRATE 127.0.0.1 {} \"\" 0 5000 KEYS {{test}}:log {{test}}:epoch", to.port));
+    assert!(moved.starts_with("+OK"), "{moved}");
+    for node in [to, from, &nodes[(at + 2) % 3]] {
+        assert!(node.ask(&format!("CLUSTER SETSLOT {slot} NODE {to_id}")).starts_with("+OK"));
+    }
+    assert!(next(&mut session).await.is_err(), "the reader hears that the channel has moved");
+    let error = session.writer.append(&letters(["b"])).await.unwrap_err();
+    assert_eq!(error.to_string(), "the log is on another node");
+    says(&log, "c").await;
+    assert!(to.ask("DBSIZE").contains(":2"));
+}
+
+/// Three masters, one third of the slots each.
+async fn cluster() -> Vec<RedisServer> {
+    let ports = [server::free_port(), server::free_port(), server::free_port()];
+    let node =
+        |bus: &u16| RedisServer::start(&["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()]);
+    let nodes = ports.iter().map(node).collect::<Vec<_>>();
+    for (node, slots) in nodes.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
+        assert!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {slots}")).starts_with("+OK"));
+    }
+    for (node, bus) in nodes.iter().zip(ports).skip(1) {
+        nodes[0].ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port));
+    }
+    until(|| {
+        let whole = |node: &RedisServer| {
+            let about = node.ask("CLUSTER INFO");
+            about.contains("cluster_state:ok") && about.contains("cluster_known_nodes:3")
+        };
+        nodes.iter().all(whole)
+    })
+    .await;
+    nodes
+}
+
+async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, waiting).await.expect("waited in vain");
+}
+
+fn number(answer: &str) -> u64 {
+    answer.trim().trim_start_matches(':').parse().unwrap()
+}
+
+fn word(answer: &str) -> String {
+    answer.lines().nth(1).unwrap().to_owned()
+}
