@@ -13,10 +13,11 @@ use crate::event::Epoch;
 
 /// A script does so many letters at most, since the server does nothing else meanwhile.
 const LETTERS_AT_ONCE: usize = 256;
-/// And no more after so many bytes.
+/// And no more after so many bytes; the same holds for what is read.
 const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
 
 static HEAD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("head.lua")));
+static RANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("range.lua")));
 static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("append.lua")));
 
 /// The names of what is at the server. A Cluster keeps all of it on one node, since the part in braces is the same.
@@ -90,25 +91,22 @@ impl Log {
         call.invoke_async(&mut self.connection.link).await
     }
 
+    /// Fewer than `count`, though more are there, where they are large.
     pub(super) async fn range(&mut self, from: u64, to: u64, count: usize) -> Result<Vec<Entry>, RedisError> {
-        let (from, to) = (format!("0-{from}"), format!("0-{to}"));
-        let mut call = redis::pipe();
-        call.atomic().get(&self.keys.seal);
-        call.cmd("XRANGE").arg(&self.keys.log).arg(from).arg(to).arg("COUNT").arg(count);
-        let (seal, found): (Option<String>, Vec<Found>) = call.query_async(&mut self.connection.link).await?;
-        if seal.as_ref() != Some(&self.seal) {
-            return Err(RedisError::from((ErrorKind::Client, "another log began")));
-        }
-        let entry = |(id, fields): Found| {
-            let letter = fields.into_iter().nth(1).ok_or_else(strange)?;
-            Ok(Entry { offset: offset(&id)?, bytes: Bytes::from(letter) })
-        };
+        let mut call = RANGE.key(&self.keys.seal);
+        call.key(&self.keys.log).arg(&self.seal).arg(format!("0-{from}")).arg(format!("0-{to}"));
+        let call = call.arg(count).arg(BYTES_AT_ONCE);
+        let found: Vec<(String, Vec<u8>)> = call.invoke_async(&mut self.connection.link).await?;
+        let entry =
+            |(id, letter): (String, Vec<u8>)| Ok(Entry { offset: offset(&id)?, bytes: Bytes::from(letter) });
         found.into_iter().map(entry).collect()
     }
-}
 
-/// Id, field, letter.
-type Found = (String, Vec<Vec<u8>>);
+    /// Asks the server to answer.
+    pub(super) async fn ping(&mut self) -> Result<(), RedisError> {
+        self.connection.ping().await
+    }
+}
 
 fn offset(id: &str) -> Result<u64, RedisError> {
     id.strip_prefix("0-").and_then(|offset| offset.parse().ok()).ok_or_else(strange)

@@ -15,8 +15,8 @@ use super::live::Live;
 use super::log::Log;
 use crate::broker::{Away, Entry, Follow};
 
-/// So long after an answer the connection that only listens is asked for another: a dead one is noticed within this
-/// and the time for an answer.
+/// So long after an answer both connections are asked for another, also so that nobody takes them for unused: a dead
+/// one is noticed within this and the time for an answer.
 const PULSE: Duration = Duration::from_secs(2);
 
 /// See the module's documentation.
@@ -34,7 +34,8 @@ pub(super) struct Reader {
 impl Reader {
     /// Reads what `listener` pushes into `live`, which is behind `before`.
     pub(super) fn new(live: Arc<Live>, listener: Connection, log: Log, before: u64) -> Self {
-        Self { live, pulse: Pulse { listener, beat: None }, log, before, last: None }
+        let pulse = Pulse { listener, asker: log.clone(), beat: None };
+        Self { live, pulse, log, before, last: None }
     }
 
     /// What a message says, unless it was there before.
@@ -91,9 +92,10 @@ impl Follow for Reader {
 
 type Beat = Pin<Box<dyn Future<Output = Result<(), RedisError>> + Send>>;
 
-/// Asks whether the connection still lives.
+/// Asks whether the connections still live.
 struct Pulse {
     listener: Connection,
+    asker: Log,
     /// Kept, so that it goes on where [`Pulse::stops`] was dropped.
     beat: Option<Beat>,
 }
@@ -108,7 +110,8 @@ impl Pulse {
     /// Ends when the server does not answer; may be dropped.
     async fn stops(&mut self) -> RedisError {
         loop {
-            let beat = self.beat.get_or_insert_with(|| Box::pin(beat(self.listener.clone())));
+            let beat =
+                self.beat.get_or_insert_with(|| Box::pin(beat(self.listener.clone(), self.asker.clone())));
             let answer = beat.as_mut().await;
             self.beat = None;
             if let Err(error) = answer {
@@ -118,7 +121,7 @@ impl Pulse {
     }
 }
 
-async fn beat(mut listener: Connection) -> Result<(), RedisError> {
+async fn beat(mut listener: Connection, mut asker: Log) -> Result<(), RedisError> {
     sleep(PULSE).await;
-    redis::cmd("PING").query_async(&mut listener.link).await
+    tokio::try_join!(listener.ping(), asker.ping()).map(drop)
 }
