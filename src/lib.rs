@@ -31,7 +31,7 @@
 //!
 //! A WebSocket handshake at an endpoint's path is taken out of pingora's hands (`proxy/takeover.rs`); its
 //! reader is attached to the hub and subscribed before the 101 leaves, so it misses nothing that happens
-//! after that. [`transport::WebSocket`] then runs its loop: frames to a [`dialect::Conversation`], commands
+//! after that. [`transport::Newcomer`] then runs its loop: frames to a [`dialect::Conversation`], commands
 //! from there to the hub, PINGs, and the end.
 //!
 //! # Modules

@@ -109,7 +109,7 @@ fn subscribed(dialect: &str, uri: &str) -> String {
 fn encode(dialect: &str, event: Event) -> Option<String> {
     let publication = Publication { position: Position::untold(1), time: UNIX_EPOCH, event };
     let frame = make(dialect).encode(&publication).into_frames().pop()?;
-    assert_eq!(frame.websocket()[0], 0x81, "a whole text message");
+    assert_eq!(frame.wire()[0], 0x81, "a whole text message");
     Some(String::from_utf8(frame.payload().to_vec()).unwrap())
 }
 

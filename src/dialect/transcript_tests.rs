@@ -35,7 +35,7 @@ impl Inbox {
 
 /// The messages of a frame, which may have several WebSocket frames.
 fn messages(frame: &Frame) -> Vec<Said> {
-    let (mut rest, mut messages) = (frame.websocket().as_ref(), Vec::new());
+    let (mut rest, mut messages) = (frame.wire().as_ref(), Vec::new());
     while let [head, length, behind @ ..] = rest {
         let (length, behind) = match length {
             126 => (usize::from(u16::from_be_bytes([behind[0], behind[1]])), &behind[2..]),

@@ -48,7 +48,7 @@ impl Entry {
         match self {
             Self::Event(rendered, _) => rendered.bytes(),
             Self::Asked(view) => view.bytes(),
-            Self::Push(frame, _) => frame.websocket().len(),
+            Self::Push(frame, _) => frame.wire().len(),
         }
     }
 

@@ -25,7 +25,7 @@ impl Told for Missed {
     fn write<F: Borrow<Frame>>(&mut self, _: &Reader, frames: impl Iterator<Item = F>) {
         for frame in frames {
             let frame = frame.borrow();
-            self.bytes = self.bytes.saturating_add(frame.websocket().len());
+            self.bytes = self.bytes.saturating_add(frame.wire().len());
             if self.bytes <= self.bytes_max {
                 self.frames.push(frame.clone());
             }

@@ -6,8 +6,9 @@ use super::CloseReason;
 
 /// One outgoing message, encoded once and shared by all its readers.
 ///
-/// Nearly every reader sits on a WebSocket, so the buffer is laid out as its frame (RFC 6455, section
-/// 5.2: unmasked, one fragment) and other transports take the payload out of it.
+/// The buffer is laid out as its readers' transport has it on the wire. For nearly all of them that is a WebSocket's
+/// frame (RFC 6455, section 5.2: unmasked, one fragment), and others that have no frames of their own take the payload
+/// out of it; [`verbatim`](Self::verbatim) is for a transport of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     wire: Bytes,
@@ -96,8 +97,13 @@ impl Frame {
         self.stamp
     }
 
-    /// The bytes for a WebSocket.
-    pub fn websocket(&self) -> &Bytes {
+    /// A message that leaves as it stands here.
+    pub fn verbatim(text: String) -> Self {
+        Self { wire: Bytes::from(text), header: 0, stamp: Stamp::None }
+    }
+
+    /// The bytes that leave.
+    pub fn wire(&self) -> &Bytes {
         &self.wire
     }
 

@@ -7,6 +7,7 @@ mod ask;
 mod backstage;
 mod call;
 mod connector;
+mod cors;
 mod credentials;
 mod downstream;
 mod early;

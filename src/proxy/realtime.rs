@@ -24,7 +24,7 @@ use crate::hub::{AttachError, Hub, Profile};
 use crate::identity::{Credential, Identity};
 use crate::message::{CloseReason, Frame, Now, Turn};
 use crate::metrics::Metrics;
-use crate::transport::{Backstage, Limits, WebSocket};
+use crate::transport::{Backstage, Limits, Newcomer};
 
 /// A path at which a dialect is served.
 #[derive(Debug, Clone)]
@@ -160,7 +160,7 @@ impl Realtime {
             &mut turn,
         );
         let Some(taken) = takeover::take(session).await else { return Ok(()) };
-        let socket = WebSocket::new(taken.stream, taken.early, greeting.clone(), endpoint.limits);
+        let socket = Newcomer::on_websocket(taken.stream, taken.early, greeting.clone(), endpoint.limits);
         socket.greet(&mut turn);
         let subscriber = match self.hub.attach(socket.lane(), profile) {
             Ok(subscriber) => subscriber,
@@ -210,7 +210,7 @@ fn refusal(error: AttachError, endpoint: &Endpoint, greeting: &Bytes) -> Bytes {
         (AttachError::TooMany(_), Manner::Answer) => TOO_MANY,
         (AttachError::TooMany(_), Manner::Accept) => {
             let close = Frame::close(CloseReason::TooMany);
-            Bytes::from([greeting.as_ref(), close.websocket().as_ref()].concat())
+            Bytes::from([greeting.as_ref(), close.wire().as_ref()].concat())
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use super::backstage::Returning;
-use super::websocket::Limits;
+use super::limits::Limits;
 use crate::message::{Message, Returned};
 
 /// One call is under way at a time. What comes meanwhile is bounded by whoever pushes: nothing more is read while

@@ -10,7 +10,9 @@ mod connection;
 mod engine;
 mod farewell;
 mod held;
+mod limits;
 mod link;
+mod newcomer;
 mod party;
 #[cfg(test)]
 mod tests;
@@ -23,5 +25,6 @@ pub use bucket::Rate;
 pub use engine::{
     Closed, Handle, Packet, Parcel, Payload, Posting, Probe, Session, Sessions, Unreadable, Visitor, encode,
 };
+pub use limits::{Expiry, Limits};
 pub use link::Stream;
-pub use websocket::{Expiry, Limits, WebSocket};
+pub use newcomer::Newcomer;

@@ -1,4 +1,4 @@
-//! Answers of Engine.IO, and what pages of other origins may do with them.
+//! Answers of Engine.IO.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header, request};
@@ -7,6 +7,7 @@ use pingora::protocols::http::ServerSession;
 
 use super::ask::Fault;
 use crate::proxy::admission::Admission;
+use crate::proxy::cors;
 
 const TEXT: &str = "text/plain; charset=UTF-8";
 const JSON: &str = "application/json";
@@ -41,21 +42,13 @@ impl Answer {
 
     /// What a page may do, before it does it.
     pub(super) fn preflight(head: &request::Parts) -> Self {
-        let mut headers = vec![(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS)];
-        if let Some(wanted) = head.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-            headers.push((header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone()));
-        }
+        let headers = cors::preflight(head, METHODS);
         Self { status: StatusCode::NO_CONTENT, headers, ..Self::text(Bytes::new()) }
     }
 
-    /// The page may read it; with its user's cookies only where its origin is listed, or the site's own.
+    /// The page that asked may read it, if it is let in.
     pub(super) fn for_origin(mut self, head: &request::Parts, admission: &Admission) -> Self {
-        let Some(origin) = head.headers.get(header::ORIGIN) else { return self };
-        self.headers.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()));
-        self.headers.push((header::VARY, HeaderValue::from_static("Origin")));
-        if admission.takes_origin(&head.headers) {
-            self.headers.push((header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")));
-        }
+        self.headers.extend(cors::allowed(head, admission));
         self
     }
 

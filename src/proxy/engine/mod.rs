@@ -11,6 +11,7 @@ use http::{Method, StatusCode, request};
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 
+use super::cors;
 use super::early;
 use super::realtime::{self, Arrival, Endpoint, Realtime, Whence};
 use super::takeover::{self, Taken};
@@ -66,16 +67,11 @@ impl Service<'_> {
 
     fn read(&self, session: &ServerSession) -> Result<Ask, Fault> {
         let head: &request::Parts = session.req_header();
-        if !self.takes_origin(head) {
+        if !cors::takes_origin(head, &self.endpoint.admission) {
             self.realtime.metrics.origin_refused();
             return Err(Fault::Forbidden);
         }
         Ask::read(head, self.sessions)
-    }
-
-    /// A page of another origin is let in where none is listed; a cookie of its user is not believed then.
-    fn takes_origin(&self, head: &request::Parts) -> bool {
-        self.endpoint.admission.origins.is_empty() || self.endpoint.admission.takes_origin(&head.headers)
     }
 
     async fn visitor(&self, session: &ServerSession) -> Result<Visitor, Fault> {
@@ -175,8 +171,7 @@ impl Service<'_> {
 
     async fn send(&self, session: &mut ServerSession, answer: Answer) -> pingora::Result<()> {
         let head: &request::Parts = session.req_header();
-        let admission = &self.endpoint.admission;
-        let answer = if self.takes_origin(head) { answer.for_origin(head, admission) } else { answer };
+        let answer = answer.for_origin(head, &self.endpoint.admission);
         answer.send(session).await?;
         early::linger(session).await;
         Ok(())

@@ -1,21 +1,16 @@
 //! What the client says is read, and handed to whoever talks with it.
 
-use std::io;
 use std::task::{Context, Poll};
 
-use tokio_tungstenite::tungstenite::{Error, Message as Received};
-
-use super::{Connection, Stage};
+use super::{Connection, Ears, Heard, Stage};
 use crate::hub::Lane as _;
-use crate::message::Message;
-use crate::transport::codec::{Socket, fault};
 use crate::transport::link::Stream;
 use crate::transport::wire::Wire as _;
 
 /// Messages read before other tasks get their turn.
 const READS_PER_POLL: usize = 32;
 
-impl<S: Stream> Connection<S> {
+impl<S: Stream, E: Ears> Connection<S, E> {
     /// Reads until the socket is empty. A client that leaves its replies unread is not read either, nor one
     /// for which as many messages wait as may.
     pub(super) fn poll_messages(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -25,37 +20,28 @@ impl<S: Stream> Connection<S> {
             if self.link.is_busy() || is_full {
                 return Poll::Pending;
             }
-            let mut socket = Socket { link: &*self.link, context, heard: &mut self.heard };
-            match self.codec.read(&mut socket) {
-                Ok(message) => self.receive(message),
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                Err(Error::ConnectionClosed) => {
+            match self.ears.hear(&*self.link, context) {
+                Heard::Message(message) => {
+                    self.party.receive(message);
+                    self.follow();
+                }
+                Heard::Noise => {}
+                Heard::Nothing => return Poll::Pending,
+                Heard::End => {
                     self.enter(Stage::Ending);
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Err(error) => match fault(&error) {
-                    Some(reason) if self.stage == Stage::Open => {
-                        self.link.close(reason);
-                        self.enter(Stage::Ending);
-                        context.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    _ => return Poll::Ready(()),
-                },
+                Heard::Fault(reason) if self.stage == Stage::Open => {
+                    self.link.close(reason);
+                    self.enter(Stage::Ending);
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Heard::Fault(_) | Heard::Gone => return Poll::Ready(()),
             }
         }
         context.waker().wake_by_ref();
         Poll::Pending
-    }
-
-    fn receive(&mut self, message: Received) {
-        let message = match message {
-            Received::Text(text) => Message::Text(text.as_str().to_owned()),
-            Received::Binary(bytes) => Message::Binary(bytes),
-            Received::Ping(_) | Received::Pong(_) | Received::Close(_) | Received::Frame(_) => return,
-        };
-        self.party.receive(message);
-        self.follow();
     }
 }

@@ -1,6 +1,7 @@
-//! One WebSocket from its greeting to its end: its frames are read and go to whoever talks with the client, and
-//! signs of life are looked for.
+//! One connection from its greeting to its end: what its client says goes to whoever talks with it, and signs of life
+//! are looked for.
 
+mod ears;
 mod messages;
 mod timers;
 
@@ -10,49 +11,39 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 
 use super::farewell::Farewell;
 use super::link::{Link, State, Stream};
 use super::party::Party;
+pub(super) use ears::{Ears, Heard};
 
-/// How long a peer may take to answer a close frame.
+/// How long a peer may take to answer our last words.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// Our close frame is on its way; the peer's answer is awaited.
+    /// Our last words are on their way; the peer's answer is awaited.
     Closing,
     /// Nothing can be read any more: flush, then end.
     Ending,
 }
 
-pub(super) struct Connection<S: Stream> {
+pub(super) struct Connection<S: Stream, E> {
     link: Arc<Link<S>>,
-    codec: WebSocketContext,
+    ears: E,
     party: Party<Link<S>>,
     timer: Pin<Box<Sleep>>,
     /// When the next PING is due.
     ping: Instant,
     stage: Stage,
-    heard: bool,
     missed: u8,
 }
 
-impl<S: Stream> Connection<S> {
-    pub(super) fn new(link: Arc<Link<S>>, codec: WebSocketContext, party: Party<Link<S>>) -> Self {
+impl<S: Stream, E: Ears> Connection<S, E> {
+    pub(super) fn new(link: Arc<Link<S>>, ears: E, party: Party<Link<S>>) -> Self {
         let ping = Instant::now() + party.limits.ping_interval;
-        Self {
-            link,
-            codec,
-            party,
-            timer: Box::pin(sleep_until(ping)),
-            ping,
-            stage: Stage::Open,
-            heard: true,
-            missed: 0,
-        }
+        Self { link, ears, party, timer: Box::pin(sleep_until(ping)), ping, stage: Stage::Open, missed: 0 }
     }
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -87,7 +78,9 @@ impl<S: Stream> Connection<S> {
     /// Whoever talks, or the hub, may have closed the link, or found it broken.
     fn follow(&mut self) {
         match self.link.state() {
-            State::Closing if self.stage == Stage::Open => self.enter(Stage::Closing),
+            State::Closing if self.stage == Stage::Open => {
+                self.enter(if E::ANSWERS { Stage::Closing } else { Stage::Ending });
+            }
             State::Gone => self.enter(Stage::Ending),
             State::Open | State::Closing => {}
         }

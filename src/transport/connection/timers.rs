@@ -5,15 +5,15 @@ use std::task::{Context, Poll, ready};
 
 use tokio::time::Instant;
 
-use super::{Connection, Stage};
+use super::{Connection, Ears, Stage};
 use crate::hub::Lane as _;
-use crate::message::{CloseReason, Frame};
+use crate::message::CloseReason;
 use crate::transport::link::Stream;
 
 /// PINGs without any sign of life after which a peer counts as dead.
 const MAX_MISSED: u8 = 2;
 
-impl<S: Stream> Connection<S> {
+impl<S: Stream, E: Ears> Connection<S, E> {
     pub(super) fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
         ready!(self.timer.as_mut().poll(context));
         if self.stage != Stage::Open {
@@ -32,13 +32,13 @@ impl<S: Stream> Connection<S> {
 
     fn look_for_life(&mut self) {
         // Who waits for an answer is not listened to.
-        let alive = std::mem::take(&mut self.heard) | self.link.take_progress() | self.party.is_asking();
+        let alive = self.ears.is_alive(&self.link) | self.link.take_progress() | self.party.is_asking();
         self.missed = if alive { 0 } else { self.missed + 1 };
         if self.missed >= MAX_MISSED {
             self.link.close(CloseReason::Silent);
             self.enter(Stage::Ending);
         } else {
-            self.link.send_if_idle(&Frame::ping());
+            self.link.send_if_idle(&self.ears.ping());
             self.ping = Instant::now() + self.party.limits.ping_interval;
         }
     }

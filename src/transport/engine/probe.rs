@@ -82,7 +82,7 @@ impl<T: Stream> Probe<T> {
 
     fn hear(&mut self, text: &str) -> bool {
         if text == PING {
-            self.link.answer(Frame::text(PONG).websocket());
+            self.link.answer(Frame::text(PONG).wire());
             // Behind that the client waits for the poll that is under way.
             self.shared.leave(|mailbox| mailbox.upgrading = Upgrading::Works);
             return true;

@@ -28,8 +28,8 @@ impl Recent {
         if frame.stamp() == Stamp::None {
             return;
         }
-        self.bytes += frame.websocket().len();
-        self.frames.push_back((frame.websocket().clone(), frame.stamp()));
+        self.bytes += frame.wire().len();
+        self.frames.push_back((frame.wire().clone(), frame.stamp()));
         while self.frames.len() > self.limits.frames || self.bytes > self.limits.bytes {
             let Some((forgotten, _)) = self.frames.pop_front() else { return };
             self.bytes -= forgotten.len();

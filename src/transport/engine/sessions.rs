@@ -19,8 +19,9 @@ use crate::hub::{AttachError, Crowd, Hub, Lane as _};
 use crate::identity::Credential;
 use crate::message::{CloseReason, Frame};
 use crate::transport::backstage::Backstage;
+use crate::transport::limits::Limits;
 use crate::transport::link::{Link, Stream};
-use crate::transport::websocket::{Limits, codec};
+use crate::transport::websocket::codec;
 
 /// See the module's documentation. Bounded: the next one is refused.
 pub struct Sessions<T> {
@@ -103,7 +104,7 @@ impl<T: Stream> Sessions<T> {
     }
 
     /// Begins one on a WebSocket, behind the `answer` to its handshake; see
-    /// [`WebSocket::new`](super::super::WebSocket::new).
+    /// [`Newcomer::on_websocket`](super::super::Newcomer::on_websocket).
     ///
     /// # Errors
     /// As above, with the stream.
@@ -116,7 +117,7 @@ impl<T: Stream> Sessions<T> {
         let link = Link::silent(Carrier::Socket(stream), self.limits.outbox);
         let (sid, shared) = self.enter(link, visitor.address)?;
         let open = Frame::text(&self.greeting(sid, "[]"));
-        shared.link.replace(Bytes::from([answer.as_ref(), open.websocket()].concat()));
+        shared.link.replace(Bytes::from([answer.as_ref(), open.wire()].concat()));
         let codec = codec(early, self.limits.max_message);
         Ok(Session::new(Arc::clone(self), (sid, shared), Some(codec), visitor))
     }

@@ -154,7 +154,7 @@ impl<T: Stream> Handle<T> {
     }
 
     /// The WebSocket that may take the place of polls, behind its handshake; see
-    /// [`WebSocket::new`](super::super::WebSocket::new).
+    /// [`Newcomer::on_websocket`](super::super::Newcomer::on_websocket).
     pub fn upgrade(self, stream: T, early: Vec<u8>, greeting: Bytes) -> Probe<T> {
         Probe::new(self, stream, early, greeting)
     }

@@ -3,7 +3,7 @@
 //! The rule: whoever has a frame tries the socket first, under the connection's lock and with a waker that
 //! does nothing. Only what the socket does not take waits in the outbox, and then the connection's task is
 //! woken and writes it when the socket is ready. A direct write is tried only while nothing waits and no
-//! close frame has been sent, that is, while the task waits neither to write nor to shut down: a waker that
+//! last words have been said, that is, while the task waits neither to write nor to shut down: a waker that
 //! does nothing would otherwise replace the task's own.
 //!
 //! No wake-up is lost: the task registers before it writes, whoever is the first to let something wait
@@ -48,7 +48,11 @@ struct Inner<S> {
     progress: bool,
     held: Held,
     writer: Writer,
+    parting: Parting,
 }
+
+/// The last words to a client, by the reason of its end.
+pub(super) type Parting = fn(CloseReason) -> Frame;
 
 /// Who writes what waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +67,7 @@ enum Writer {
 pub(super) enum State {
     /// Frames are taken.
     Open,
-    /// A close frame, ours or the answer to the peer's, is the last one in the outbox, or has left.
+    /// The last words, ours or the answer to the peer's, are the last in the outbox, or have left.
     Closing,
     /// The socket is broken, or the connection has ended.
     Gone,
@@ -81,6 +85,7 @@ impl<S: Stream> Link<S> {
             progress: false,
             held: Held::default(),
             writer: Writer::Task,
+            parting: Frame::close,
         }))
     }
 
@@ -133,7 +138,7 @@ impl<S: Stream> Link<S> {
         Pin::new(&mut self.lock().stream).poll_read(context, buffer)
     }
 
-    /// After an error nothing more can be understood, but the peer should still see the close frame: its
+    /// After an error nothing more can be understood, but the peer should still see the last words: its
     /// bytes are thrown away until it hangs up, since a reset could overtake the frame.
     pub(super) fn poll_discard(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut waste = [0; 1024];
@@ -165,7 +170,7 @@ impl<S: Stream> Link<S> {
     pub(super) fn send_if_idle(&self, frame: &Frame) {
         let mut inner = self.lock();
         if inner.state == State::Open && inner.is_idle() {
-            inner.answer(frame.websocket());
+            inner.answer(frame.wire());
         }
     }
 
@@ -179,8 +184,8 @@ impl<S: Stream> Lane for Link<S> {
     fn send(&self, frame: &Frame) -> Sent {
         let mut inner = self.lock();
         match inner.state {
-            State::Open if inner.held.is_on() => inner.keep(frame.websocket()),
-            State::Open => inner.send(frame.websocket()),
+            State::Open if inner.held.is_on() => inner.keep(frame.wire()),
+            State::Open => inner.send(frame.wire()),
             State::Closing | State::Gone => Sent::Gone,
         }
     }
@@ -188,8 +193,8 @@ impl<S: Stream> Lane for Link<S> {
     fn gather(&self, frame: &Frame) -> Sent {
         let mut inner = self.lock();
         match inner.state {
-            State::Open if inner.held.is_on() => inner.keep(frame.websocket()),
-            State::Open => inner.gather(frame.websocket()),
+            State::Open if inner.held.is_on() => inner.keep(frame.wire()),
+            State::Open => inner.gather(frame.wire()),
             State::Closing | State::Gone => Sent::Gone,
         }
     }
@@ -228,7 +233,8 @@ impl<S: Stream> Wire for Link<S> {
 
     /// What waits was said to this client, and is bounded like all answers.
     fn close_after(&self, reason: CloseReason) {
-        self.answer_last(Frame::close(reason).websocket());
+        let last = (self.lock().parting)(reason);
+        self.answer_last(last.wire());
         self.lock().wake();
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{Inner, State, Stream, Writer};
 use crate::hub::{Full, Sent};
-use crate::message::{CloseReason, Frame};
+use crate::message::CloseReason;
 
 /// Waiting frames that go out in one system call.
 const SLICES: usize = 16;
@@ -130,7 +130,7 @@ impl<S: Stream> Inner<S> {
             return;
         }
         self.outbox.abandon();
-        self.outbox.push_unbounded(Frame::close(reason).websocket(), 0);
+        self.outbox.push_unbounded((self.parting)(reason).wire(), 0);
         self.state = State::Closing;
         self.wake();
     }

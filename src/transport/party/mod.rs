@@ -15,7 +15,7 @@ use super::backstage::{Backstage, Caller};
 use super::bucket::Bucket;
 use super::clock::expiry;
 use super::farewell::{Farewell, Silent};
-use super::websocket::{Expiry, Limits};
+use super::limits::{Expiry, Limits};
 use super::wire::Wire;
 use crate::dialect::Conversation;
 use crate::hub::Subscriber;

@@ -70,7 +70,7 @@ impl<W: Wire> Party<W> {
 
     fn say(&self, frames: &[Frame]) {
         for frame in frames {
-            self.wire.answer(frame.websocket());
+            self.wire.answer(frame.wire());
         }
     }
 

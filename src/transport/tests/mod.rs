@@ -126,7 +126,7 @@ fn serve<S: Stream>(stream: S, hub: &Arc<Hub>, limits: Limits) -> JoinSet<()> {
 }
 
 fn serve_as<S: Stream>(identity: Identity, stream: S, hub: &Arc<Hub>, limits: Limits) -> JoinSet<()> {
-    let socket = WebSocket::new(stream, Vec::new(), Bytes::from(GREETING), limits);
+    let socket = Newcomer::on_websocket(stream, Vec::new(), Bytes::from(GREETING), limits);
     let turn = Turn { commands: vec![Command::subscribe(Topic::all())], ..Turn::default() };
     let subscriber = hub.attach(socket.lane(), Profile { identity, ..profile() }).unwrap();
     let mut tasks = JoinSet::new();

@@ -42,7 +42,7 @@ impl Backstage for Count {
 async fn a_connection_whose_task_panics_is_no_longer_counted() {
     let (hub, count) = (hub(), Arc::new(Count::default()));
     let (stream, theirs) = tokio::io::duplex(1000);
-    let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
+    let socket = Newcomer::on_websocket(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     let mut connection = JoinSet::new();
     let backstage = Arc::clone(&count) as Arc<dyn Backstage>;

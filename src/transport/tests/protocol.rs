@@ -141,7 +141,7 @@ async fn frames_that_come_with_the_request_are_read() {
     let (stream, theirs) = tokio::io::duplex(4096);
     let mut early = masked(0x81, b"early");
     let late = early.split_off(3);
-    let socket = WebSocket::new(theirs, early, Bytes::from(GREETING), LIMITS);
+    let socket = Newcomer::on_websocket(theirs, early, Bytes::from(GREETING), LIMITS);
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     let mut connection = JoinSet::new();
     connection.spawn(socket.run(echo(), subscriber, Arc::new(Alone), Turn::default()));
@@ -156,7 +156,7 @@ async fn the_greeting_comes_before_events_and_before_a_close() {
     for (close, last) in [(None, "text two"), (Some(CloseReason::GoingAway), "close 1001 going away")] {
         let hub = hub();
         let (stream, theirs) = tokio::io::duplex(4096);
-        let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
+        let socket = Newcomer::on_websocket(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
         let mut subscriber = hub.attach(socket.lane(), profile()).unwrap();
         subscriber.handle(Command::subscribe(Topic::all()));
         publish(&hub, "one");
@@ -174,7 +174,7 @@ async fn the_greeting_comes_before_events_and_before_a_close() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_takes_the_greetings_place() {
     let (mut stream, theirs) = tokio::io::duplex(4096);
-    let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
+    let socket = Newcomer::on_websocket(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
     socket.refuse(Bytes::from_static(b"HTTP/1.1 503\r\n\r\n")).await;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -209,7 +209,7 @@ async fn no_event_follows_the_answer_to_a_close() {
 async fn nothing_is_sent_to_a_client_whose_connection_has_ended() {
     let hub = hub();
     let (mut stream, theirs) = tokio::io::duplex(4096);
-    let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
+    let socket = Newcomer::on_websocket(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
     let lane = socket.lane();
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     stream.shutdown().await.unwrap();

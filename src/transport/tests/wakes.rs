@@ -107,7 +107,7 @@ proptest! {
                     let is_gathered = matches!(turn, Turn::Gather(_));
                     match if is_gathered { link.gather(&frame) } else { link.send(&frame) } {
                         Sent::Written | Sent::Queued | Sent::Gathered => {
-                            held.as_mut().unwrap_or(&mut expected).push(frame.websocket().to_vec());
+                            held.as_mut().unwrap_or(&mut expected).push(frame.wire().to_vec());
                         }
                         Sent::Overflow => reason = Some(CloseReason::Overflow),
                         Sent::Gone => prop_assert!(reason.is_some()),
@@ -115,9 +115,9 @@ proptest! {
                 }
                 Turn::Answer(length) => {
                     let frame = frame(length);
-                    link.answer(frame.websocket());
+                    link.answer(frame.wire());
                     if reason.is_none() {
-                        expected.push(frame.websocket().to_vec());
+                        expected.push(frame.wire().to_vec());
                     }
                 }
                 Turn::Flush => link.flush(),
@@ -156,7 +156,7 @@ proptest! {
             Some(reason) => {
                 prop_assert_eq!(link.state(), State::Closing);
                 let close = Frame::close(reason);
-                let before = written.strip_suffix(close.websocket().as_ref());
+                let before = written.strip_suffix(close.wire().as_ref());
                 let before = before.expect("the close frame comes last");
                 let mut ends = expected.iter().scan(0, |end, frame| {
                     *end += frame.len();
@@ -217,13 +217,13 @@ fn what_is_gathered_leaves_when_it_is_let_go_or_the_client_is_answered() {
     link.flush();
     written("ab");
     assert_eq!(link.gather(&Frame::text("c")), Sent::Gathered);
-    link.answer(Frame::text("d").websocket());
+    link.answer(Frame::text("d").wire());
     written("abcd");
     link.gather(&Frame::text("e"));
     link.close(CloseReason::GoingAway);
     written("abcde");
     task.run(&link);
-    assert!(script.written().ends_with(Frame::close(CloseReason::GoingAway).websocket()));
+    assert!(script.written().ends_with(Frame::close(CloseReason::GoingAway).wire()));
 }
 
 #[test]
@@ -237,5 +237,5 @@ fn more_is_gathered_than_may_wait_and_nothing_is_lost() {
         assert!(matches!(link.gather(&frame), Sent::Gathered | Sent::Queued | Sent::Written));
     }
     link.flush();
-    assert_eq!(script.written().len(), GREETING.len() + 100 * frame.websocket().len());
+    assert_eq!(script.written().len(), GREETING.len() + 100 * frame.wire().len());
 }

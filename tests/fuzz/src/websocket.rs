@@ -10,7 +10,7 @@ use restcast::dialect::{self, Constructor, Opening};
 use restcast::hub::{AttachError, Desk, Hub, OutboxLimits, Profile};
 use restcast::identity::{Credential, Identity};
 use restcast::message::{Announcement, Call, Encode, Now, Push, Returned, Turn, UpstreamError, WebhookError};
-use restcast::transport::{Backstage, Caller, Exceeded, Expiry, Limits, Returning, WebSocket};
+use restcast::transport::{Backstage, Caller, Exceeded, Expiry, Limits, Newcomer, Returning};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use uuid::Uuid;
 
@@ -111,7 +111,7 @@ async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
         rate: None,
         waiting: 2,
     };
-    let socket = WebSocket::new(server, early.to_vec(), Bytes::from_static(GREETING), limits);
+    let socket = Newcomer::on_websocket(server, early.to_vec(), Bytes::from_static(GREETING), limits);
     let now = Now { time: SystemTime::UNIX_EPOCH, age: Duration::ZERO };
     let (id, identity) = (Uuid::nil(), Identity::Anonymous);
     let profile = Profile { id, endpoint: 0, identity, since: now.time, address: None };

@@ -42,7 +42,7 @@ impl<T: Stream> SocketLane<T> {
     pub(super) fn dismiss(&self, is_told: bool) {
         let mut state = self.lock();
         if is_told && matches!(state.stage, Stage::Coming | Stage::In) {
-            state.shared.link.answer(self.dismissal.websocket());
+            state.shared.link.answer(self.dismissal.wire());
         }
         state.stage = Stage::Gone;
         state.held.clear();

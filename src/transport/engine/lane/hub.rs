@@ -29,7 +29,7 @@ impl<T: Stream> SocketLane<T> {
             },
             Stage::Away => Sent::Queued,
             Stage::Coming | Stage::In | Stage::Gone => {
-                if state.held.keep(frame.websocket()) == Ok(()) {
+                if state.held.keep(frame.wire()) == Ok(()) {
                     return Sent::Queued;
                 }
                 let shared = Arc::clone(&state.shared);

@@ -87,7 +87,7 @@ impl<T: Stream> Session<T> {
             Route::Leave(_) if verdict == Verdict::Flood => self.flood(),
             Route::Leave(number) => self.leave(number),
             Route::Open(number, resume, message) => self.reopen(number, resume, message),
-            Route::Say(frame) => self.shared.link.answer(frame.websocket()),
+            Route::Say(frame) => self.shared.link.answer(frame.wire()),
         }
     }
 

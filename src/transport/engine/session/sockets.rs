@@ -16,7 +16,7 @@ use crate::message::{CloseReason, Message, Now, Turn};
 use crate::transport::engine::lane::{Keeps, SocketLane};
 use crate::transport::link::Stream;
 use crate::transport::party::Party;
-use crate::transport::websocket::Limits;
+use crate::transport::limits::Limits;
 use crate::transport::wire::Wire as _;
 
 impl<T: Stream> Session<T> {
@@ -70,7 +70,7 @@ impl<T: Stream> Session<T> {
     fn refuse(&mut self, number: usize, error: AttachError) {
         match (error, self.sessions.multiplex()) {
             (AttachError::TooMany(_), Some(multiplex)) => {
-                self.shared.link.answer(multiplex.crowded(number).websocket());
+                self.shared.link.answer(multiplex.crowded(number).wire());
             }
             // It may come back when there is room.
             _ => self.close(CloseReason::GoingAway),

@@ -52,7 +52,7 @@ impl<T: Stream> Session<T> {
             if self.limit.is_none() {
                 // What it took before is no sign of life behind this.
                 self.shared.link.take_progress();
-                self.shared.link.answer(Frame::text(PING).websocket());
+                self.shared.link.answer(Frame::text(PING).wire());
                 self.limit = Some(now + engine.ping_timeout);
             }
             self.ping = now + engine.ping_interval;

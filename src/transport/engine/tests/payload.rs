@@ -33,7 +33,7 @@ fn a_body_is_the_packets_between_its_separators() {
 
 #[test]
 fn frames_for_websockets_are_packets_again_in_a_body() {
-    let wire = |frames: &[Frame]| frames.iter().map(|frame| frame.websocket().clone()).collect::<Vec<_>>();
+    let wire = |frames: &[Frame]| frames.iter().map(|frame| frame.wire().clone()).collect::<Vec<_>>();
     let (middle, long) = ("y".repeat(200), "x".repeat(70_000));
     let attached = Frame::with_attachments("451-[]", &[Bytes::from_static(&[0, 1, 2]), Bytes::new()]);
     let rows: [(&[Frame], Option<&str>); 8] = [

@@ -98,7 +98,7 @@ fn a_reader_that_was_too_slow_for_what_was_held_back_was_counted_nowhere() {
     let frame = Frame::text("event");
     for _ in 0..8 {
         assert_eq!(link.send(&frame), Sent::Queued);
-        link.answer(frame.websocket());
+        link.answer(frame.wire());
     }
     assert_eq!(link.release(), Err(Full));
     assert_eq!((link.state(), link.release()), (State::Closing, Ok(())));

@@ -141,7 +141,8 @@ impl Setup {
     async fn at(hub: Arc<Hub>, expiry: Expiry) -> Self {
         let (stream, theirs) = tokio::io::duplex(4096);
         let office = Office::new();
-        let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), Limits { expiry, ..LIMITS });
+        let socket =
+            Newcomer::on_websocket(theirs, Vec::new(), Bytes::from(GREETING), Limits { expiry, ..LIMITS });
         let subscriber = hub.attach(socket.lane(), profile()).unwrap();
         let credentials = |keys| Arc::new(Credentials::new(keys, HeaderMap::new(), None));
         subscriber.bear(hub.may_ask().then(|| credentials(hub.keys())));

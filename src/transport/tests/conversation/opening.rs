@@ -5,7 +5,7 @@ use super::*;
 /// A connection whose dialect says `turn` first of all; the hub pushes as soon as it knows of it.
 async fn pushed_at_once(mut turn: Turn) -> (Client, u64) {
     let (hub, (stream, theirs)) = (hub(), tokio::io::duplex(4096));
-    let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
+    let socket = Newcomer::on_websocket(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
     socket.greet(&mut turn);
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     let push = Push::new(Target::default(), Json::string("push"));
@@ -57,7 +57,7 @@ impl Setup {
         let (hub, (stream, theirs)) = (hub(), tokio::io::duplex(4096));
         let office = Office::new();
         let limits = Limits { expiry: Expiry::Demote, ..LIMITS };
-        let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), limits);
+        let socket = Newcomer::on_websocket(theirs, Vec::new(), Bytes::from(GREETING), limits);
         let call = Some(Call::Identify(token.to_owned()));
         let mut turn = Turn { commands: vec![Command::subscribe(Topic::all())], call, ..Turn::default() };
         socket.greet(&mut turn);

@@ -44,7 +44,7 @@ fn an_event_came_before_the_answer_to_its_subscription() {
         let _ending = Ending(&done);
         runtime.block_on(async {
             let (stream, theirs) = tokio::io::duplex(1 << 20);
-            let socket = WebSocket::new(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
+            let socket = Newcomer::on_websocket(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
             let subscriber = hub.attach(socket.lane(), profile()).unwrap();
             let running = socket.run(Box::new(Following), subscriber, Arc::new(Alone), Turn::default());
             let mut client = Client::of(stream, running).await;
