@@ -152,10 +152,12 @@ fn who_was_away_gets_what_it_missed_in_every_dialect() {
 fn what_cannot_be_recovered_is_said_with_its_reason_and_events_go_on() {
     let origin = counting();
     let mut proxy = Proxy::with(origin.address, TABLES);
-    let (_, answer) = WAYS[0].come(proxy.address, None);
+    let (mut reader, answer) = WAYS[0].come(proxy.address, None);
     let begin = answer["position"].as_str().unwrap().to_owned();
     let epoch = begin.split('.').next().unwrap();
     write(&proxy, 410);
+    // Until the last is told: what comes behind its writer's answer would be another's first.
+    while WAYS[0].next(&mut reader).0 < 410 {}
     let rows = [
         (begin.clone(), "expired"),
         (format!("{epoch}.500"), "ahead"),
