@@ -32,7 +32,8 @@
 //! A WebSocket handshake at an endpoint's path is taken out of pingora's hands (`proxy/takeover.rs`); its
 //! reader is attached to the hub and subscribed before the 101 leaves, so it misses nothing that happens
 //! after that. [`transport::Newcomer`] then runs its loop: frames to a [`dialect::Conversation`], commands
-//! from there to the hub, PINGs, and the end.
+//! from there to the hub, PINGs, and the end. A GET at an endpoint of [events](dialect::Medium::EventStream) goes the
+//! same way: behind the head of its answer each frame is a few lines of text, and its client says nothing more.
 //!
 //! # Modules
 //!

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// The last microsecond of the year 9999: later years have five digits, which no client reads.
 const LAST_MICRO: i64 = 253_402_300_799_999_999;
@@ -18,10 +18,19 @@ pub fn utc(time: SystemTime) -> String {
     text(time, true)
 }
 
+/// `Sun, 06 Nov 1994 08:49:37 GMT`: as HTTP has it (RFC 9110, section 5.6.7).
+pub fn http(time: SystemTime) -> String {
+    of(time).format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 fn text(time: SystemTime, with_z: bool) -> String {
+    of(time).to_rfc3339_opts(SecondsFormat::Micros, with_z)
+}
+
+fn of(time: SystemTime) -> DateTime<Utc> {
     let micros = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     let micros = i64::try_from(micros).map_or(LAST_MICRO, |micros| micros.min(LAST_MICRO));
-    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Micros, with_z)
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -29,6 +38,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn times_of_http_name_the_day() {
+        assert_eq!(http(UNIX_EPOCH + Duration::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
 
     #[test]
     fn times_are_iso_8601_with_microseconds() {

@@ -195,7 +195,8 @@ fn describe(event: Event, config: &Config, page: &mut Vec<String>) {
     let publication = Publication { position: Position::untold(0), time: event.time, event };
     for endpoint in &config.endpoints {
         for frame in endpoint.dialect.encode(&publication).into_frames() {
-            let text = String::from_utf8_lossy(&frame.payload()).into_owned();
+            let payload = frame.payload();
+            let text = String::from_utf8_lossy(payload.trim_ascii_end());
             page.push(format!("  {} gets {text}", endpoint.path));
         }
     }

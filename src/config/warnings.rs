@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Config, EndpointAuth, EndpointConfig, access, admin, apps, jwks};
 use crate::auth::Issuers;
+use crate::dialect::Medium;
 use crate::route::Route;
 
 impl Config {
@@ -12,9 +13,13 @@ impl Config {
         let mut warnings = self.routes.warnings().to_vec();
         for endpoint in &self.endpoints {
             if let Some(hidden) = self.routes.classify(&http::Method::GET, &endpoint.path) {
+                let requests = match endpoint.dialect.medium() {
+                    Medium::WebSocket => "WebSocket requests",
+                    Medium::EventStream => "requests",
+                };
                 warnings.push(format!(
-                    "endpoint {} hides a path of the upstream: route {} matches it too, and WebSocket \
-                     requests to it no longer reach the upstream",
+                    "endpoint {} hides a path of the upstream: route {} matches it too, and {requests} \
+                     to it no longer reach the upstream",
                     endpoint.path, hidden.route.path
                 ));
             }

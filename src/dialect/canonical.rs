@@ -21,24 +21,29 @@ impl Dialect for Canonical {
 
 impl Encode for Canonical {
     fn encode(&self, publication: &Publication) -> Rendering {
-        let event = &publication.event;
-        let millis = event.time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let items: Vec<String> = event.items.iter().map(item).collect();
-        Rendering::Whole(Frame::text(&format!(
-            r#"{{"event":"{}","time":{millis},"origin":"{}","model":{},"operation":"{}","action":{},"outcome":"{}","overlapping":{},"many":{},"items":[{}],"http":{}{}}}"#,
-            event.id,
-            event.origin.name(),
-            Value::from(&*event.model),
-            event.operation.name(),
-            event.action.as_deref().map_or(Value::Null, Value::from),
-            event.outcome.name(),
-            event.overlapping,
-            event.many,
-            items.join(","),
-            event.http.as_ref().map_or_else(|| "null".to_owned(), http),
-            publication.position.member(),
-        )))
+        Rendering::Whole(Frame::text(&json(publication)))
     }
+}
+
+/// The event whole.
+pub(super) fn json(publication: &Publication) -> String {
+    let event = &publication.event;
+    let millis = event.time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let items: Vec<String> = event.items.iter().map(item).collect();
+    format!(
+        r#"{{"event":"{}","time":{millis},"origin":"{}","model":{},"operation":"{}","action":{},"outcome":"{}","overlapping":{},"many":{},"items":[{}],"http":{}{}}}"#,
+        event.id,
+        event.origin.name(),
+        Value::from(&*event.model),
+        event.operation.name(),
+        event.action.as_deref().map_or(Value::Null, Value::from),
+        event.outcome.name(),
+        event.overlapping,
+        event.many,
+        items.join(","),
+        event.http.as_ref().map_or_else(|| "null".to_owned(), http),
+        publication.position.member(),
+    )
 }
 
 fn http(exchange: &Exchange) -> String {

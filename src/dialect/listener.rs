@@ -11,7 +11,7 @@ use crate::event::{Position, Topic};
 use crate::message::{Ack, Caught, Command, Frame, Message, Now, Turn};
 
 /// A longer topic is no model and no record: its reader gets nothing, and it costs nothing.
-const MAX_TOPIC_BYTES: usize = 512;
+pub(super) const MAX_TOPIC_BYTES: usize = 512;
 
 #[derive(Debug)]
 pub(super) struct Listener;
@@ -38,11 +38,14 @@ fn answer(topic: &str, caught: &Caught) -> Frame {
 
 /// The first parameter of that name in a query string; empty where it has no value.
 pub(super) fn value(query: &str, name: &str) -> Option<String> {
-    let value = query.split('&').find_map(|pair| match pair.split_once('=') {
-        Some((key, value)) => (key == name).then_some(value),
-        None => (pair == name).then_some(""),
-    })?;
-    Some(percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned())
+    values(query, name).next()
+}
+
+/// All of them.
+pub(super) fn values<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = String> + Clone + 'a {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let values = pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value);
+    values.map(|value| percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned())
 }
 
 impl Conversation for Listener {

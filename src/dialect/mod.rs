@@ -14,6 +14,7 @@ mod report;
 #[path = "../../tests/transcripts/script.rs"]
 mod script;
 mod socketio;
+mod sse;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -39,6 +40,16 @@ pub use report::{Attendance, Attendee, Report};
 pub trait Dialect: Encode {
     /// Starts one connection. What is to be done and said at once goes into `turn`.
     fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation>;
+
+    /// What carries its connections.
+    fn medium(&self) -> Medium {
+        Medium::WebSocket
+    }
+
+    /// What is wrong with a handshake, which is refused then; for clients.
+    fn fault(&self, _request: &request::Parts) -> Option<&'static str> {
+        None
+    }
 
     /// How those are turned away who may not come in.
     fn manner(&self) -> Manner {
@@ -115,6 +126,16 @@ pub trait Dialect: Encode {
     fn report(&self) -> Option<&dyn Report> {
         None
     }
+}
+
+/// What carries the connections of a dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// A WebSocket.
+    WebSocket,
+    /// The answer to a GET, which does not end; its frames are [blocks](crate::message::Block), and its clients say
+    /// nothing.
+    EventStream,
 }
 
 /// Where in a handshake a token may stand.
@@ -227,6 +248,7 @@ pub const DIALECTS: &[(&str, Constructor)] = &[
     ("websocketspec", |options| Arc::new(websocketspec::WebSocketSpec::new(options))),
     ("socketio", |options| Arc::new(socketio::SocketIo::new(options))),
     ("canonical", |_| Arc::new(canonical::Canonical)),
+    ("sse", |_| Arc::new(sse::Sse)),
     ("echo", |_| Arc::new(echo::Echo)),
 ];
 

@@ -132,7 +132,7 @@ fn every_dialect_is_found_by_its_name_alone() {
     let names: Vec<&str> = DIALECTS.iter().map(|(name, _)| *name).collect();
     assert_eq!(
         names,
-        ["flarchitect", "fastcms", "mdb_engine", "websocketspec", "socketio", "canonical", "echo"]
+        ["flarchitect", "fastcms", "mdb_engine", "websocketspec", "socketio", "canonical", "sse", "echo"]
     );
     for name in names {
         assert_eq!(find(name).unwrap().0, name);

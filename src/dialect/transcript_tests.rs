@@ -36,6 +36,10 @@ impl Inbox {
 /// The messages of a frame, which may have several WebSocket frames.
 fn messages(frame: &Frame) -> Vec<Said> {
     let (mut rest, mut messages) = (frame.wire().as_ref(), Vec::new());
+    if rest.first().is_some_and(u8::is_ascii) {
+        // No frame of a WebSocket begins like a text.
+        return vec![Said::block(std::str::from_utf8(rest).unwrap())];
+    }
     while let [head, length, behind @ ..] = rest {
         let (length, behind) = match length {
             126 => (usize::from(u16::from_be_bytes([behind[0], behind[1]])), &behind[2..]),

@@ -1,5 +1,6 @@
 //! What clients and hub say to each other, independent of dialect and transport.
 
+mod block;
 mod caught;
 mod close;
 mod frame;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use crate::event::{Audience, Event, Item, Json, Position, Topic};
 use crate::filter::Filter;
 use crate::identity::{Credential, Identity};
+pub use block::Block;
 pub use caught::{Ack, Caught, Loss};
 pub use close::CloseReason;
 pub use frame::{Frame, Stamp};

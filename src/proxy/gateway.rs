@@ -20,6 +20,7 @@ use super::connector;
 use super::downstream::Downstream;
 use super::early;
 use super::engine;
+use super::event_stream;
 use super::failure;
 use super::forward::{self, Client, TrustedProxies};
 use super::head;
@@ -66,10 +67,16 @@ impl Gateway {
             early::linger(&mut session.downstream_session).await;
             return Ok(true);
         }
+        let realtime = &self.realtime;
+        let client = Downstream::of(&session.downstream_session).and_then(Downstream::client);
+        let whence = || Whence::of(client.map(|(peer, _)| *peer), &self.trusted, &head.headers);
         if let Some((endpoint, sessions)) = engine::of_request(head, &self.endpoints) {
-            let client = Downstream::of(&session.downstream_session).and_then(Downstream::client);
-            let whence = Whence::of(client.map(|(peer, _)| *peer), &self.trusted, &head.headers);
-            let service = engine::Service { endpoint, sessions, realtime: &self.realtime, whence };
+            let service = engine::Service { endpoint, sessions, realtime, whence: whence() };
+            service.serve(&mut session.downstream_session).await?;
+            return Ok(true);
+        }
+        if let Some(endpoint) = event_stream::of_request(head, &self.endpoints) {
+            let service = event_stream::Service { endpoint, realtime, whence: whence() };
             service.serve(&mut session.downstream_session).await?;
             return Ok(true);
         }
@@ -77,8 +84,7 @@ impl Gateway {
             return Ok(false);
         };
         let refusal = if realtime::is_upgrade(head) {
-            let client = Downstream::of(&session.downstream_session).and_then(Downstream::client);
-            let whence = Whence::of(client.map(|(peer, _)| *peer), &self.trusted, &head.headers);
+            let whence = whence();
             match self.realtime.admit(&mut session.downstream_session, endpoint, whence).await {
                 Ok(()) => return Ok(true),
                 Err(refusal) => refusal,

@@ -12,6 +12,7 @@ mod credentials;
 mod downstream;
 mod early;
 mod engine;
+mod event_stream;
 mod failure;
 mod forward;
 mod gateway;

@@ -1,4 +1,4 @@
-//! Endpoints: WebSocket handshakes on the proxy's own port, and that of the live page on the admin port.
+//! Endpoints: connections are taken over on the proxy's own port, and those of the live page on the admin port.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use super::forward::TrustedProxies;
 use super::hop;
 use super::in_flight::InFlight;
 use super::respond::Refusal;
-use super::takeover;
+use super::takeover::{self, Taken};
 use crate::access::Credentials;
-use crate::dialect::{Dialect, Manner, Opening};
+use crate::dialect::{Dialect, Manner, Medium, Opening};
 use crate::hub::{AttachError, Hub, Profile};
 use crate::identity::{Credential, Identity};
-use crate::message::{CloseReason, Frame, Now, Turn};
+use crate::message::{Block, CloseReason, Frame, Now, Turn};
 use crate::metrics::Metrics;
 use crate::transport::{Backstage, Limits, Newcomer};
 
@@ -82,15 +82,19 @@ pub(super) fn is_upgrade(head: &request::Parts) -> bool {
     hop::has_token(&head.headers, &header::UPGRADE, "websocket")
 }
 
+/// A connection could be taken over only after that had been read.
+pub(super) fn has_body(head: &request::Parts) -> bool {
+    let length = head.headers.get(header::CONTENT_LENGTH);
+    length.is_some_and(|length| length != "0") || head.headers.contains_key(header::TRANSFER_ENCODING)
+}
+
 /// Checks a handshake (RFC 6455, section 4.2.1); returns the value of `Sec-WebSocket-Accept`.
 pub(super) fn accept_key(head: &request::Parts) -> Result<String, Refusal> {
     let bad = |message| Refusal::new(StatusCode::BAD_REQUEST, message);
     if head.method != Method::GET || head.version < http::Version::HTTP_11 {
         return Err(bad("a WebSocket starts with a GET of HTTP/1.1"));
     }
-    // The connection could be taken over only after it had been read.
-    let length = head.headers.get(header::CONTENT_LENGTH);
-    if length.is_some_and(|length| length != "0") || head.headers.contains_key(header::TRANSFER_ENCODING) {
+    if has_body(head) {
         return Err(bad("a WebSocket handshake has no body"));
     }
     if !hop::has_token(&head.headers, &header::CONNECTION, "upgrade") {
@@ -145,6 +149,19 @@ impl Realtime {
         let head: &request::Parts = session.req_header();
         let key = accept_key(head)?;
         let greeting = switching_protocols(&key, endpoint.admission.protocol(head));
+        self.take(session, endpoint, arrival, greeting).await;
+        Ok(())
+    }
+
+    /// Takes a connection behind a good handshake, which is answered by the `greeting`.
+    pub(super) async fn take(
+        &self,
+        session: &mut ServerSession,
+        endpoint: &Endpoint,
+        arrival: Arrival,
+        greeting: Bytes,
+    ) {
+        let head: &request::Parts = session.req_header();
         let credentials = self.credentials(head, endpoint, &arrival);
         let profile = arrival.profile(endpoint.index);
         let mut turn = Turn::default();
@@ -159,15 +176,20 @@ impl Realtime {
             },
             &mut turn,
         );
-        let Some(taken) = takeover::take(session).await else { return Ok(()) };
-        let socket = Newcomer::on_websocket(taken.stream, taken.early, greeting.clone(), endpoint.limits);
-        socket.greet(&mut turn);
-        let subscriber = match self.hub.attach(socket.lane(), profile) {
+        let Some(Taken { stream, early }) = takeover::take(session).await else { return };
+        let newcomer = match endpoint.dialect.medium() {
+            Medium::WebSocket => Newcomer::on_websocket(stream, early, greeting.clone(), endpoint.limits),
+            Medium::EventStream => {
+                Newcomer::on_event_stream(stream, early, greeting.clone(), endpoint.limits)
+            }
+        };
+        newcomer.greet(&mut turn);
+        let subscriber = match self.hub.attach(newcomer.lane(), profile) {
             Ok(subscriber) => subscriber,
             Err(error) => {
                 endpoint.backstage.refused(error);
-                socket.refuse(refusal(error, endpoint, &greeting)).await;
-                return Ok(());
+                newcomer.refuse(refusal(error, &*endpoint.dialect, &greeting)).await;
+                return;
             }
         };
         subscriber.bear(credentials);
@@ -175,14 +197,13 @@ impl Realtime {
         let in_flight = self.connections.enter();
         let connection = async move {
             let _until_it_is_over = in_flight;
-            socket.run(conversation, subscriber, backstage, turn).await;
+            newcomer.run(conversation, subscriber, backstage, turn).await;
         };
         #[expect(
             clippy::disallowed_methods,
             reason = "owned by the hub: it can close it and knows when it is gone"
         )]
         drop(tokio::spawn(connection));
-        Ok(())
     }
 
     /// With what the backend is asked for the reader; `None`: it is never asked.
@@ -204,14 +225,14 @@ impl Realtime {
 }
 
 /// What is said in place of the greeting, or right behind it.
-fn refusal(error: AttachError, endpoint: &Endpoint, greeting: &Bytes) -> Bytes {
-    match (error, endpoint.dialect.manner()) {
-        (AttachError::Full | AttachError::Closing, _) => UNAVAILABLE,
-        (AttachError::TooMany(_), Manner::Answer) => TOO_MANY,
-        (AttachError::TooMany(_), Manner::Accept) => {
-            let close = Frame::close(CloseReason::TooMany);
-            Bytes::from([greeting.as_ref(), close.wire().as_ref()].concat())
-        }
+fn refusal(error: AttachError, dialect: &dyn Dialect, greeting: &Bytes) -> Bytes {
+    let behind = |words: &Frame| Bytes::from([greeting.as_ref(), words.wire().as_ref()].concat());
+    match (error, dialect.manner(), dialect.medium()) {
+        // At any answer but 200 `EventSource` gives up, and this client should come back.
+        (AttachError::Closing, _, Medium::EventStream) => behind(&Block::close(CloseReason::GoingAway)),
+        (AttachError::Full | AttachError::Closing, _, _) => UNAVAILABLE,
+        (AttachError::TooMany(_), Manner::Answer, _) => TOO_MANY,
+        (AttachError::TooMany(_), Manner::Accept, _) => behind(&Frame::close(CloseReason::TooMany)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use http::header;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 
@@ -25,6 +26,8 @@ pub(super) struct Taken {
 pub(super) async fn take(session: &mut ServerSession) -> Option<Taken> {
     let empty = ServerSession::new_http1(Box::new(Cursor::new(Vec::new())));
     let mut taken = std::mem::replace(session, empty);
+    // What a client says of a connection that is its own from here on: at a `close` pingora would not keep it.
+    taken.req_header_mut().remove_header(&header::CONNECTION);
     taken.set_pipelining_enabled(true);
     taken.set_keepalive(KEEP);
     taken.set_keepalive_reuses_remaining(None);

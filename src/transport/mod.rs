@@ -8,6 +8,7 @@ mod clock;
 mod codec;
 mod connection;
 mod engine;
+mod event_stream;
 mod farewell;
 mod held;
 mod limits;

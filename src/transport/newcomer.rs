@@ -10,14 +10,15 @@ use tokio::time::timeout;
 
 use super::backstage::Backstage;
 use super::connection::{Connection, Ears};
+use super::event_stream::Presence;
 use super::limits::Limits;
 use super::link::{Link, Stream};
 use super::party::Party;
 use super::websocket::Frames;
 use super::wire::Wire as _;
-use crate::dialect::Conversation;
+use crate::dialect::{Conversation, Medium};
 use crate::hub::{Lane, Subscriber};
-use crate::message::Turn;
+use crate::message::{Block, Turn};
 
 /// How long a refused client may take to hang up.
 const LINGER: Duration = Duration::from_secs(1);
@@ -28,6 +29,7 @@ pub struct Newcomer<S> {
     link: Arc<Link<S>>,
     early: Vec<u8>,
     limits: Limits,
+    medium: Medium,
 }
 
 impl<S: Stream> Newcomer<S> {
@@ -36,7 +38,13 @@ impl<S: Stream> Newcomer<S> {
     /// [`run`](Self::run).
     pub fn on_websocket(stream: S, early: Vec<u8>, greeting: Bytes, limits: Limits) -> Self {
         let link = Arc::new(Link::new(stream, greeting, limits.outbox));
-        Self { link, early, limits }
+        Self { link, early, limits, medium: Medium::WebSocket }
+    }
+
+    /// The same for a `text/event-stream`. `greeting`: the head of the answer, which ends with the connection.
+    pub fn on_event_stream(stream: S, early: Vec<u8>, greeting: Bytes, limits: Limits) -> Self {
+        let link = Arc::new(Link::new(stream, greeting, limits.outbox).parting(Block::close));
+        Self { link, early, limits, medium: Medium::EventStream }
     }
 
     /// The way to this reader, for the hub.
@@ -80,8 +88,16 @@ impl<S: Stream> Newcomer<S> {
         let wire = (Arc::clone(&self.link), self.limits);
         let mut party = Party::new(wire, conversation, subscriber, backstage);
         party.begin(turn);
-        let ears = Frames::new(self.early, self.limits.max_message);
-        listen(Connection::new(self.link, ears, party)).await;
+        match self.medium {
+            Medium::WebSocket => {
+                let ears = Frames::new(self.early, self.limits.max_message);
+                listen(Connection::new(self.link, ears, party)).await;
+            }
+            Medium::EventStream => {
+                let ears = Presence::new(self.early.len());
+                listen(Connection::new(self.link, ears, party)).await;
+            }
+        }
     }
 }
 

@@ -33,7 +33,7 @@ const MODULES: &[(&str, &str)] = &[
     ("demo", "api"),
     (
         "proxy",
-        "event identity message route auth capture access hub dialect metrics verify webhook broker transport api",
+        "time event identity message route auth capture access hub dialect metrics verify webhook broker transport api",
     ),
     (
         "config",

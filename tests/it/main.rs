@@ -58,6 +58,7 @@ mod smoke;
 mod soak;
 mod socketio;
 mod socketio_system;
+mod sse;
 mod streaming;
 mod tap;
 mod tls;

@@ -27,7 +27,7 @@ pub fn blocks(language: &str) -> Vec<String> {
 }
 
 /// Every line of the `sh` blocks.
-fn commands() -> Vec<String> {
+pub fn commands() -> Vec<String> {
     blocks("sh").iter().flat_map(|block| block.lines().map(ToOwned::to_owned).collect::<Vec<_>>()).collect()
 }
 
@@ -228,7 +228,7 @@ fn the_tables_about_tokens_make_and_check_them() {
 }
 
 /// The words of a command, as a shell reads them: `'` alone quotes.
-fn words(command: &str) -> Vec<String> {
+pub fn words(command: &str) -> Vec<String> {
     let parts = command.split('\'').enumerate();
     let words = parts.flat_map(|(number, part)| match number % 2 {
         0 => part.split_whitespace().map(ToOwned::to_owned).collect(),
@@ -237,9 +237,11 @@ fn words(command: &str) -> Vec<String> {
     words.collect()
 }
 
-/// Runs the README's calls of `curl` to `shown`, to an address of ours; gives what they print.
+/// Runs those of the README's calls of `curl` to `shown` that come to an end, to an address of ours; gives what they print.
 pub fn curl(shown: &str, ours: std::net::SocketAddr) -> Vec<String> {
-    let commands = commands().into_iter().filter(|line| line.starts_with("curl") && line.contains(shown));
+    // With `-N` it reads on until it is ended.
+    let ends = |line: &String| line.starts_with("curl") && !line.contains(" -N ");
+    let commands = commands().into_iter().filter(|line| ends(line) && line.contains(shown));
     commands
         .map(|command| {
             let words = words(&command.replace(shown, &ours.to_string()));

@@ -8,12 +8,16 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::harness::*;
 use crate::script::{self, Exchange, Said, Stage};
+use crate::wire::Wire;
 
 struct Real {
     origin: Origin,
     proxy: Proxy,
     answer: Arc<Mutex<Vec<u8>>>,
     readers: HashMap<String, Reader>,
+    /// Of streams of events.
+    streams: HashMap<String, Wire>,
+    has_streams: bool,
 }
 
 impl Real {
@@ -21,7 +25,9 @@ impl Real {
         let answer = Arc::new(Mutex::new(Vec::new()));
         let next = Arc::clone(&answer);
         let origin = Origin::start(move |_, stream| stream.write_all(&next.lock().unwrap()).is_ok());
-        Self { proxy: Proxy::with(origin.address, config), origin, answer, readers: HashMap::new() }
+        let proxy = Proxy::with(origin.address, config);
+        let has_streams = config.contains("dialect = \"sse\"");
+        Self { proxy, origin, answer, readers: HashMap::new(), streams: HashMap::new(), has_streams }
     }
 
     /// What the backend says next.
@@ -45,8 +51,25 @@ fn said(message: Message) -> Option<Said> {
     }
 }
 
+/// The next block.
+fn block(stream: &mut Wire) -> Said {
+    let mut block = String::new();
+    while !block.ends_with("\n\n") {
+        let line = stream.raw_line();
+        assert!(line.ends_with('\n'), "cut off: {block}{line}");
+        block.push_str(&line);
+    }
+    Said::block(&block)
+}
+
 impl Stage for Real {
     fn open(&mut self, who: &str, path: &str) {
+        if self.has_streams {
+            let mut stream = Wire::connect(self.proxy.address);
+            stream.send(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n")).head();
+            self.streams.insert(who.to_owned(), stream);
+            return;
+        }
         self.readers.insert(who.to_owned(), self.proxy.reader(path));
     }
 
@@ -58,10 +81,17 @@ impl Stage for Real {
     }
 
     fn hear(&mut self, who: &str) -> Option<Said> {
+        if let Some(stream) = self.streams.get_mut(who) {
+            return Some(block(stream));
+        }
         said(self.reader(who).0.read().unwrap_or_else(|error| panic!("{who} hears nothing: {error}")))
     }
 
     fn overhear(&mut self, who: &str) -> Option<Said> {
+        if let Some(stream) = self.streams.get_mut(who) {
+            stream.expect_silence(SILENCE);
+            return None;
+        }
         let reader = self.reader(who);
         reader.0.get_ref().set_read_timeout(Some(SILENCE)).unwrap();
         let heard = reader.0.read();
@@ -89,6 +119,9 @@ impl Stage for Real {
     }
 
     fn leave(&mut self, who: &str) {
+        if self.streams.remove(who).is_some() {
+            return;
+        }
         let mut reader = self.readers.remove(who).unwrap();
         reader.0.close(None).unwrap();
         reader.close_code();

@@ -60,9 +60,14 @@ impl Wire {
 
     /// One line without its end.
     pub fn line(&mut self) -> String {
+        self.raw_line().trim_end().to_owned()
+    }
+
+    /// One line as it is; cut off or empty at the end of the connection.
+    pub fn raw_line(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
+        line
     }
 
     /// Everything up to the end of the connection; a reset is an end too.

@@ -16,6 +16,8 @@
 //! ann leaves                                        it closes the connection
 //! ```
 //!
+//! Of a stream of events (`text/event-stream`) a block is a message, and `\n` ends each of its lines but the last.
+//!
 //! Both bodies of a request may be left away. At the end nobody may have got more than was written down.
 
 /// One message of a client or to it.
@@ -23,6 +25,13 @@
 pub(crate) enum Said {
     Text(String),
     Bytes(Vec<u8>),
+}
+
+impl Said {
+    /// A block of a stream of events.
+    pub(crate) fn block(text: &str) -> Self {
+        Self::Text(text.trim_end_matches('\n').replace('\n', "\\n"))
+    }
 }
 
 /// A request through the proxy and what the backend answers.

@@ -208,7 +208,7 @@ proxy.toml:14: route[1].path = "api/{id}": expected a path that starts with "/",
 proxy.toml:18: route[2].id_type = "number": expected one of "auto", "integer", "string"
 proxy.toml:19: route[2].methods = ["GET"]: expected a list of POST, PUT, PATCH and DELETE (for GET see publish_reads)
 proxy.toml:20: route[2].record = "data": expected a JSON pointer: empty, or starting with "/", such as "/data"
-proxy.toml:23: endpoint[1].dialect = "flarchitekt": expected one of "flarchitect", "fastcms", "mdb_engine", "websocketspec", "socketio", "canonical", "echo"
+proxy.toml:23: endpoint[1].dialect = "flarchitekt": expected one of "flarchitect", "fastcms", "mdb_engine", "websocketspec", "socketio", "canonical", "sse", "echo"
 proxy.toml:24: brokers: unknown table; did you mean broker?"#;
     assert_eq!(errors(text), expected);
 }

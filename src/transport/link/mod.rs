@@ -89,6 +89,12 @@ impl<S: Stream> Link<S> {
         }))
     }
 
+    /// The same, whose last words are no WebSocket's.
+    pub(super) fn parting(mut self, parting: Parting) -> Self {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).parting = parting;
+        self
+    }
+
     /// Makes the current task the one that is woken when there is something to write.
     pub(super) fn register(&self, task: &Waker) {
         let mut inner = self.lock();
@@ -164,6 +170,11 @@ impl<S: Stream> Link<S> {
             inner.state = State::Closing;
             inner.answer(frame);
         }
+    }
+
+    /// The socket has taken all that was sent.
+    pub(super) fn is_idle(&self) -> bool {
+        self.lock().is_idle()
     }
 
     /// Sends a frame if nothing waits.

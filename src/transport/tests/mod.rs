@@ -1,6 +1,7 @@
 //! A WebSocket as its client sees it: over a pipe, byte by byte, in virtual time.
 
 mod conversation;
+mod event_stream;
 mod liveness;
 mod panics;
 mod protocol;
