@@ -65,6 +65,8 @@ impl Block {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::event::Epoch;
 
@@ -95,6 +97,22 @@ mod tests {
         ];
         for (said, expected) in rows {
             assert_eq!(text(&Block::default().data(said)), expected);
+        }
+    }
+
+    /// What a client makes of a block (HTML, section 9.2.6): its data, if it is whole and nothing else is in it.
+    fn read(block: &str) -> Option<String> {
+        let block = block.replace("\r\n", "\n").replace('\r', "\n");
+        let lines = block.strip_suffix("\n\n")?.split('\n');
+        let lines: Option<Vec<&str>> = lines.map(|line| line.strip_prefix("data: ")).collect();
+        Some(lines?.join("\n"))
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_one_block_and_comes_out_as_it_was(said in "[a\\r\\n: {}\u{2028}\0]{0,40}") {
+            let expected = said.replace("\r\n", "\n").replace('\r', "\n");
+            prop_assert_eq!(read(&text(&Block::default().data(&said))), Some(expected));
         }
     }
 }

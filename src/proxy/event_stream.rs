@@ -12,7 +12,7 @@ use pingora::protocols::http::ServerSession;
 
 use super::cors;
 use super::early;
-use super::realtime::{self, Arrival, Endpoint, Realtime, Whence};
+use super::realtime::{self, Arrival, Endpoint, Greeting, Realtime, Whence};
 use super::respond::Refusal;
 use crate::dialect::Medium;
 use crate::time;
@@ -79,17 +79,18 @@ impl Service<'_> {
 
 /// The head of the answer.
 #[expect(clippy::disallowed_methods, reason = "an answer says when it is made")]
-fn greeting(allowed: &[(HeaderName, HeaderValue)]) -> Bytes {
+fn greeting(allowed: &[(HeaderName, HeaderValue)]) -> Greeting {
     // The origin, which the client has sent, may be any text; a page of such a one is not let in by its browser.
     let line = |(name, value): &(HeaderName, HeaderValue)| {
         format!("{name}: {}\r\n", value.to_str().unwrap_or_default())
     };
     let allowed: String = allowed.iter().map(line).collect();
     let date = time::http(SystemTime::now());
-    Bytes::from(format!(
+    let head = Bytes::from(format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n\
          Connection: close\r\nDate: {date}\r\n{allowed}\r\n"
-    ))
+    ));
+    Greeting { head, allowed }
 }
 
 async fn allow(session: &mut ServerSession, headers: Vec<(HeaderName, HeaderValue)>) -> pingora::Result<()> {

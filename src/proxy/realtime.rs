@@ -149,17 +149,17 @@ impl Realtime {
         let head: &request::Parts = session.req_header();
         let key = accept_key(head)?;
         let greeting = switching_protocols(&key, endpoint.admission.protocol(head));
-        self.take(session, endpoint, arrival, greeting).await;
+        self.take(session, endpoint, arrival, Greeting { head: greeting, allowed: String::new() }).await;
         Ok(())
     }
 
-    /// Takes a connection behind a good handshake, which is answered by the `greeting`.
+    /// Takes a connection behind a good handshake.
     pub(super) async fn take(
         &self,
         session: &mut ServerSession,
         endpoint: &Endpoint,
         arrival: Arrival,
-        greeting: Bytes,
+        greeting: Greeting,
     ) {
         let head: &request::Parts = session.req_header();
         let credentials = self.credentials(head, endpoint, &arrival);
@@ -177,11 +177,10 @@ impl Realtime {
             &mut turn,
         );
         let Some(Taken { stream, early }) = takeover::take(session).await else { return };
+        let (head, limits) = (greeting.head.clone(), endpoint.limits);
         let newcomer = match endpoint.dialect.medium() {
-            Medium::WebSocket => Newcomer::on_websocket(stream, early, greeting.clone(), endpoint.limits),
-            Medium::EventStream => {
-                Newcomer::on_event_stream(stream, early, greeting.clone(), endpoint.limits)
-            }
+            Medium::WebSocket => Newcomer::on_websocket(stream, early, head, limits),
+            Medium::EventStream => Newcomer::on_event_stream(stream, early, head, limits),
         };
         newcomer.greet(&mut turn);
         let subscriber = match self.hub.attach(newcomer.lane(), profile) {
@@ -224,16 +223,31 @@ impl Realtime {
     }
 }
 
+/// The answer to a good handshake.
+#[derive(Debug)]
+pub(super) struct Greeting {
+    pub(super) head: Bytes,
+    /// Those of its lines that a page needs to read a refusal too.
+    pub(super) allowed: String,
+}
+
 /// What is said in place of the greeting, or right behind it.
-fn refusal(error: AttachError, dialect: &dyn Dialect, greeting: &Bytes) -> Bytes {
-    let behind = |words: &Frame| Bytes::from([greeting.as_ref(), words.wire().as_ref()].concat());
+fn refusal(error: AttachError, dialect: &dyn Dialect, Greeting { head, allowed }: &Greeting) -> Bytes {
+    let behind = |words: &Frame| Bytes::from([head.as_ref(), words.wire().as_ref()].concat());
     match (error, dialect.manner(), dialect.medium()) {
         // At any answer but 200 `EventSource` gives up, and this client should come back.
         (AttachError::Closing, _, Medium::EventStream) => behind(&Block::close(CloseReason::GoingAway)),
-        (AttachError::Full | AttachError::Closing, _, _) => UNAVAILABLE,
-        (AttachError::TooMany(_), Manner::Answer, _) => TOO_MANY,
+        (AttachError::Full | AttachError::Closing, _, _) => with_lines(&UNAVAILABLE, allowed),
+        (AttachError::TooMany(_), Manner::Answer, _) => with_lines(&TOO_MANY, allowed),
         (AttachError::TooMany(_), Manner::Accept, _) => behind(&Frame::close(CloseReason::TooMany)),
     }
+}
+
+/// An answer with more lines behind its first.
+fn with_lines(answer: &Bytes, lines: &str) -> Bytes {
+    let first = memchr::memchr(b'\n', answer).map_or(0, |at| at + 1);
+    let (first, rest) = answer.split_at(first);
+    Bytes::from([first, lines.as_bytes(), rest].concat())
 }
 
 /// Who comes.

@@ -166,8 +166,11 @@ fn one_client_has_its_share_and_all_have_theirs() {
     let origin = Origin::json(200, "{}");
     let proxy = proxy(&origin, "[limits]\nconnections_per_address = 2\n");
     let kept = [0, 1].map(|_| Events::connect(proxy.address, "/events"));
-    let (status, message, _) = refusal(&proxy, "/events", &[]);
+    let page = [("Origin", "https://app.example")];
+    let (status, message, answer) = refusal(&proxy, "/events", &page);
     assert_eq!((status, message.as_str()), (429, "too many connections"));
+    // A page reads why.
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
     drop(kept);
     eventually("there is room again", || Events::connect_with(proxy.address, "/events", &[]).ok());
 
