@@ -100,14 +100,16 @@ fn check(path: &Path) -> anyhow::Result<()> {
 const DISCREET: [&str; 6] =
     ["pingora_core", "pingora_proxy", "pingora_pool", "tungstenite", "tokio_tungstenite", "rustls"];
 
-/// Calls it an error that an idle connection was just being looked at, and opens another one.
-const CHATTY: &str = "pingora_core::connectors=off";
+/// The first calls it an error that an idle connection was just being looked at, and opens another one; the second
+/// has a line for every message that a slow reader does not take. What matters of it is said by whoever uses it.
+const CHATTY: [&str; 2] = ["pingora_core::connectors=off", "async_nats=off"];
 
 fn start_log(format: LogFormat) {
     let mut filter =
         EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
     let discreet = DISCREET.iter().map(|library| format!("{library}=error"));
-    for directive in discreet.chain([CHATTY.to_owned()]).filter_map(|directive| directive.parse().ok()) {
+    for directive in discreet.chain(CHATTY.map(str::to_owned)).filter_map(|directive| directive.parse().ok())
+    {
         filter = filter.add_directive(directive);
     }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);

@@ -56,9 +56,13 @@ impl Reader {
 
     fn publication(&mut self, message: Message) -> Result<(), Away> {
         let stream = message.headers.as_ref().and_then(|headers| header(headers, "Nats-Stream"));
-        let (Some(offset), true) = (sequence(&message), stream == Some(self.stream.name())) else {
-            return Err(Away("somebody else publishes on its subject".to_owned()));
+        let (Some(stream), Some(offset)) = (stream, sequence(&message)) else {
+            // Anybody may write there who is let to; what the server publishes says where it stands.
+            return Ok(());
         };
+        if stream != self.stream.name() {
+            return Err(Away(format!("stream {stream} publishes in its place")));
+        }
         let is_first = self.order.last() == self.before;
         if !self.order.add(Entry { offset, bytes: message.payload }) && !is_first {
             self.is_doubtful = true;

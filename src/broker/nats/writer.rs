@@ -69,7 +69,9 @@ impl Writer {
     async fn acknowledge(&mut self) -> Result<(), Away> {
         let ack = timeout(ANSWERED, self.acks.next()).await.or(Err(silent()))?.ok_or_else(broken)?;
         if ack.status.is_some() {
-            return Err(Away("its stream is gone".to_owned()));
+            return Err(Away(
+                "nobody takes letters: the stream is gone, or its cluster has no leader".to_owned(),
+            ));
         }
         match serde_json::from_slice(&ack.payload) {
             Ok(Ack { error: None }) => self.acknowledged += 1,

@@ -131,6 +131,33 @@ async fn a_server_without_jetstream_says_so() {
 }
 
 #[tokio::test]
+async fn a_user_needs_no_more_than_this() {
+    let api = |what: &str| format!("\"$JS.API.{what}.RESTCAST\"");
+    let asked =
+        ["STREAM.INFO", "STREAM.CREATE", "STREAM.UPDATE", "STREAM.MSG.GET", "DIRECT.GET"].map(api).join(", ");
+    let server = Server::with(&format!(
+        "jetstream {{}}\nauthorization {{ users: [{{ user: ann, password: b, permissions: {{ \
+         publish: [\"restcast.log\", {asked}], subscribe: [\"restcast.log.live\", \"_INBOX.>\"] }} }}] }}",
+    ));
+    let urls = [&*format!("nats://ann:b@127.0.0.1:{}", server.port)];
+    named(&urls, Settings { max_letters: 50, ..settings() }).open().await.unwrap();
+    let mut session = named(&urls, settings()).open().await.unwrap();
+    session.writer.append(&letters("a", 0..9)).await.unwrap();
+    assert_eq!(read(&mut session.reader, 0, 9).await, session.reader.range(1, 9, 9).await.unwrap());
+    assert_eq!(session.reader.range(10, 11, 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_others_say_on_its_subject_is_no_entry() {
+    let server = Server::start();
+    let mut session = server.log().open().await.unwrap();
+    let client = async_nats::connect(format!("127.0.0.1:{}", server.port)).await.unwrap();
+    client.publish("restcast.log.live", "x".into()).await.unwrap();
+    session.writer.append(&letters("a", 0..2)).await.unwrap();
+    assert_eq!(texts(&read(&mut session.reader, 0, 2).await), ["a 0", "a 1"]);
+}
+
+#[tokio::test]
 async fn a_user_who_may_not_read_hears_it() {
     let server = Server::with(
         "jetstream {}\nauthorization { users: [{ user: ann, password: b, permissions: { \
