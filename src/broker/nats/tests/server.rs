@@ -22,12 +22,12 @@ impl Server {
         Self::with("jetstream {}")
     }
 
-    /// With these lines in its settings; `jetstream {}` gets its folder.
+    /// With these lines in its settings, in which `STORE` is its folder; `jetstream {}` gets that by itself.
     pub(super) fn with(settings: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("restcast-nats-{}", Uuid::new_v4()));
         fs::create_dir_all(&folder).unwrap();
-        let store = format!("jetstream {{ store_dir: {:?} }}", folder.join("store"));
-        let settings = settings.replace("jetstream {}", &store);
+        let settings = settings.replace("jetstream {}", "jetstream { store_dir: \"STORE\" }");
+        let settings = settings.replace("STORE", folder.join("store").to_str().unwrap());
         let mut server = Self { process: None, folder, port: 0, settings };
         server.run();
         server

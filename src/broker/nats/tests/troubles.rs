@@ -158,6 +158,14 @@ async fn what_others_say_on_its_subject_is_no_entry() {
 }
 
 #[tokio::test]
+async fn a_server_without_room_says_so() {
+    let server = Server::with("jetstream { max_file_store: 1MB, store_dir: \"STORE\" }");
+    let error = refusal(&server.log()).await;
+    assert_eq!(error, "stream RESTCAST: insufficient storage resources available");
+    server.keeping(Settings { max_bytes: 1 << 19, ..settings() }).open().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_user_who_may_not_read_hears_it() {
     let server = Server::with(
         "jetstream {}\nauthorization { users: [{ user: ann, password: b, permissions: { \
