@@ -1,12 +1,16 @@
 //! NATS as the log: one JetStream stream holds the letters, and the server publishes each of them once more on core
 //! NATS with its sequence. So delivery is core, and order and history are the stream's.
 //!
+//! The epoch is the time at which the stream was made, and a number in its description: a process that has read
+//! further than the stream goes adds one there, and then the epoch is another for all.
+//!
 //! A session ends with its connection; the client library's own reconnecting is turned off. It would send what
 //! waits after what was lost, and so turn the order round. Whoever opens the next session sends again what was not
 //! acknowledged: of two connections that send one sequence of letters from some point on, each in order, the server
 //! stores every letter once and in that order, since it knows their names for [`REMEMBERED`].
 
 mod address;
+mod known;
 mod link;
 mod order;
 mod reader;
@@ -17,15 +21,17 @@ mod wanted;
 mod writer;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rustls::ClientConfig;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::log::{Away, Log, Session};
 use crate::outbound::Roots;
 pub use address::{Servers, parse};
+use known::Known;
 use link::Link;
 use reader::Reader;
 use stream::Stream;
@@ -58,12 +64,13 @@ pub struct Nats {
     servers: Servers,
     settings: Settings,
     tls: ClientConfig,
+    known: Arc<Known>,
 }
 
 impl Nats {
     /// Connects to nobody yet. `roots`: who may speak for the host of a `tls` URL.
     pub fn new(servers: Servers, settings: Settings, roots: Roots) -> Self {
-        Self { servers, settings, tls: roots.into_config() }
+        Self { servers, settings, tls: roots.into_config(), known: Arc::default() }
     }
 
     async fn open_at(&self, address: &address::Address) -> Result<Session, Away> {
@@ -72,9 +79,18 @@ impl Nats {
         let live = link.subscribe(format!("{subject}.live")).await?;
         let stream = Stream::new(link.clone(), name, subject);
         let largest = stream.prepare(&self.settings).await?;
-        let head = stream.head().await?;
+        let mut head = stream.head().await?;
+        if self.known.is_ahead_of(head) {
+            // A leader that was just chosen may not have got to the end yet.
+            sleep(reader::LOOK).await;
+            head = stream.head().await?;
+        }
+        if self.known.is_ahead_of(head) {
+            stream.begin_anew().await?;
+            head = stream.head().await?;
+        }
         let writer = Writer::new(link, subject, largest).await?;
-        let reader = Reader::new(live, stream, head);
+        let reader = Reader::new(live, stream, head, Arc::clone(&self.known));
         Ok(Session { head, writer: Box::new(writer), reader: Box::new(reader) })
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Message, Subscriber};
@@ -11,13 +12,14 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::known::Known;
 use super::link::{Link, broken};
 use super::order::Order;
 use super::stream::{Stream, header, sequence};
 use crate::broker::{Away, Entry, Follow, Head};
 
 /// Between two looks.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// What is left out may come so late; then it is asked for.
 const PATIENCE: Duration = Duration::from_millis(10);
 
@@ -40,6 +42,7 @@ pub(super) struct Reader {
     /// What was written before the session.
     before: u64,
     order: Order,
+    known: Arc<Known>,
     /// Since when something waits for what is left out.
     waiting: Option<Instant>,
     looking: Looking,
@@ -48,10 +51,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(live: Subscriber, stream: Stream, head: Head) -> Self {
+    pub(super) fn new(live: Subscriber, stream: Stream, head: Head, known: Arc<Known>) -> Self {
+        known.note(head.epoch, head.last);
         let (link, before, order) = (stream.link().clone(), head.last, Order::new(head.last));
         let looking = look(LOOK, stream.clone(), before);
-        Self { live, stream, link, head, before, order, waiting: None, looking, is_doubtful: false }
+        Self { live, stream, link, head, before, order, known, waiting: None, looking, is_doubtful: false }
     }
 
     fn publication(&mut self, message: Message) -> Result<(), Away> {
@@ -96,11 +100,15 @@ impl Reader {
 
     /// An entry that can be given out.
     fn ready(&mut self) -> Option<Entry> {
-        let entry = self.order.next();
+        let is_late = self.waiting.is_some_and(|since| since.elapsed() >= PATIENCE);
+        let entry = if is_late { self.order.leap() } else { self.order.next() };
+        match &entry {
+            Some(entry) => self.known.note(self.head.epoch, entry.offset),
+            None if self.order.is_waiting() && self.waiting.is_none() => self.waiting = Some(now()),
+            None => {}
+        }
         if entry.is_some() || !self.order.is_waiting() {
             self.waiting = None;
-        } else if self.waiting.is_none() {
-            self.waiting = Some(now());
         }
         entry
     }
@@ -144,12 +152,7 @@ impl Follow for Reader {
                     self.looking = Box::pin(std::future::pending());
                     self.seen(seen?)?;
                 }
-                () = patience(self.waiting) => {
-                    self.waiting = None;
-                    if let Some(entry) = self.order.leap() {
-                        return Ok(entry);
-                    }
-                }
+                () = patience(self.waiting) => {}
             }
         }
     }

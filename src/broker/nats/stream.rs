@@ -79,12 +79,20 @@ impl Stream {
         Ok(wanted::largest(&config, self.link.max_payload()))
     }
 
+    /// Gives the stream another epoch, in the sight of everybody who opens it or has it open.
+    pub(super) async fn begin_anew(&self) -> Result<(), Away> {
+        let config = self.info().await?.remove("config").unwrap_or_default();
+        self.api("UPDATE", &wanted::anew(&config)).await?;
+        Ok(())
+    }
+
     pub(super) async fn head(&self) -> Result<Head, Away> {
         let info = self.info().await?;
         let number = |key: &str| info.get("state").and_then(|state| state.get(key)).and_then(Value::as_u64);
         let created = info.get("created").and_then(Value::as_str);
         let created = created.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         let epoch = created.and_then(|time| u64::try_from(time.timestamp_nanos_opt()?).ok());
+        let epoch = epoch.map(|epoch| epoch.wrapping_add(info.get("config").map_or(0, wanted::run)));
         let (Some(epoch), Some(count), Some(first), Some(last)) =
             (epoch, number("messages"), number("first_seq"), number("last_seq"))
         else {

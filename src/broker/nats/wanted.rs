@@ -88,6 +88,26 @@ fn limit(value: &Value) -> u64 {
     value.as_u64().filter(|limit| *limit > 0).unwrap_or(u64::MAX)
 }
 
+/// Stands in the stream's description, before a number, where offsets came again.
+const RUN: &str = ", run ";
+
+/// How often offsets came again.
+pub(super) fn run(config: &Value) -> u64 {
+    let description = config["description"].as_str().unwrap_or_default();
+    description.rsplit_once(RUN).and_then(|(_, run)| run.parse().ok()).unwrap_or_default()
+}
+
+/// With the next run.
+pub(super) fn anew(config: &Value) -> Value {
+    let (run, mut config) = (run(config), config.as_object().cloned().unwrap_or_default());
+    let description = config.get("description").and_then(Value::as_str).unwrap_or_default();
+    let before =
+        if run > 0 { description.rsplit_once(RUN).map_or("", |(before, _)| before) } else { description };
+    let description = format!("{before}{RUN}{}", run.saturating_add(1));
+    config.insert("description".to_owned(), description.into());
+    Value::Object(config)
+}
+
 /// How many bytes a letter may have.
 pub(super) fn largest(config: &Value, max_payload: usize) -> usize {
     let of_stream = limit(&config["max_msg_size"]).min(limit(&config["max_bytes"]));
@@ -155,6 +175,16 @@ mod tests {
             let error = update(&with(&[(key, value)]), &wanted()).unwrap_err();
             assert!(error.starts_with(&format!("stream A has {key} = ")), "{error}");
         }
+    }
+
+    #[test]
+    fn runs_are_counted_in_the_description() {
+        assert_eq!((run(&wanted()), run(&anew(&wanted())), run(&anew(&anew(&wanted())))), (0, 1, 2));
+        assert_eq!(anew(&json!({ "description": "a, run b" })), json!({ "description": "a, run b, run 1" }));
+        let twice = anew(&anew(&wanted()));
+        assert_eq!(twice["description"], "restcast: what its processes tell each other, run 2");
+        assert_eq!(update(&twice, &wanted()), Ok(None));
+        assert_eq!(anew(&json!({})), json!({ "description": ", run 1" }));
     }
 
     #[test]

@@ -78,6 +78,22 @@ impl Server {
         fs::remove_dir_all(self.folder.join("store")).unwrap();
     }
 
+    /// As a machine that lost its power may: everything that came after `work` began is gone.
+    pub(super) async fn forgetting(&mut self, work: impl Future<Output = ()>) {
+        let (store, copy) = (self.folder.join("store"), self.folder.join("copy"));
+        let copied = |from: &PathBuf, to: &PathBuf| {
+            assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+        };
+        self.kill();
+        copied(&store, &copy);
+        self.run();
+        work.await;
+        self.kill();
+        self.lose_everything();
+        copied(&copy, &store);
+        self.run();
+    }
+
     /// `STOP` or `CONT`.
     pub(super) fn signal(&self, name: &str) {
         let id = self.process.as_ref().unwrap().id().to_string();

@@ -75,6 +75,29 @@ async fn a_server_that_lost_everything_begins_another_epoch_for_all() {
 }
 
 #[tokio::test]
+async fn a_server_that_forgot_its_last_entries_begins_another_epoch_for_all() {
+    let mut server = Server::start();
+    let (log, other) = (server.log(), server.log());
+    let mut session = log.open().await.unwrap();
+    session.writer.append(&letters("a", 0..5)).await.unwrap();
+    let before = other.open().await.unwrap().head;
+    let forgotten = async {
+        let mut session = log.open().await.unwrap();
+        session.writer.append(&letters("a", 5..9)).await.unwrap();
+        read(&mut session.reader, 5, 9).await;
+    };
+    server.forgetting(forgotten).await;
+    let mut behind = other.open().await.unwrap();
+    assert_eq!(behind.head, before, "it has read nothing of what is gone");
+    let head = log.open().await.unwrap().head;
+    assert_ne!(head.epoch, before.epoch);
+    assert_eq!((head.first, head.last), (1, 5));
+    assert_eq!(away(&mut behind.reader).await, "its offsets began anew");
+    assert_eq!(other.open().await.unwrap().head, head);
+    assert_eq!(log.open().await.unwrap().head, head);
+}
+
+#[tokio::test]
 async fn a_server_that_stands_still_is_noticed_in_seconds_and_keeps_the_order() {
     let server = Server::start();
     let log = server.log();
