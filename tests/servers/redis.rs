@@ -14,42 +14,52 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub struct RedisServer {
     child: Child,
     pub port: u16,
+    /// What stands for `ANOTHER` among its options.
+    pub other_port: u16,
     folder: PathBuf,
     options: Vec<String>,
 }
 
 impl RedisServer {
-    /// With further options, as on its command line.
+    /// With further options, as on its command line; `ANOTHER` is one more free port.
     pub fn start(options: &[&str]) -> Self {
-        let options = options.iter().map(|&option| option.to_owned()).collect::<Vec<_>>();
-        loop {
-            let (port, folder) = (free_port(), new_folder());
+        Self::try_start(|_, other_port| {
+            let other_port = other_port.to_string();
+            let option = |&option: &&str| if option == "ANOTHER" { &other_port } else { option }.to_owned();
+            options.iter().map(option).collect()
+        })
+    }
+
+    /// Somebody else may take a port before it does.
+    fn try_start(options: impl Fn(&Path, u16) -> Vec<String>) -> Self {
+        for _ in 0..9 {
+            let (port, other_port, folder) = (free_port(), free_port(), new_folder());
+            let options = options(&folder, other_port);
             let child = run(port, &folder, &options);
-            let mut server = Self { child, port, folder, options: options.clone() };
-            // Somebody else may have taken the port meanwhile.
+            let mut server = Self { child, port, other_port, folder, options };
             if server.comes_up() {
                 return server;
             }
         }
+        panic!("redis-server does not start");
     }
 
     /// A Sentinel that watches `master`, and gives it up after a second.
     pub fn start_sentinel(master: &Self, name: &str) -> Self {
-        loop {
-            let (port, folder) = (free_port(), new_folder());
+        let lines = [
+            format!("monitor {name} 127.0.0.1 {} 1", master.port),
+            format!("down-after-milliseconds {name} 1000"),
+            format!("failover-timeout {name} 5000"),
+        ];
+        Self::try_start(|folder, _| {
             let config = folder.join("sentinel.conf");
-            let lines = format!(
-                "sentinel monitor {name} 127.0.0.1 {} 1\nsentinel down-after-milliseconds {name} 1000\nsentinel failover-timeout {name} 5000\n",
-                master.port
-            );
-            std::fs::write(&config, lines).unwrap();
-            let options = vec![config.to_str().unwrap().to_owned(), "--sentinel".to_owned()];
-            let child = run(port, &folder, &options);
-            let mut server = Self { child, port, folder, options };
-            if server.comes_up() {
-                return server;
-            }
-        }
+            std::fs::write(
+                &config,
+                lines.iter().map(|line| format!("sentinel {line}\n")).collect::<String>(),
+            )
+            .unwrap();
+            vec![config.to_str().unwrap().to_owned(), "--sentinel".to_owned()]
+        })
     }
 
     pub fn url(&self) -> String {

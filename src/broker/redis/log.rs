@@ -31,9 +31,11 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn new(prefix: &str, kept: usize) -> Self {
+    pub(super) fn new(prefix: &str, db: i64, kept: usize) -> Self {
         let key = |name: &str| format!("{{{prefix}}}:{name}");
-        Self { seal: key("epoch"), log: key("log"), channel: key("live"), kept: kept.max(1) }
+        // Databases have keys of their own, and channels in common.
+        let channel = format!("{}:{db}", key("live"));
+        Self { seal: key("epoch"), log: key("log"), channel, kept: kept.max(1) }
     }
 }
 

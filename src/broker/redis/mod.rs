@@ -59,7 +59,8 @@ impl Redis {
     pub fn new(servers: RedisServers, roots: Roots, prefix: &str, kept: usize) -> Self {
         let RedisServers { place, login, db, is_encrypted } = servers;
         let tls = is_encrypted.then(|| Arc::new(roots.into_config()));
-        Self { place, entrance: Entrance { login, db, tls }, keys: Arc::new(log::Keys::new(prefix, kept)) }
+        let keys = Arc::new(log::Keys::new(prefix, db, kept));
+        Self { place, entrance: Entrance { login, db, tls }, keys }
     }
 
     /// Asks each server that may know, until a session stands.

@@ -21,12 +21,21 @@ async fn a_socket_has_a_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reader_took_what_another_database_was_told_for_its_own() {
+    let server = RedisServer::start(&[]);
+    let [one, two] = ["0", "1"].map(|db| log_at(&format!("{}/{db}", server.url()), 10));
+    let mut session = opened(&one).await;
+    says(&two, "two").await;
+    says(&one, "one").await;
+    assert_eq!(text(&next(&mut session).await.unwrap()), (1, "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_server_must_be_who_it_should_be() {
-    let port = server::free_port();
     let (certificate, key) = (tests("localhost.pem"), tests("localhost.key"));
-    let _server = RedisServer::start(&[
+    let server = RedisServer::start(&[
         "--tls-port",
-        &port.to_string(),
+        "ANOTHER",
         "--tls-cert-file",
         &certificate,
         "--tls-key-file",
@@ -37,7 +46,7 @@ async fn the_server_must_be_who_it_should_be() {
         "no",
     ]);
     let at = |host: &str, roots| {
-        let url = format!("rediss://{host}:{port}");
+        let url = format!("rediss://{host}:{}", server.other_port);
         Redis::new(RedisServers::parse(&[url]).unwrap(), roots, "test", 10)
     };
     let roots = Roots::of_file(include_bytes!("../../../../tests/tls/ca.pem")).unwrap();
@@ -64,9 +73,9 @@ async fn a_master_that_fails_is_followed_by_another_log() {
     until(|| sentinel.ask("SENTINEL replicas main").contains(&replica.port.to_string())).await;
     let asked = log_at(&replica.url(), 10).open().await.unwrap_err();
     assert!(asked.to_string().contains("this server is a replica"), "{asked}");
-    master.kill();
     assert_eq!(next(&mut session).await.unwrap().offset, 1);
     assert_eq!(next(&mut session).await.unwrap().offset, 2);
+    master.kill();
     assert!(next(&mut session).await.is_err());
     let again = opened(&log).await;
     assert_ne!(again.head.epoch, session.head.epoch);
@@ -95,7 +104,7 @@ async fn a_master_that_gives_its_place_to_another_is_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_needs_no_more_rights_than_these() {
     let server = RedisServer::start(&[]);
-    let rights = "~{test}:* &{test}:live +hello +ping +ssubscribe +spublish +evalsha +script|load +info +get +set \
+    let rights = "~{test}:* &{test}:live:0 +hello +ping +ssubscribe +spublish +evalsha +script|load +info +get +set \
         +exists +unlink +xadd +xrange +xinfo|stream +xgroup|create +xgroup|destroy";
     assert!(server.ask(&format!("ACL SETUSER ann on >secret {rights}")).starts_with("+OK"));
     let log = log_at(&server.url().replace("://", "://ann:secret@"), 10);
@@ -150,17 +159,40 @@ async fn a_log_that_moves_to_another_node_is_found_there() {
     assert!(to.ask("DBSIZE").contains(":2"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_fails_is_followed_by_another_log() {
+    let mut nodes = cluster().await;
+    let log =
+        log_at(&format!("redis-cluster://127.0.0.1:{},127.0.0.1:{}", nodes[0].port, nodes[1].port), 100);
+    let mut session = opened(&log).await;
+    let at = nodes.iter().position(|node| node.ask("DBSIZE").contains(":2")).unwrap();
+    let replica = RedisServer::start(&CLUSTER);
+    meet(&nodes[at], &replica);
+    until(|| replica.ask("CLUSTER INFO").contains("cluster_known_nodes:4")).await;
+    let id = word(&nodes[at].ask("CLUSTER MYID"));
+    until(|| replica.ask(&format!("CLUSTER REPLICATE {id}")).starts_with("+OK")).await;
+    until(|| replica.ask("INFO replication").contains("master_link_status:up")).await;
+    session.writer.append(&letters(["a"])).await.unwrap();
+    assert_eq!(next(&mut session).await.unwrap().offset, 1);
+    nodes[at].kill();
+    assert!(next(&mut session).await.is_err());
+    let again = opened(&log).await;
+    assert_ne!(again.head.epoch, session.head.epoch);
+    assert_eq!((again.head.first, again.head.last), (1, 0));
+    says(&log, "b").await;
+}
+
+const CLUSTER: [&str; 6] =
+    ["--cluster-enabled", "yes", "--cluster-node-timeout", "3000", "--cluster-port", "ANOTHER"];
+
 /// Three masters, one third of the slots each.
 async fn cluster() -> Vec<RedisServer> {
-    let ports = [server::free_port(), server::free_port(), server::free_port()];
-    let node =
-        |bus: &u16| RedisServer::start(&["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()]);
-    let nodes = ports.iter().map(node).collect::<Vec<_>>();
+    let nodes = [(); 3].map(|()| RedisServer::start(&CLUSTER));
     for (node, slots) in nodes.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
         assert!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {slots}")).starts_with("+OK"));
     }
-    for (node, bus) in nodes.iter().zip(ports).skip(1) {
-        nodes[0].ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port));
+    for node in &nodes[1..] {
+        meet(&nodes[0], node);
     }
     until(|| {
         let whole = |node: &RedisServer| {
@@ -170,7 +202,11 @@ async fn cluster() -> Vec<RedisServer> {
         nodes.iter().all(whole)
     })
     .await;
-    nodes
+    nodes.into()
+}
+
+fn meet(node: &RedisServer, other: &RedisServer) {
+    node.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.port, other.other_port));
 }
 
 async fn until(mut is_so: impl FnMut() -> bool) {
