@@ -183,12 +183,13 @@ async fn a_node_that_fails_is_followed_by_another_log() {
 }
 
 const CLUSTER: [&str; 6] =
-    ["--cluster-enabled", "yes", "--cluster-node-timeout", "3000", "--cluster-port", "ANOTHER"];
+    ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", "ANOTHER"];
 
 /// Three masters, one third of the slots each.
 async fn cluster() -> Vec<RedisServer> {
     let nodes = [(); 3].map(|()| RedisServer::start(&CLUSTER));
-    for (node, slots) in nodes.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
+    for (node, (epoch, slots)) in nodes.iter().zip((1..).zip(["0 5460", "5461 10922", "10923 16383"])) {
+        assert!(node.ask(&format!("CLUSTER SET-CONFIG-EPOCH {epoch}")).starts_with("+OK"));
         assert!(node.ask(&format!("CLUSTER ADDSLOTSRANGE {slots}")).starts_with("+OK"));
     }
     for node in &nodes[1..] {
