@@ -27,6 +27,11 @@ impl<K: Hash + Eq, V> Recent<K, V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.young.get_mut(key).or_else(|| self.old.get_mut(key))
+    }
+
     /// Returns what was forgotten for it: mostly nothing. Among it may be values that were replaced since.
     pub fn insert(&mut self, key: K, value: V) -> HashMap<K, V> {
         let mut forgotten = HashMap::new();

@@ -21,7 +21,7 @@ impl Listener {
     pub(super) fn open(request: &request::Parts, turn: &mut Turn) -> Box<dyn Conversation> {
         let query = request.uri.query().unwrap_or_default();
         let name = value(query, "topic").unwrap_or_default();
-        if name.len() <= MAX_TOPIC_BYTES {
+        if name.len() <= MAX_TOPIC_BYTES && !name.contains(char::is_control) {
             turn.commands.push(Command::subscribe(Topic::parse(&name)));
             if let Some(since) = value(query, "since") {
                 turn.since = (!since.is_empty()).then(|| Position::read(&since));

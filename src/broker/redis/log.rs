@@ -15,6 +15,8 @@ use crate::event::Epoch;
 const LETTERS_AT_ONCE: usize = 256;
 /// And no more after so many bytes; the same holds for what is read.
 const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+/// A longer letter is never sent.
+const LARGEST: usize = 16 * 1024 * 1024;
 
 static HEAD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("head.lua")));
 static RANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("range.lua")));
@@ -130,6 +132,11 @@ fn call(letters: &[(String, Bytes)]) -> usize {
 
 #[async_trait]
 impl Append for Log {
+    /// Far below what the server lets wait for a listener (32 MiB by its defaults).
+    fn largest(&self) -> usize {
+        LARGEST
+    }
+
     async fn append(&mut self, letters: &[(String, Bytes)]) -> Result<(), Away> {
         let mut rest = letters;
         while !rest.is_empty() {

@@ -28,7 +28,7 @@ use sequence::Sequence;
 /// Entries that have arrived and that the hub has not seen yet; more are left with the server.
 const ARRIVED: u32 = 4096;
 /// Entries that are asked for at once.
-const RANGE: usize = 256;
+const RANGE: usize = 64;
 /// Between two attempts to reach the server: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MOST_PAUSE: Duration = Duration::from_secs(5);
@@ -106,7 +106,7 @@ impl Remote {
         };
         let write = async {
             loop {
-                let letters = self.outgoing.next().await;
+                let letters = self.outgoing.next(writer.largest()).await;
                 writer.append(&letters).await?;
                 self.outgoing.written(letters.len());
                 self.metrics.broker_published(letters.len());

@@ -81,10 +81,11 @@ impl Outgoing {
         true
     }
 
-    /// The next letters, as soon as there are some. They stay until they are [written](Self::written).
-    pub(super) async fn next(&self) -> Vec<(String, Bytes)> {
+    /// The next letters, as soon as there are some. They stay until they are [written](Self::written). In the place of
+    /// one that has more than so many bytes stands the word that it is lost: it would never be taken.
+    pub(super) async fn next(&self, largest: usize) -> Vec<(String, Bytes)> {
         loop {
-            let letters = self.first();
+            let letters = self.first(largest);
             if !letters.is_empty() {
                 return letters;
             }
@@ -92,13 +93,31 @@ impl Outgoing {
         }
     }
 
-    fn first(&self) -> Vec<(String, Bytes)> {
+    fn first(&self, largest: usize) -> Vec<(String, Bytes)> {
         let mut state = self.lock();
+        self.give_up_larger(&mut state, largest);
         if state.lost && state.letters.is_empty() {
             state.lost = false;
             self.add(&mut state, Content::Lost);
         }
         state.letters.iter().take(BATCH).cloned().collect()
+    }
+
+    fn give_up_larger(&self, state: &mut State, largest: usize) {
+        let State { letters, bytes, number: last, .. } = state;
+        let first = *last + 1 - letters.len() as u64;
+        for ((_, letter), number) in letters.iter_mut().zip(first..).take(BATCH) {
+            if letter.len() > largest {
+                tracing::error!(
+                    bytes = letter.len(),
+                    largest,
+                    "an event is larger than the broker takes, and lost"
+                );
+                *bytes -= letter.len();
+                *letter = Letter { node: self.node, number, content: Content::Lost }.write();
+                *bytes += letter.len();
+            }
+        }
     }
 
     /// So many of the oldest are in the log.
@@ -144,7 +163,7 @@ mod tests {
                 },
             }
         };
-        outgoing.first().into_iter().map(word).collect()
+        outgoing.first(usize::MAX).into_iter().map(word).collect()
     }
 
     fn outgoing(letters: usize, bytes: usize) -> Outgoing {
@@ -182,6 +201,17 @@ mod tests {
         assert!(outgoing.push(parcel(1)) && !outgoing.push(parcel(2)));
         outgoing.written(1);
         assert_eq!(waiting(&outgoing), ["2 lost"]);
+    }
+
+    #[test]
+    fn one_that_is_never_taken_is_told_as_lost_and_those_behind_it_go_on() {
+        let outgoing = outgoing(10, 1 << 20);
+        let large = Parcel::Event(Event::sample("a", &format!("\"{}\"", "x".repeat(2000))));
+        assert!(outgoing.push(parcel(1)) && outgoing.push(large) && outgoing.push(parcel(3)));
+        outgoing.first(1500);
+        assert_eq!(waiting(&outgoing), ["1 1", "2 lost", "3 3"]);
+        outgoing.written(3);
+        assert_eq!(outgoing.lock().bytes, 0);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is to be made of a log's entries: in their order, each once, and nothing left out unsaid. Pure.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::super::wire::{Content, Letter};
@@ -11,19 +13,44 @@ use crate::recent::Recent;
 /// and starts anew when it is.
 const NODES: usize = 512;
 
+/// Letters of one process that were passed over and may come yet: a server may refuse one and take the next.
+const PASSED_OVER: usize = 256;
+
+/// What was read of one process.
+#[derive(Debug)]
+struct Seen {
+    last: u64,
+    /// Smaller ones that have not come.
+    missing: BTreeSet<u64>,
+}
+
+impl Seen {
+    /// Whether it comes for the first time.
+    fn is_new(&mut self, number: u64) -> bool {
+        if number <= self.last {
+            return self.missing.remove(&number);
+        }
+        self.missing.extend((self.last + 1..number).rev().take(PASSED_OVER));
+        while self.missing.len() > PASSED_OVER {
+            self.missing.pop_first();
+        }
+        self.last = number;
+        true
+    }
+}
+
 /// How far a log was read.
 #[derive(Debug)]
 pub(super) struct Sequence {
     at: Option<Position>,
-    /// The last number of each process.
-    numbers: Recent<Uuid, u64>,
+    nodes: Recent<Uuid, Seen>,
     /// So many of the last entries are read by a process that begins.
     history: u64,
 }
 
 impl Sequence {
     pub(super) fn new(history: u64) -> Self {
-        Self { at: None, numbers: Recent::new(NODES), history }
+        Self { at: None, nodes: Recent::new(NODES), history }
     }
 
     /// How many entries are behind the last that was read.
@@ -86,14 +113,24 @@ impl Sequence {
                 return Arrived::Lost(offset);
             }
         };
-        if self.numbers.get(&letter.node).is_some_and(|last| letter.number <= *last) {
+        if !self.is_new(letter.node, letter.number) {
             return Arrived::Nothing(offset);
         }
-        self.numbers.insert(letter.node, letter.number);
         match letter.content {
             Content::Parcel(parcel) => Arrived::Parcel(offset, parcel),
             Content::Lost => Arrived::Lost(offset),
         }
+    }
+}
+
+impl Sequence {
+    /// What was sent again, since its sender never heard that it had arrived, is told once.
+    fn is_new(&mut self, node: Uuid, number: u64) -> bool {
+        if let Some(seen) = self.nodes.get_mut(&node) {
+            return seen.is_new(number);
+        }
+        self.nodes.insert(node, Seen { last: number, missing: BTreeSet::new() });
+        true
     }
 }
 
@@ -176,6 +213,19 @@ mod tests {
         let expected =
             ["parcel 1", "parcel 2", "parcel 3", "nothing 4", "nothing 5", "parcel 6", "nothing 7"];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_was_refused_and_came_behind_later_ones_was_taken_for_a_duplicate() {
+        let mut sequence = at(0);
+        let told: Vec<String> = [1, 3, 4, 2, 2, 3, 700, 600, 300]
+            .into_iter()
+            .zip(1..)
+            .map(|(number, offset)| told(sequence.read(&entry(offset, 1, number)).unwrap()))
+            .collect();
+        let expected = ["parcel 1", "parcel 2", "parcel 3", "parcel 4", "nothing 5", "nothing 6", "parcel 7"];
+        assert_eq!(told[..7], expected);
+        assert_eq!(told[7..], ["parcel 8", "nothing 9"], "so many are remembered");
     }
 
     #[test]

@@ -14,9 +14,9 @@ use crate::hub::{AttachError, Lane, Profile};
 use crate::identity::Credential;
 use crate::message::{CloseReason, Message, Now, Turn};
 use crate::transport::engine::lane::{Keeps, SocketLane};
+use crate::transport::limits::Limits;
 use crate::transport::link::Stream;
 use crate::transport::party::Party;
-use crate::transport::limits::Limits;
 use crate::transport::wire::Wire as _;
 
 impl<T: Stream> Session<T> {
