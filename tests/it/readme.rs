@@ -26,6 +26,9 @@ pub fn blocks(language: &str) -> Vec<String> {
     blocks
 }
 
+/// The server of several nodes, which is none of the others' business.
+const BROKER: &str = "[broker]";
+
 /// Every line of the `sh` blocks.
 pub fn commands() -> Vec<String> {
     blocks("sh").iter().flat_map(|block| block.lines().map(ToOwned::to_owned).collect::<Vec<_>>()).collect()
@@ -34,7 +37,8 @@ pub fn commands() -> Vec<String> {
 /// The README's file for a backend of ours, on ports of ours.
 fn folder_with_config(upstream: std::net::SocketAddr) -> (Folder, std::net::SocketAddr) {
     let address = free_address();
-    let toml = blocks("toml").concat().replace("127.0.0.1:5000", &upstream.to_string());
+    let alone = blocks("toml").into_iter().filter(|block| !block.starts_with(BROKER));
+    let toml = alone.collect::<String>().replace("127.0.0.1:5000", &upstream.to_string());
     let ports = format!("[server]\nlisten = \"{address}\"\n[admin]\nlisten = \"{}\"\n", free_address());
     let folder = Folder::new();
     folder.write("proxy.toml", format!("{toml}{ports}"));
@@ -270,4 +274,17 @@ fn the_key_of_the_readme_loads() {
     let output = restcast().args(["check", "--config"]).arg(config).envs([secret]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && !text.contains("warning"), "{text}");
+}
+
+#[test]
+fn the_broker_of_the_readme_loads() {
+    let broker = blocks("toml").into_iter().find(|block| block.starts_with(BROKER)).unwrap();
+    for kind in ["nats", "redis"] {
+        let broker = broker.replace("nats", kind);
+        let text = format!("[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{}{broker}", tables());
+        let folder = Folder::new();
+        let config = folder.write("proxy.toml", text);
+        let status = restcast().arg("check").arg("--config").arg(config).status().unwrap();
+        assert!(status.success(), "{kind}");
+    }
 }
