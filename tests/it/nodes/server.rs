@@ -53,7 +53,8 @@ impl Server {
                 command
             }
             Kind::Nats => {
-                let mut command = Command::new("nats-server");
+                let program = std::env::var_os("RESTCAST_TEST_NATS").unwrap_or_else(|| "nats-server".into());
+                let mut command = Command::new(program);
                 command.args(["-a", "127.0.0.1", "-js", "-p", &port, "-sd"]).arg(folder);
                 command
             }
