@@ -9,7 +9,7 @@
 //! it (`reader.rs`). Locks are taken in this order: a reader's line, its standing, the tables; that of the
 //! questions to the backend with none of the first two.
 //!
-//! Order: events are delivered one at a time, each with a higher [`Position`] than the one before, and a
+//! Order: events are delivered one at a time, each with a higher [`Position`](crate::event::Position) than the one before, and a
 //! reader takes none twice, however many of its topics an event belongs to.
 //!
 //! Readers with filters are found by the values that their filters need (`index.rs`), so an event costs what
