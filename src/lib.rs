@@ -71,7 +71,8 @@
 //!
 //! # Promises
 //!
-//! 1. The tap never changes a byte of a proxied request or answer, never delays it, never makes it fail.
+//! 1. The tap never changes a byte of a proxied request or answer, never delays it, never makes it fail. (Answers to
+//!    GETs of routes get the header `Restcast-Position`, unless `[history]` says otherwise.)
 //! 2. A write that got a success answer gives exactly one event, and a failed one none. What cannot be read
 //!    costs the event its record, never the event. An unknown outcome is called uncertain, never guessed.
 //! 3. Readers of a topic see its events in order, without gap or duplicate, or are closed with a reason.

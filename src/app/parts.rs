@@ -92,6 +92,7 @@ impl Parts {
             realtime,
             tap: tap((routes, limits), config.auth.is_some(), publisher, Arc::clone(&metrics)),
             upstreams: Arc::clone(&upstreams),
+            says_position: config.history.header,
             trusted: config.server.trusted_proxies,
             metrics: Arc::clone(&metrics),
             in_flight: requests,
@@ -134,7 +135,7 @@ fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) 
     let hub = Hub::new(listed.iter().flat_map(desks).collect(), config.hub.max_connections);
     // That of a broker's log is the broker's.
     let epoch = if config.broker.log.is_none() { epoch() } else { Epoch::NONE };
-    let hub = hub.sharing(config.limits.shares).keeping(config.history, epoch);
+    let hub = hub.sharing(config.limits.shares).keeping(config.history.limits, epoch);
     if !config.routes.iter().any(|route| matches!(route.visibility, Visibility::Upstream(_))) {
         return (Arc::new(hub), None);
     }

@@ -9,13 +9,23 @@ use crate::hub::HistoryLimits;
 
 const MAX_EVENTS: usize = 1 << 20;
 
-pub(super) fn history(section: Section<'_>) -> HistoryLimits {
+/// `[history]`
+#[derive(Debug, Clone, Copy)]
+pub struct HistoryConfig {
+    /// How much is kept.
+    pub limits: HistoryLimits,
+    /// Answers to GETs say the position from which what they show may be followed.
+    pub header: bool,
+}
+
+pub(super) fn history(section: Section<'_>) -> HistoryConfig {
     let Bytes(bytes) = section.get("bytes", Bytes(64 * MIB));
     let limits = HistoryLimits {
         size: section.read("size", |value| up_to(value, MAX_EVENTS)).unwrap_or(1000),
         bytes,
         age: section.get("age", Duration::from_mins(10)),
     };
+    let config = HistoryConfig { limits, header: section.get("header", true) };
     section.finish();
-    limits
+    config
 }

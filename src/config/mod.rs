@@ -34,7 +34,7 @@ use crate::api::ApiKey;
 use crate::auth::Issuers;
 use crate::capture::{Budget, Limits};
 use crate::dialect::Dialect;
-use crate::hub::{HistoryLimits, OutboxLimits};
+use crate::hub::OutboxLimits;
 use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
 use crate::query::Resources;
 use crate::route::Routes;
@@ -42,6 +42,7 @@ use crate::transport::Expiry;
 pub use access::AccessConfig;
 pub use broker::BrokerConfig;
 pub use calls::CallsConfig;
+pub use history::HistoryConfig;
 pub use limits::LimitsConfig;
 pub use reader::Problem;
 use reader::{Reader, Section};
@@ -74,7 +75,7 @@ pub struct Config {
     /// `[access]`
     pub access: AccessConfig,
     /// `[history]`
-    pub history: HistoryLimits,
+    pub history: HistoryConfig,
     /// `[calls]`
     pub calls: CallsConfig,
     /// `[[route]]`

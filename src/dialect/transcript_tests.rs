@@ -133,7 +133,7 @@ impl Pure {
                 required: false,
             }));
         }
-        let hub = Hub::new(desks, 100).keeping(config.history, Epoch::new(0x00c0_ffee));
+        let hub = Hub::new(desks, 100).keeping(config.history.limits, Epoch::new(0x00c0_ffee));
         Self { config, dialects, hub: Arc::new(hub), clients: HashMap::new() }
     }
 

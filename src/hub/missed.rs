@@ -140,6 +140,15 @@ impl Hub {
         super::close(&all, CloseReason::Lagging)
     }
 
+    /// The last position, `None`: clients are told none. Whoever looks at something from now on, and follows from
+    /// there, misses nothing of it.
+    pub fn position(&self) -> Option<Position> {
+        let tables = self.lock();
+        let position = Position { epoch: self.epoch(), offset: self.position.load(Ordering::Relaxed) };
+        drop(tables);
+        position.is_told().then_some(position)
+    }
+
     /// Events that are kept, and their bytes, about.
     pub fn kept(&self) -> (usize, usize) {
         self.lock().history.size()

@@ -8,6 +8,10 @@ use super::downstream::Downstream;
 use super::early;
 use super::head;
 use super::hop;
+use crate::event::Position;
+
+/// Says from where on what a GET shows may be followed.
+const POSITION: &str = "Restcast-Position";
 
 /// How an answer goes on behind its head.
 #[derive(Debug, Default)]
@@ -18,7 +22,7 @@ pub(super) struct Rest {
     pub(super) is_over: bool,
 }
 
-pub(super) fn pass(session: &mut Session, response: &mut ResponseHeader) -> Rest {
+pub(super) fn pass(session: &mut Session, response: &mut ResponseHeader, position: Option<Position>) -> Rest {
     let interim = response.status.is_informational();
     let parting = !interim && early::end_with(&mut session.downstream_session, response);
     // The version of a message is that of its sender (RFC 9112, section 2.3).
@@ -33,6 +37,10 @@ pub(super) fn pass(session: &mut Session, response: &mut ResponseHeader) -> Rest
         Downstream::part_of(&session.downstream_session);
     }
     hop::strip(response);
+    if let Some(position) = position {
+        // A name and a value that are none would be a bug, and leave the answer as it is.
+        drop(response.insert_header(POSITION, position.to_string()));
+    }
     if head::is_http_1_0(session.req_header()) && response.remove_header(&header::TRANSFER_ENCODING).is_some()
     {
         session.downstream_session.set_keepalive(None);

@@ -49,6 +49,8 @@ pub struct Gateway {
     pub tap: Tap,
     /// The backend.
     pub upstreams: Arc<Upstreams>,
+    /// Answers to GETs of routes say the position from which what they show may be followed.
+    pub says_position: bool,
     /// Whose forwarding headers are believed.
     pub trusted: TrustedProxies,
     /// Counts.
@@ -108,6 +110,10 @@ impl Gateway {
         let handshake = upgrade && request.method == Method::GET;
         if handshake || !state.is_tappable() {
             return;
+        }
+        if self.says_position && matches!(request.method, Method::GET | Method::HEAD) {
+            // Before the backend is asked: what is written from now on is among what follows.
+            state.position = self.realtime.hub.position();
         }
         state.load = Load::begin(&self.tap, &self.realtime.hub, &matched, request);
         if matched.tapped {
@@ -293,7 +299,7 @@ impl ProxyHttp for Gateway {
         if !head::is_interim(response) {
             self.answered(response, state);
         }
-        let rest = answer::pass(session, response);
+        let rest = answer::pass(session, response, state.position);
         state.parting = rest.parting;
         if rest.is_over {
             self.finish(state, true);

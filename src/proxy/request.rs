@@ -10,6 +10,7 @@ use super::load::Load;
 use super::trailers::Tail;
 use super::upstream::Needs;
 use crate::capture::{Begun, Capture};
+use crate::event::Position;
 
 /// The state of one request.
 pub struct RequestState {
@@ -26,6 +27,8 @@ pub struct RequestState {
     pub(super) proxied: bool,
     /// It is a call of our own.
     pub(super) errand: Option<Errand>,
+    /// What its answer shows may be followed from here on, where it is told so.
+    pub(super) position: Option<Position>,
     pub(super) needs: Needs,
     pub(super) attempts: usize,
     /// The server that was chosen.
@@ -47,6 +50,7 @@ impl RequestState {
             begun: None,
             proxied: false,
             errand: None,
+            position: None,
             needs: Needs::default(),
             attempts: 0,
             authority: None,

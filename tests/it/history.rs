@@ -236,3 +236,23 @@ fn blink(way: Way, address: SocketAddr, events: u64) -> u64 {
     }
     blinks
 }
+
+#[test]
+fn a_page_that_loads_over_rest_follows_from_what_it_has_loaded() {
+    let origin = counting();
+    let proxy = Proxy::with(origin.address, TABLES);
+    write(&proxy, 3);
+    let loaded = proxy.get("/api/authors");
+    let position = loaded.header("restcast-position").unwrap().to_owned();
+    write(&proxy, 2);
+    for way in WAYS {
+        let (mut reader, answer) = way.come(proxy.address, Some(&position));
+        assert_eq!(recovery(&answer), (Some(true), None), "{way:?} {answer}");
+        // The GET itself was counted by the backend.
+        assert_eq!([way.next(&mut reader).0, way.next(&mut reader).0], [5, 6], "{way:?}");
+    }
+    let other = proxy.get("/elsewhere");
+    assert_eq!(other.header("restcast-position"), None, "no route, and nothing to follow");
+    let silent = Proxy::with(origin.address, &TABLES.replace("[history]", "[history]\nheader = false"));
+    assert_eq!(silent.get("/api/authors").header("restcast-position"), None);
+}

@@ -116,6 +116,7 @@ impl Tapped {
             realtime: Realtime::new(&hub, &metrics),
             tap,
             upstreams: Arc::new(upstreams(&[format!("http://{server}")])),
+            says_position: true,
             trusted: TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]),
             metrics,
             in_flight: InFlight::default(),
