@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -89,9 +89,8 @@ impl Remote {
 
     async fn follow(&self, session: Session, sequence: &mut Sequence, publisher: &Publisher) {
         let Session { head, mut writer, mut reader } = session;
-        if let Some(begin) = sequence.open(head) {
-            self.hand_over(vec![begin], publisher).await;
-        }
+        let room = self.room(1).await;
+        hand_over(sequence.open(head).into_iter().collect(), room, publisher);
         let is_anew = !self.is_there.swap(true, Ordering::Relaxed);
         if is_anew {
             tracing::info!(broker = self.log.name(), "the broker is there");
@@ -126,13 +125,11 @@ impl Remote {
         publisher: &Publisher,
     ) -> Result<(), Away> {
         self.metrics.broker_lag(sequence.lag(entry.offset));
-        let arrived = if let Ok(arrived) = sequence.read(&entry) {
-            arrived
-        } else {
+        if entry.offset > sequence.offset() + 1 {
             self.fill(reader, sequence, entry.offset - 1, publisher).await?;
-            sequence.read(&entry).unwrap_or_default()
-        };
-        self.hand_over(arrived.into_iter().collect(), publisher).await;
+        }
+        let room = self.room(1).await;
+        hand_over(sequence.read(&entry).unwrap_or_default().into_iter().collect(), room, publisher);
         Ok(())
     }
 
@@ -147,6 +144,7 @@ impl Remote {
         while sequence.offset() < to {
             let from = sequence.offset() + 1;
             let entries = reader.range(from, to, RANGE).await?;
+            let room = self.room(RANGE).await;
             let mut arrived = Vec::new();
             for entry in &entries {
                 arrived.extend(sequence.miss(entry.offset - 1));
@@ -155,20 +153,18 @@ impl Remote {
             if entries.is_empty() {
                 arrived.extend(sequence.miss(to));
             }
-            self.hand_over(arrived, publisher).await;
+            hand_over(arrived, room, publisher);
             self.metrics.broker_lag(sequence.lag(to));
         }
         Ok(())
     }
 
-    /// Waits until the hub has room for it.
-    async fn hand_over(&self, arrived: Vec<Arrived>, publisher: &Publisher) {
-        let count = u32::try_from(arrived.len()).unwrap_or(ARRIVED).min(ARRIVED);
-        // It is never closed.
-        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(count).await else { return };
-        if !arrived.is_empty() {
-            publisher.arrive(arrived, Box::new(room));
-        }
+    /// Waits until the hub has room for so many entries. To be had before they count as read: whoever reads may be
+    /// ended while it waits, and nothing that was read may be lost.
+    async fn room(&self, entries: usize) -> Option<OwnedSemaphorePermit> {
+        let entries = u32::try_from(entries).unwrap_or(ARRIVED).min(ARRIVED);
+        // `None`: it was closed, which nobody does.
+        Arc::clone(&self.room).acquire_many_owned(entries).await.ok()
     }
 
     fn is_away(&self, away: &Away) {
@@ -211,6 +207,12 @@ impl Broker for Remote {
             Arrived::Nothing(offset) => self.local.skip(offset),
             Arrived::Lost(offset) => self.local.lose(Some(offset)),
         }
+    }
+}
+
+fn hand_over(arrived: Vec<Arrived>, room: Option<OwnedSemaphorePermit>, publisher: &Publisher) {
+    if !arrived.is_empty() {
+        publisher.arrive(arrived, Box::new(room));
     }
 }
 

@@ -56,6 +56,12 @@ impl Server {
         state.live = broadcast::channel(16).0;
     }
 
+    /// Somebody listens, and has taken all that is told.
+    fn is_heard(&self) -> bool {
+        let state = self.lock();
+        !state.entries.is_empty() && state.live.is_empty()
+    }
+
     fn check(&self) -> Result<MutexGuard<'_, State>, Away> {
         let state = self.lock();
         if state.is_there { Ok(state) } else { Err(Away("it is away".to_owned())) }
@@ -356,4 +362,33 @@ async fn a_client_goes_on_at_another_process_and_at_one_that_starts() {
     let texts: Vec<_> =
         frames.iter().map(|frame| String::from_utf8(frame.payload().to_vec()).unwrap()).collect();
     assert_eq!(texts, lines((3..=6).zip(3..=6)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_waited_for_room_was_lost_where_writing_failed_meanwhile() {
+    let server = Server::new();
+    let mut node = Node::start(&server, 1);
+    node.begin().await;
+    let room = usize::try_from(ARRIVED).unwrap();
+    assert_eq!(node.remote.room.forget_permits(room), room);
+    node.write(1);
+    let is_heard = async {
+        loop {
+            if server.is_heard() {
+                return;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, is_heard).await.expect("it does not listen");
+    server.lock().is_deaf = true;
+    node.write(2);
+    let is_away = async {
+        while node.remote.is_there() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, is_away).await.expect("it writes on");
+    node.remote.room.add_permits(room);
+    assert_eq!(node.hear(|heard| heard.len() == 2).await, lines([(1, 1), (2, 2)]));
 }
