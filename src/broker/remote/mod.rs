@@ -60,7 +60,7 @@ impl Remote {
         Self { log, local, outgoing, history, room, is_there: AtomicBool::new(false), metrics }
     }
 
-    /// The server is there.
+    /// The server is there, and the hub has what it holds.
     pub fn is_there(&self) -> bool {
         self.is_there.load(Ordering::Relaxed)
     }
@@ -91,13 +91,11 @@ impl Remote {
         let Session { head, mut writer, mut reader } = session;
         let room = self.room(1).await;
         hand_over(sequence.open(head).into_iter().collect(), room, publisher);
-        let is_anew = !self.is_there.swap(true, Ordering::Relaxed);
-        if is_anew {
-            tracing::info!(broker = self.log.name(), "the broker is there");
-            self.metrics.broker(true);
-        }
         let read = async {
             self.fill(&mut *reader, sequence, head.last, publisher).await?;
+            // Whoever comes before the hub has all of it would be sent away again.
+            drop(self.room(ARRIVED as usize).await);
+            self.is_back();
             loop {
                 let entry = reader.next().await?;
                 self.take(entry, &mut *reader, sequence, publisher).await?;
@@ -165,6 +163,13 @@ impl Remote {
         let entries = u32::try_from(entries).unwrap_or(ARRIVED).min(ARRIVED);
         // `None`: it was closed, which nobody does.
         Arc::clone(&self.room).acquire_many_owned(entries).await.ok()
+    }
+
+    fn is_back(&self) {
+        if !self.is_there.swap(true, Ordering::Relaxed) {
+            tracing::info!(broker = self.log.name(), "the broker is there");
+            self.metrics.broker(true);
+        }
     }
 
     fn is_away(&self, away: &Away) {
