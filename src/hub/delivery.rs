@@ -144,6 +144,7 @@ impl Told for Delivery {
         self.reached += u64::from(count > 0);
         self.delivered.iter_mut().skip(reader.endpoint).take(1).for_each(|sum| *sum += count);
     }
+
     fn hide(&mut self) {
         self.hidden += 1;
     }

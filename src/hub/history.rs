@@ -163,7 +163,8 @@ impl History {
     }
 
     /// Events that are kept, and their bytes, about.
-    pub(super) fn size(&self) -> (usize, usize) {
+    #[cfg(test)]
+    fn size(&self) -> (usize, usize) {
         (self.log.len(), self.bytes)
     }
 }

@@ -115,11 +115,12 @@ impl Hub {
     /// many readers were closed for it.
     pub fn adopt(&self, position: Position) -> usize {
         let mut tables = self.lock();
-        // Who keeps nothing tells no position either.
+        // Who keeps nothing tells no position either. Nobody finds the offset of one epoch beside the other.
+        self.epoch.store(Epoch::NONE.number(), Ordering::SeqCst);
+        self.position.store(position.offset, Ordering::SeqCst);
         if tables.history.is_on() {
-            self.epoch.store(position.epoch.number(), Ordering::Relaxed);
+            self.epoch.store(position.epoch.number(), Ordering::SeqCst);
         }
-        self.position.store(position.offset, Ordering::Relaxed);
         tables.history.clear(position.offset);
         self.lost(position, tables)
     }
@@ -141,25 +142,19 @@ impl Hub {
     }
 
     /// The last position, `None`: clients are told none. Whoever looks at something from now on, and follows from
-    /// there, misses nothing of it.
+    /// there, misses nothing of it. Asked by every GET of a route, so it waits for nobody.
     pub fn position(&self) -> Option<Position> {
-        let tables = self.lock();
-        let position = Position { epoch: self.epoch(), offset: self.position.load(Ordering::Relaxed) };
-        drop(tables);
-        position.is_told().then_some(position)
-    }
-
-    /// Events that are kept, and their bytes, about.
-    pub fn kept(&self) -> (usize, usize) {
-        self.lock().history.size()
+        let epoch = || Epoch::read(self.epoch.load(Ordering::SeqCst));
+        let position = Position { epoch: epoch(), offset: self.position.load(Ordering::SeqCst) };
+        (position.is_told() && position.epoch == epoch()).then_some(position)
     }
 
     /// What came to topics of fresh subscriptions behind `since`, and before they counted.
     fn missed(&self, standing: &Standing, since: Position) -> Result<Vec<Arc<Kept>>, Loss> {
+        let tables = self.lock();
         if since.epoch != self.epoch() || !since.is_told() {
             return Err(Loss::UnknownEpoch);
         }
-        let tables = self.lock();
         if since.offset > self.position.load(Ordering::Relaxed) {
             return Err(Loss::Ahead);
         }

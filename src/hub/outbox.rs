@@ -20,6 +20,8 @@ pub struct OutboxLimits {
 pub struct Outbox {
     frames: VecDeque<Bytes>,
     bytes: usize,
+    /// Of the oldest that wait, so many frames and bytes do not count against the limits.
+    excused: (usize, usize),
     /// The first must leave, whatever happens to the others: a part of it has, or it is the greeting.
     begun: bool,
     limits: OutboxLimits,
@@ -32,12 +34,12 @@ pub struct Full;
 impl Outbox {
     /// An empty outbox; it allocates nothing before the first frame waits.
     pub fn new(limits: OutboxLimits) -> Self {
-        Self { frames: VecDeque::new(), bytes: 0, begun: false, limits }
+        Self { frames: VecDeque::new(), bytes: 0, excused: (0, 0), begun: false, limits }
     }
 
     /// An outbox in which `greeting` waits; nothing takes its place but [`replace`](Self::replace).
     pub fn greeting(greeting: Bytes, limits: OutboxLimits) -> Self {
-        Self { bytes: greeting.len(), frames: VecDeque::from([greeting]), begun: true, limits }
+        Self { bytes: greeting.len(), frames: VecDeque::from([greeting]), begun: true, ..Self::new(limits) }
     }
 
     /// How much may wait.
@@ -90,8 +92,10 @@ impl Outbox {
     /// # Errors
     /// [`Full`], and the frame is not kept.
     pub fn push(&mut self, frame: &Bytes, written: usize) -> Result<(), Full> {
-        let bytes = self.bytes + frame.len() - written.min(frame.len());
-        let fits = self.frames.len() < self.limits.frames && bytes <= self.limits.bytes;
+        let (excused_frames, excused_bytes) = self.excused;
+        let bytes = self.bytes.saturating_sub(excused_bytes) + frame.len() - written.min(frame.len());
+        let frames = self.frames.len().saturating_sub(excused_frames);
+        let fits = frames < self.limits.frames && bytes <= self.limits.bytes;
         if !fits && !self.frames.is_empty() {
             return Err(Full);
         }
@@ -99,10 +103,18 @@ impl Outbox {
         Ok(())
     }
 
+    /// What waits now counts no more against what may come behind it. For what a client missed, which is bounded
+    /// otherwise: else the next event would find it full, and the client be closed for what it came back for.
+    pub fn excuse(&mut self) {
+        self.excused = (self.frames.len(), self.bytes);
+    }
+
     /// Forgets what waits, but for the rest of a frame of which a part has left.
     pub fn abandon(&mut self) {
         self.frames.truncate(usize::from(self.begun));
         self.bytes = self.frames.iter().map(Bytes::len).sum();
+        let (frames, bytes) = self.excused;
+        self.excused = (frames.min(self.frames.len()), bytes.min(self.bytes));
     }
 
     /// Puts a frame behind what waits, whatever the limits. For what is bounded otherwise: the close frame,
@@ -139,6 +151,7 @@ impl Outbox {
     /// `written` bytes have left. Gives the memory back when nothing waits any more.
     pub fn advance(&mut self, mut written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
+        self.excused.1 = self.excused.1.saturating_sub(written);
         while let Some(frame) = self.frames.front_mut() {
             if written < frame.len() {
                 frame.advance(written);
@@ -148,6 +161,7 @@ impl Outbox {
             written -= frame.len();
             self.begun = false;
             self.frames.pop_front();
+            self.excused.0 = self.excused.0.saturating_sub(1);
         }
         self.frames = VecDeque::new();
     }

@@ -11,6 +11,8 @@ pub(super) trait Wire: Hold + Lane + 'static {
     /// Sends a frame that answers the client. Never too much: it is not read while the wire [is
     /// busy](Self::is_busy).
     fn answer(&self, frame: &Bytes);
+    /// What waits, answers and what the client missed, leaves room for as much as may wait behind it.
+    fn excuse(&self);
     /// Ends it after what waits.
     fn close_after(&self, reason: CloseReason);
     /// Call number `call` is being answered from now on.

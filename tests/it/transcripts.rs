@@ -133,12 +133,15 @@ fn transcripts_hold_over_real_sockets() {
     let scripts = script::scripts();
     std::thread::scope(|scope| {
         for (_, path) in &scripts {
-            scope.spawn(move || {
+            // Whatever fails says of which it is.
+            let named = std::thread::Builder::new().name(path.display().to_string());
+            let play = move || {
                 let text = std::fs::read_to_string(path).unwrap();
                 let (config, conversation) = script::parts(&text);
                 let happened = script::play(conversation, &mut Real::new(config));
                 assert_eq!(happened, conversation, "{}", path.display());
-            });
+            };
+            named.spawn_scoped(scope, play).unwrap();
         }
     });
 }

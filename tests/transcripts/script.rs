@@ -20,6 +20,8 @@
 //!
 //! Both bodies of a request may be left away. At the end nobody may have got more than was written down.
 
+use std::io::Write as _;
+
 /// One message of a client or to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Said {
@@ -82,11 +84,23 @@ pub(crate) fn scripts() -> Vec<(String, std::path::PathBuf)> {
     scripts
 }
 
+/// Says at which line a panic was.
+struct At<'a>(&'a str);
+
+impl Drop for At<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            writeln!(std::io::stderr(), "at the line: {}", self.0).ok();
+        }
+    }
+}
+
 /// Plays a conversation and writes down what happened: the same text, if all went as it says.
 pub(crate) fn play(conversation: &str, stage: &mut impl Stage) -> String {
     let mut present: Vec<&str> = Vec::new();
     let mut happened = String::new();
     for line in conversation.lines() {
+        let _at = At(line);
         let line = match act(line, stage, &mut present) {
             Some(other) if !matches(line, &other) => other,
             _ => line.to_owned(),

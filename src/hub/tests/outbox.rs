@@ -122,6 +122,24 @@ fn it_is_busy_when_more_than_half_of_what_may_wait_does() {
     }
 }
 
+#[test]
+fn what_is_excused_counts_until_it_has_left_against_nothing_behind_it() {
+    let mut outbox = outbox(2, 6);
+    for missed in ["abcd", "ef", "gh"] {
+        outbox.push_unbounded(&Bytes::from(missed), 0);
+    }
+    assert!(!push(&mut outbox, "i"));
+    outbox.excuse();
+    assert!(push(&mut outbox, "ijk") && push(&mut outbox, "lm") && !push(&mut outbox, "n"));
+    outbox.advance(5);
+    assert!(!push(&mut outbox, "n"), "what left was excused");
+    outbox.advance(3);
+    assert!(!push(&mut outbox, "n"));
+    outbox.advance(3);
+    assert!(push(&mut outbox, "n"));
+    assert_eq!(waiting(&outbox), "lm|n");
+}
+
 /// What may be done with an outbox.
 #[derive(Debug, Clone)]
 enum Step {
@@ -130,6 +148,7 @@ enum Step {
     Last(usize),
     Advance(usize),
     Abandon,
+    Excuse,
 }
 
 /// Frames as lists of bytes, without any cleverness.
@@ -137,11 +156,19 @@ enum Step {
 struct Model {
     frames: VecDeque<Vec<u8>>,
     begun: bool,
+    /// How many of the first are excused.
+    excused: usize,
 }
 
 impl Model {
     fn bytes(&self) -> usize {
         self.frames.iter().map(Vec::len).sum()
+    }
+
+    /// Whether a frame of so many bytes fits behind those that count.
+    fn fits(&self, length: usize, frames: usize, bytes: usize) -> bool {
+        let counted: Vec<usize> = self.frames.iter().skip(self.excused).map(Vec::len).collect();
+        counted.len() < frames && counted.iter().sum::<usize>() + length <= bytes
     }
 
     fn advance(&mut self, bytes: usize) {
@@ -150,6 +177,7 @@ impl Model {
             self.begun = !self.frames[0].is_empty();
             if !self.begun {
                 self.frames.pop_front();
+                self.excused = self.excused.saturating_sub(1);
             }
         }
     }
@@ -161,6 +189,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (1..20usize).prop_map(Step::Last),
         4 => (0..40usize).prop_map(Step::Advance),
         1 => Just(Step::Abandon),
+        1 => Just(Step::Excuse),
     ];
     prop::collection::vec(step, 0..60)
 }
@@ -182,7 +211,7 @@ proptest! {
                     let empty = model.frames.is_empty();
                     let left = if empty { left % length } else { 0 };
                     let rest = vec![fill; length - left];
-                    let fits = empty || (model.frames.len() < frames && model.bytes() + rest.len() <= bytes);
+                    let fits = empty || model.fits(rest.len(), frames, bytes);
                     if fits {
                         model.frames.push_back(rest);
                         model.begun |= left > 0;
@@ -201,7 +230,12 @@ proptest! {
                 }
                 Step::Abandon => {
                     model.frames.truncate(usize::from(model.begun));
+                    model.excused = model.excused.min(model.frames.len());
                     outbox.abandon();
+                }
+                Step::Excuse => {
+                    model.excused = model.frames.len();
+                    outbox.excuse();
                 }
             }
             let mut slices = [IoSlice::new(&[]); 70];

@@ -242,6 +242,10 @@ impl<S: Stream> Wire for Link<S> {
         }
     }
 
+    fn excuse(&self) {
+        self.lock().outbox.excuse();
+    }
+
     /// What waits was said to this client, and is bounded like all answers.
     fn close_after(&self, reason: CloseReason) {
         let last = (self.lock().parting)(reason);
@@ -271,6 +275,11 @@ impl<S: Stream> Wire for Link<S> {
     }
 
     fn is_busy(&self) -> bool {
-        self.lock().outbox.is_busy()
+        let mut inner = self.lock();
+        // What was gathered makes nobody wait, who would not be woken when it has left.
+        if inner.outbox.is_busy() {
+            inner.flush();
+        }
+        inner.outbox.is_busy()
     }
 }

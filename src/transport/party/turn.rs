@@ -91,7 +91,10 @@ impl<W: Wire> Party<W> {
         }
         turn.heard.iter().for_each(|heard| self.backstage.heard(*heard));
         self.say(&turn.frames);
-        self.say(&missed);
+        if !missed.is_empty() {
+            self.say(&missed);
+            self.wire.excuse();
+        }
         if is_told {
             self.release();
         }

@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::dialect::{self, Conversation, Opening};
-use crate::event::{Event, Topic};
-use crate::hub::{AttachError, Desk, Hub, OutboxLimits, Profile};
+use crate::event::{Epoch, Event, Position, Topic};
+use crate::hub::{AttachError, Desk, HistoryLimits, Hub, OutboxLimits, Profile};
 use crate::identity::{Credential, Identity, User};
 use crate::message::{
     Announcement, Call, CloseReason, Command, Encode, Frame, Now, Publication, Push, Rendering, Turn,
@@ -127,8 +127,19 @@ fn serve<S: Stream>(stream: S, hub: &Arc<Hub>, limits: Limits) -> JoinSet<()> {
 }
 
 fn serve_as<S: Stream>(identity: Identity, stream: S, hub: &Arc<Hub>, limits: Limits) -> JoinSet<()> {
+    serve_since(None, identity, stream, hub, limits)
+}
+
+/// The same for a client that was away.
+fn serve_since<S: Stream>(
+    since: Option<Position>,
+    identity: Identity,
+    stream: S,
+    hub: &Arc<Hub>,
+    limits: Limits,
+) -> JoinSet<()> {
     let socket = Newcomer::on_websocket(stream, Vec::new(), Bytes::from(GREETING), limits);
-    let turn = Turn { commands: vec![Command::subscribe(Topic::all())], ..Turn::default() };
+    let turn = Turn { commands: vec![Command::subscribe(Topic::all())], since, ..Turn::default() };
     let subscriber = hub.attach(socket.lane(), Profile { identity, ..profile() }).unwrap();
     let mut tasks = JoinSet::new();
     tasks.spawn(socket.run(echo(), subscriber, Arc::new(Alone), turn));

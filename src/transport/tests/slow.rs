@@ -5,6 +5,9 @@ use std::thread;
 use tokio::time::timeout;
 
 use super::*;
+use crate::hub::Lane as _;
+use crate::transport::link::Link;
+use crate::transport::wire::Wire as _;
 
 const SOON: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,39 @@ async fn a_slow_reader_that_catches_up_misses_nothing() {
             client.expect(&[&format!("text {round} {number}")]).await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_came_back_for_much_was_closed_at_the_next_event() {
+    let kept = HistoryLimits { size: 100, bytes: 1 << 20, age: FOREVER };
+    let hub = Arc::new(Arc::into_inner(hub()).unwrap().keeping(kept, Epoch::new(1)));
+    for number in 1..=20 {
+        publish(&hub, &number.to_string());
+    }
+    let limits = Limits { outbox: OutboxLimits { frames: 5, bytes: 10_000 }, ..LIMITS };
+    let (stream, theirs) = tokio::io::duplex(64);
+    let since = Position { epoch: Epoch::new(1), offset: 0 };
+    let connection = serve_since(Some(since), Identity::Anonymous, theirs, &hub, limits);
+    let mut client = Client::greeted(stream, connection).await;
+    for number in 21..=25 {
+        assert_eq!(publish(&hub, &number.to_string()).overflowed, 0, "{number}");
+    }
+    for number in 1..=25 {
+        client.expect(&[&format!("text {number}")]).await;
+    }
+}
+
+/// Whoever finds the link busy waits to be woken, and who writes what was gathered wakes nobody.
+#[tokio::test]
+async fn a_client_was_not_heard_where_much_was_being_gathered_for_it() {
+    let (stream, _client) = tokio::io::duplex(4096);
+    let link = Link::silent(stream, OutboxLimits { frames: 5, bytes: 10_000 });
+    for _ in 0..3 {
+        link.gather(&Frame::text("event"));
+    }
+    assert!(!link.is_quiet());
+    assert!(!link.is_busy());
+    assert!(link.is_quiet());
 }
 
 #[tokio::test(start_paused = true)]

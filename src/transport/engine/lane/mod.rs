@@ -86,13 +86,14 @@ impl<T: Stream> SocketLane<T> {
         Some(missed)
     }
 
-    /// Sends what the client missed, in one piece: it is bounded already, and where as much waits as may, each of
-    /// its frames would count once more, beside those of other sockets. The client would be closed for what it
-    /// comes back for, again and again.
+    /// Sends what the client missed.
     pub(super) fn catch_up(&self, missed: &[Bytes]) {
         let state = self.lock();
         if state.stage == Stage::In && !missed.is_empty() {
-            state.shared.link.answer(&Bytes::from(missed.concat()));
+            for frame in missed {
+                state.shared.link.answer(frame);
+            }
+            state.shared.link.excuse();
         }
     }
 

@@ -26,6 +26,10 @@ impl<T: Stream> Wire for SocketLane<T> {
         }
     }
 
+    fn excuse(&self) {
+        self.lock().shared.link.excuse();
+    }
+
     fn close_after(&self, reason: CloseReason) {
         match end(reason) {
             End::Connection => self.end(|shared| shared.link.close_after(reason)),
