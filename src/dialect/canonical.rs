@@ -1,21 +1,32 @@
 //! Dialect `canonical`: restcast's own. An event whole, as `event.rs` has it, so that a program can tell how
 //! much is proven and what is in doubt; the other dialects have no words for that.
 
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use http::{HeaderName, request};
 use serde_json::Value;
 
 use super::listener::Listener;
+use super::snapshot::Snapshots;
 use super::{Conversation, Dialect, Opening};
 use crate::event::{Exchange, Item, Json};
 use crate::message::{Encode, Frame, Publication, Rendering, Turn};
 
-#[derive(Debug)]
-pub(super) struct Canonical;
+#[derive(Debug, Default)]
+pub(super) struct Canonical(pub(super) Arc<Snapshots>);
 
 impl Dialect for Canonical {
     fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation> {
-        Listener::open(opening.request, turn)
+        Listener::open(opening.request, &self.0, turn)
+    }
+
+    fn fault(&self, request: &request::Parts) -> Option<&'static str> {
+        Listener::fault(request, &self.0)
+    }
+
+    fn calls(&self) -> Option<&[HeaderName]> {
+        self.0.calls()
     }
 }
 

@@ -1,21 +1,32 @@
 //! Dialect `flarchitect` (`protocols.md`, section 1): one topic for each connection, chosen by the query;
 //! one kind of message; clients have nothing to say.
 
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use http::{HeaderName, request};
 use serde_json::Value;
 
 use super::listener::Listener;
+use super::snapshot::Snapshots;
 use super::{Conversation, Dialect, Opening};
 use crate::event::{Event, Item, Json, Operation, Outcome};
 use crate::message::{Encode, Frame, Publication, Rendering, Turn};
 
-#[derive(Debug)]
-pub(super) struct Flarchitect;
+#[derive(Debug, Default)]
+pub(super) struct Flarchitect(pub(super) Arc<Snapshots>);
 
 impl Dialect for Flarchitect {
     fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation> {
-        Listener::open(opening.request, turn)
+        Listener::open(opening.request, &self.0, turn)
+    }
+
+    fn fault(&self, request: &request::Parts) -> Option<&'static str> {
+        Listener::fault(request, &self.0)
+    }
+
+    fn calls(&self) -> Option<&[HeaderName]> {
+        self.0.calls()
     }
 }
 

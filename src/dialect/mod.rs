@@ -13,6 +13,7 @@ mod report;
 #[cfg(test)]
 #[path = "../../tests/transcripts/script.rs"]
 mod script;
+mod snapshot;
 mod socketio;
 mod sse;
 #[cfg(test)]
@@ -242,15 +243,19 @@ pub type Constructor = fn(&dyn Options) -> Arc<dyn Dialect>;
 
 /// Every dialect, by the name it has in the config.
 pub const DIALECTS: &[(&str, Constructor)] = &[
-    ("flarchitect", |_| Arc::new(flarchitect::Flarchitect)),
+    ("flarchitect", |options| Arc::new(flarchitect::Flarchitect(snapshots(options)))),
     ("fastcms", |options| Arc::new(fastcms::FastCms::new(options))),
     ("mdb_engine", |options| Arc::new(mdb_engine::MdbEngine::new(options))),
     ("websocketspec", |options| Arc::new(websocketspec::WebSocketSpec::new(options))),
     ("socketio", |options| Arc::new(socketio::SocketIo::new(options))),
-    ("canonical", |_| Arc::new(canonical::Canonical)),
-    ("sse", |_| Arc::new(sse::Sse)),
+    ("canonical", |options| Arc::new(canonical::Canonical(snapshots(options)))),
+    ("sse", |options| Arc::new(sse::Sse(snapshots(options)))),
     ("echo", |_| Arc::new(echo::Echo)),
 ];
+
+fn snapshots(options: &dyn Options) -> Arc<snapshot::Snapshots> {
+    Arc::new(snapshot::Snapshots::read(options))
+}
 
 /// The dialect of that name.
 pub fn find(name: &str) -> Option<(&'static str, Constructor)> {

@@ -3,9 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderName, header};
 use serde_json::Value;
 
 use crate::query::Resources;
+
+/// What a message makes anew, or what goes no further than one connection.
+const OWN: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::EXPECT,
+    header::HOST,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 
 /// An `[[endpoint]]` as its dialect reads it. What is asked for becomes an option; a wrong value is reported
 /// with its line, and the default stands in for it.
@@ -80,6 +94,21 @@ impl Options for Defaults {
     }
 
     fn report(&self, _: &'static str, _: String) {}
+}
+
+/// Names of headers of handshakes that go along with requests to the backend.
+pub(super) fn forward_headers(options: &dyn Options) -> Vec<HeaderName> {
+    let name = |text: &String| {
+        let name = text.parse().ok();
+        name.filter(|name| !OWN.contains(name) && !name.as_str().starts_with("sec-websocket-"))
+    };
+    let texts = options.texts("forward_headers");
+    let names: Option<Vec<HeaderName>> = texts.iter().map(name).collect();
+    names.unwrap_or_else(|| {
+        let message = "expected names of headers that say something of a client, such as \"X-Tenant\"";
+        options.report("forward_headers", message.to_owned());
+        Vec::new()
+    })
 }
 
 /// One of a closed set of words.

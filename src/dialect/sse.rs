@@ -4,6 +4,7 @@
 //! of all it hears what became of that, as the event `subscribed`; all others have no name, so that `onmessage` gets
 //! them, and their position for an id.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, request};
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::canonical;
 use super::listener::{Listener, MAX_TOPIC_BYTES, value, values};
+use super::snapshot::{self, MakeAck, Showing, Snapshots, Words};
 use super::{Conversation, Dialect, Medium, Opening};
 use crate::event::{Position, Topic};
 use crate::message::{Ack, Block, Caught, Command, Encode, Frame, Publication, Push, Rendering, Turn};
@@ -23,8 +25,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const PAUSE: Duration = Duration::from_secs(1);
 const SPREAD_MILLIS: u64 = 4000;
 
-#[derive(Debug)]
-pub(super) struct Sse;
+#[derive(Debug, Default)]
+pub(super) struct Sse(pub(super) Arc<Snapshots>);
 
 impl Dialect for Sse {
     fn medium(&self) -> Medium {
@@ -36,18 +38,28 @@ impl Dialect for Sse {
         if names.clone().count() > MAX_TOPICS {
             Some("one connection has at most 64 topics")
         } else {
-            names
-                .any(|name| !is_topic(&name))
-                .then_some("a topic has at most 512 bytes, and no control character")
+            let is_strange = names.any(|name| !is_topic(&name));
+            let strange = is_strange.then_some("a topic has at most 512 bytes, and no control character");
+            strange.or_else(|| self.0.fault(request, &topics(request.uri.query().unwrap_or_default())))
         }
+    }
+
+    fn calls(&self) -> Option<&[HeaderName]> {
+        self.0.calls()
     }
 
     fn open(&self, opening: &Opening<'_>, turn: &mut Turn) -> Box<dyn Conversation> {
         let topics = topics(opening.request.uri.query().unwrap_or_default());
         turn.commands.extend(topics.iter().cloned().map(Command::subscribe));
         turn.since = since(opening.request);
-        let (since, pause) = (turn.since, pause(opening.connection));
-        turn.ack = Some(Ack::new(move |caught| answer(&topics, since, pause, caught)));
+        let (since, pause, shown) = (turn.since, pause(opening.connection), topics.clone());
+        let ack: MakeAck =
+            Box::new(move |since| Ack::new(move |caught| answer(&topics, since, pause, caught)));
+        if since.is_none() && snapshot::is_wanted(opening.request) {
+            let words: Words = |said| Block::default().event("snapshot").data(said);
+            return Showing::open(&self.0, shown, (words, ack), turn);
+        }
+        turn.ack = Some(ack(since));
         Box::new(Listener)
     }
 }
@@ -132,7 +144,7 @@ mod tests {
         let (connection, credential) = (Uuid::from_u128(4500), &Credential::Missing);
         let opening = Opening { request, connection, credential, required: false, resume: None, now: NOW };
         let mut turn = Turn::default();
-        drop(Sse.open(&opening, &mut turn));
+        drop(Sse::default().open(&opening, &mut turn));
         turn
     }
 
@@ -183,7 +195,11 @@ mod tests {
             (numbered(65), true),
         ];
         for (query, is_refused) in rows {
-            assert_eq!(Sse.fault(&request(&format!("?{query}"), None)).is_some(), is_refused, "{query}");
+            assert_eq!(
+                Sse::default().fault(&request(&format!("?{query}"), None)).is_some(),
+                is_refused,
+                "{query}"
+            );
         }
     }
 
@@ -236,7 +252,7 @@ mod tests {
         let mut event = Event::sample("author", "1");
         event.items = vec![item("1", "{\r\n  \"name\": \"Ada\\n\"\n}")];
         let publication = Publication { position: at(7), time: SystemTime::UNIX_EPOCH, event };
-        let told = text(&Sse.encode(&publication).into_frames()[0]);
+        let told = text(&Sse::default().encode(&publication).into_frames()[0]);
         let (first, rest) = told.split_once('\n').unwrap();
         assert_eq!(first, "id: 0000000000000001.7");
         let lines: Vec<&str> =
@@ -248,7 +264,7 @@ mod tests {
     #[test]
     fn a_push_has_no_id_since_nobody_gets_it_again() {
         let push = Push::new(Target::default(), Json::parse("{\n}").unwrap());
-        let frame = Sse.push(&push, SystemTime::UNIX_EPOCH, at(7)).unwrap();
+        let frame = Sse::default().push(&push, SystemTime::UNIX_EPOCH, at(7)).unwrap();
         assert_eq!(text(&frame), "data: {\ndata: }\n\n");
     }
 

@@ -90,7 +90,7 @@ impl Client {
                 talk.subscriber.identify(identity, None).unwrap();
             }
         }
-        let (caught, missed) = talk.subscriber.catch_up(turn.since, 1 << 20);
+        let (caught, missed) = talk.subscriber.catch_up(turn.since, turn.pick, 1 << 20);
         turn.settle(&caught);
         for frame in turn.frames.iter().chain(&missed) {
             self.inbox.send(frame);

@@ -1,7 +1,7 @@
 //! A reader that was away catches up with what it missed.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 
@@ -10,26 +10,16 @@ use super::reader::{Reader, Standing};
 use super::rendered::Told;
 use super::tables::Tables;
 use super::{Hub, Subscriber};
-use crate::event::{Epoch, Position};
-use crate::message::{Caught, CloseReason, Frame, Loss};
+use crate::event::{Epoch, Event, Item, Operation, Position};
+use crate::message::{Caught, CloseReason, Frame, Loss, Pick};
 
-/// The frames that a reader missed.
+/// The frames that a reader missed of one event.
 #[derive(Debug)]
-pub(super) struct Missed {
-    frames: Vec<Frame>,
-    bytes: usize,
-    bytes_max: usize,
-}
+pub(super) struct Missed(Vec<Frame>);
 
 impl Told for Missed {
     fn write<F: Borrow<Frame>>(&mut self, _: &Reader, frames: impl Iterator<Item = F>) {
-        for frame in frames {
-            let frame = frame.borrow();
-            self.bytes = self.bytes.saturating_add(frame.wire().len());
-            if self.bytes <= self.bytes_max {
-                self.frames.push(frame.clone());
-            }
-        }
+        self.0.extend(frames.map(|frame| frame.borrow().clone()));
     }
 
     fn hide(&mut self) {}
@@ -37,11 +27,20 @@ impl Told for Missed {
 
 impl Subscriber {
     /// What became of the subscriptions since the last call, and the frames that the client missed of them since it
-    /// got the event at `since`: to be sent behind the answer, and before what is [held](super::Lane::hold). If
-    /// they have more than so many bytes they count as expired.
-    pub fn catch_up(&mut self, since: Option<Position>, bytes_max: usize) -> (Caught, Vec<Frame>) {
+    /// got the event at `since`, or what it is to have of that: to be sent behind the answer, and before what is
+    /// [held](super::Lane::hold). If they have more than so many bytes they count as expired.
+    pub fn catch_up(
+        &mut self,
+        since: Option<Position>,
+        pick: Pick,
+        bytes_max: usize,
+    ) -> (Caught, Vec<Frame>) {
         let mut standing = self.reader().standing();
-        let missed = since.map(|since| self.missed(&mut standing, since, bytes_max));
+        let missed = since.map(|since| {
+            let frames = self.missed(&mut standing, since, pick)?;
+            let bytes: usize = frames.iter().map(|frame| frame.wire().len()).sum();
+            if bytes > bytes_max { Err(Loss::Expired) } else { Ok(frames) }
+        });
         let fresh = standing.subscriptions.iter_mut().filter(|held| held.is_fresh);
         let certain = fresh.map(|held| {
             held.is_fresh = false;
@@ -58,23 +57,48 @@ impl Subscriber {
         (Caught { position, recovered }, frames)
     }
 
-    fn missed(&self, standing: &mut Standing, since: Position, bytes_max: usize) -> Result<Vec<Frame>, Loss> {
+    fn missed(&self, standing: &mut Standing, since: Position, pick: Pick) -> Result<Vec<Frame>, Loss> {
         let events = self.hub().missed(standing, since)?;
         // Nobody can say now what the backend would have said then.
         let rendered = events.iter().map(|kept| Some((kept.rendered.as_ref()?, &kept.topics)));
         let events: Vec<_> = rendered.collect::<Option<_>>().ok_or(Loss::Expired)?;
-        let mut missed = Missed { frames: Vec::new(), bytes: 0, bytes_max };
         for held in standing.subscriptions.iter_mut().filter(|held| held.is_fresh) {
             held.catching = Some(since.offset);
         }
+        let mut told = Vec::new();
         for (rendered, topics) in &events {
+            let mut missed = Missed(Vec::new());
             rendered.tell_missed(self.reader(), standing, topics, &mut missed);
+            if !missed.0.is_empty() {
+                told.push((rendered.event(), missed.0));
+            }
         }
+        // Of several subscriptions to one topic each is told by itself.
+        let is_tagged = standing.subscriptions.iter().any(|held| held.tag.is_some());
+        if pick == Pick::Latest && !is_tagged {
+            told = latest(told);
+        }
+        let frames = told.into_iter().flat_map(|(_, frames)| frames).collect();
         for held in &mut standing.subscriptions {
             held.catching = None;
         }
-        if missed.bytes > bytes_max { Err(Loss::Expired) } else { Ok(missed.frames) }
+        Ok(frames)
     }
+}
+
+/// Without the writes of a record that a later one of the same follows. What writes several stays: which of them the
+/// reader was told of is not known here.
+fn latest<T>(told: Vec<(&Event, T)>) -> Vec<(&Event, T)> {
+    let mut written = HashSet::new();
+    let mut is_latest = |event: &Event| match event.items.as_slice() {
+        [Item { id: Some(id), .. }] if event.operation != Operation::Custom => {
+            written.insert((event.model.to_lowercase(), id.scalar_text()))
+        }
+        _ => true,
+    };
+    let mut latest: Vec<_> = told.into_iter().rev().filter(|(event, _)| is_latest(event)).collect();
+    latest.reverse();
+    latest
 }
 
 impl Hub {

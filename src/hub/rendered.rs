@@ -168,6 +168,11 @@ impl Rendered {
         }
     }
 
+    /// What it renders.
+    pub(super) fn event(&self) -> &Event {
+        &self.publication.event
+    }
+
     /// What it holds while it waits, about.
     pub(super) fn bytes(&self) -> usize {
         self.publication.event.bytes()

@@ -25,6 +25,16 @@ pub enum Loss {
     Ahead,
 }
 
+/// Which of the events that it missed a client gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pick {
+    /// Each.
+    #[default]
+    All,
+    /// Of those that wrote one record the last: whoever has it needs no other. All that are something else.
+    Latest,
+}
+
 impl Loss {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::UnknownEpoch, Self::Expired, Self::Ahead];

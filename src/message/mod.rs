@@ -20,11 +20,11 @@ use crate::event::{Audience, Event, Item, Json, Position, Topic};
 use crate::filter::Filter;
 use crate::identity::{Credential, Identity};
 pub use block::Block;
-pub use caught::{Ack, Caught, Loss};
+pub use caught::{Ack, Caught, Loss, Pick};
 pub use close::CloseReason;
 pub use frame::{Frame, Stamp};
 pub use heard::{Fate, Heard};
-pub use upstream::{Answer, Upstream, UpstreamError};
+pub use upstream::{Answer, POSITION, Upstream, UpstreamError};
 
 /// One message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,6 +198,8 @@ pub struct Turn {
     pub commands: Vec<Command>,
     /// What the client got last of what the commands subscribe to; `None`: it has not been there before.
     pub since: Option<Position>,
+    /// Which of what it missed it gets.
+    pub pick: Pick,
     /// For this client.
     pub frames: Vec<Frame>,
     /// Behind these, the answer to the commands.

@@ -3,6 +3,12 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
+use crate::event::Position;
+
+/// The header that says from where on what the answer to a GET shows may be followed. Answers to calls have it, and
+/// those to clients if the config says so.
+pub const POSITION: &str = "Restcast-Position";
+
 /// A request to the backend. It goes the way of all requests, tap included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
@@ -25,6 +31,14 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// All of its body.
     pub body: Bytes,
+}
+
+impl Answer {
+    /// From where on what it shows may be followed; `None`: nobody knows.
+    pub fn position(&self) -> Option<Position> {
+        let position = Position::read(self.headers.get(POSITION)?.to_str().ok()?);
+        position.is_told().then_some(position)
+    }
 }
 
 /// Why there is no answer. The texts are for clients: none of them tells an address.

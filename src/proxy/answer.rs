@@ -9,9 +9,7 @@ use super::early;
 use super::head;
 use super::hop;
 use crate::event::Position;
-
-/// Says from where on what a GET shows may be followed.
-const POSITION: &str = "Restcast-Position";
+use crate::message::POSITION;
 
 /// How an answer goes on behind its head.
 #[derive(Debug, Default)]

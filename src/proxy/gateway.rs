@@ -111,7 +111,9 @@ impl Gateway {
         if handshake || !state.is_tappable() {
             return;
         }
-        if self.says_position && matches!(request.method, Method::GET | Method::HEAD) {
+        // Whoever of us asks for a snapshot wants to know too.
+        let says_position = self.says_position || state.errand.is_some();
+        if says_position && matches!(request.method, Method::GET | Method::HEAD) {
             // Before the backend is asked: what is written from now on is among what follows.
             state.position = self.realtime.hub.position();
         }

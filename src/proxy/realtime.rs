@@ -148,6 +148,9 @@ impl Realtime {
     ) -> Result<(), Refusal> {
         let head: &request::Parts = session.req_header();
         let key = accept_key(head)?;
+        if let Some(fault) = endpoint.dialect.fault(head) {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, fault));
+        }
         let greeting = switching_protocols(&key, endpoint.admission.protocol(head));
         self.take(session, endpoint, arrival, Greeting { head: greeting, allowed: String::new() }).await;
         Ok(())

@@ -129,6 +129,26 @@ impl Resources {
         known.or_else(|| self.open.first().map(Resource::id_field)).unwrap_or("id")
     }
 
+    /// Where the backend has the record of a model in lower case, or all that there are; `None`: no route says so, or
+    /// it depends on more than this. Of several paths the shortest.
+    pub fn path(&self, model: &str, id: Option<&str>) -> Option<String> {
+        let place = |resource: &Resource, known: &BTreeMap<String, String>| match id {
+            None => resource.address.collection(known),
+            Some(id) => resource.address.item(known, &resource.address.typed_id(&resource.model, id)),
+        };
+        let is_of = |resource: &&Resource| resource.model.to_lowercase() == model;
+        let named = self.named.values().flatten().filter(is_of);
+        let paths = named.filter_map(|resource| place(resource, &BTreeMap::new()));
+        let open = || {
+            let open = self.open.iter().filter_map(|open| self.named_by_path(open, model));
+            open.filter(|resource| is_of(&resource)).find_map(|resource| {
+                let parameter = resource.address.model_parameter()?.to_owned();
+                place(&resource, &BTreeMap::from([(parameter, model.to_owned())]))
+            })
+        };
+        paths.min_by_key(|path| (path.len(), path.clone())).or_else(open)
+    }
+
     fn named_by_path(&self, open: &Resource, entity: &str) -> Option<Resource> {
         let parameter = open.address.model_parameter()?;
         let model = open.address.model_named(entity)?;

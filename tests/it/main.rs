@@ -55,6 +55,7 @@ mod rfc6455;
 mod script;
 mod shares;
 mod smoke;
+mod snapshots;
 mod soak;
 mod socketio;
 mod socketio_system;

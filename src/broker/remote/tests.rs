@@ -13,7 +13,7 @@ use crate::broker::{Append, Head};
 use crate::event::{Epoch, Event, Topic};
 use crate::hub::{Desk, HistoryLimits, Lane, Profile, Sent, Subscriber};
 use crate::identity::Identity;
-use crate::message::{CloseReason, Command, Encode, Frame, Publication, Rendering};
+use crate::message::{CloseReason, Command, Encode, Frame, Pick, Publication, Rendering};
 use crate::metrics::Labels;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -223,7 +223,12 @@ impl Node {
     /// It follows the log, and a new reader is there.
     async fn begin(&mut self) {
         let follows = async {
-            while self.subscriber.as_mut().and_then(|reader| reader.catch_up(None, 0).0.position).is_none() {
+            while self
+                .subscriber
+                .as_mut()
+                .and_then(|reader| reader.catch_up(None, Pick::All, 0).0.position)
+                .is_none()
+            {
                 sleep(Duration::from_millis(5)).await;
                 self.join();
             }
@@ -342,14 +347,15 @@ async fn a_client_goes_on_at_another_process_and_at_one_that_starts() {
     node.begin().await;
     (1..=6).for_each(|id| node.write(id));
     node.hear(|heard| heard.len() == 6).await;
-    let position = node.subscriber.as_mut().unwrap().catch_up(None, 0).0.position.unwrap();
+    let position = node.subscriber.as_mut().unwrap().catch_up(None, Pick::All, 0).0.position.unwrap();
     let since = crate::event::Position { offset: 2, ..position };
     drop(node);
     let mut other = Node::start(&server, 2);
     other.begin().await;
     let heard = async {
         loop {
-            let (caught, frames) = other.subscriber.as_mut().unwrap().catch_up(Some(since), 1 << 16);
+            let (caught, frames) =
+                other.subscriber.as_mut().unwrap().catch_up(Some(since), Pick::All, 1 << 16);
             // It may be reading yet.
             if caught.recovered == Some(Ok(())) && frames.len() == 4 {
                 return frames;

@@ -100,12 +100,18 @@ fn the_shipped_file_shows_every_option_with_its_default() {
     assert_eq!(format!("{with_all:?}"), format!("{minimal:?}"));
 }
 
-/// What the shipped file has below its line on a dialect's own options.
+/// What the shipped file has below its lines on a dialect's own options.
 fn shipped_options(dialect: &str) -> String {
-    let head = format!("# {dialect} has besides:\n");
-    let below = SHIPPED.split_once(&head).map_or("", |(_, below)| below);
-    let lines = below.lines().map_while(|line| line.strip_prefix("#   "));
-    lines.collect::<Vec<_>>().join("\n")
+    let lines: Vec<&str> = SHIPPED.lines().collect();
+    let is_head = |line: &str| {
+        let names = line.strip_prefix("# ").and_then(|line| line.strip_suffix(" besides:"));
+        let names =
+            names.and_then(|names| names.strip_suffix(" has").or_else(|| names.strip_suffix(" have")));
+        names.is_some_and(|names| names.replace(" and ", ", ").split(", ").any(|name| name == dialect))
+    };
+    let heads = (0..lines.len()).filter(|at| is_head(lines[*at]));
+    let below = heads.flat_map(|at| lines[at + 1..].iter().map_while(|line| line.strip_prefix("#   ")));
+    below.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -255,7 +261,7 @@ fn a_line_break_in_a_name_or_value_broke_a_problem_in_two() {
         format!("{MINIMAL}\"a\\nb\" = 1\n[[route]]\npath = \"/{{a\\nb}}\"\nmodel = \"a\"\n[\"c\\rd\"]\n");
     assert_eq!(
         errors(&text),
-        r#"proxy.toml:10: endpoint[1].a b: unknown key; there are path, dialect, max_message, auth, on_expiry, cookie, origins
+        r#"proxy.toml:10: endpoint[1].a b: unknown key; there are path, dialect, forward_headers, snapshots, max_message, auth, on_expiry, cookie, origins
 proxy.toml:12: route[2].path = "/{a\nb}": expected "{name}" of letters, digits and _; found "{a b}"
 proxy.toml:14: c d: unknown table; there are server, admin, upstream, tap, hub, history, limits, access, calls, route, endpoint, auth, broker"#
     );

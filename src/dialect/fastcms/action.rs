@@ -19,8 +19,9 @@ const SHOWN_CHARS: usize = 100;
 /// What a client wants.
 #[derive(Debug)]
 pub(super) enum Action {
-    /// Events of a collection that match the filter, `None`: all of them; also those behind what it got last.
-    Subscribe { collection: String, filter: Option<Json>, since: Option<Position> },
+    /// Events of a collection that match the filter, `None`: all of them; also those behind what it got last, or behind
+    /// a snapshot that it is shown first.
+    Subscribe { collection: String, filter: Option<Json>, since: Option<Position>, snapshot: bool },
     /// No more of them.
     Unsubscribe(String),
     /// To be the bearer of this token.
@@ -77,7 +78,8 @@ fn subscribe(fields: &Fields<'_>) -> Result<Action, Fault> {
     let since = fields.get("since").map(|value| value.get()).filter(|text| *text != "null");
     // What is no text is no position, and that is said where a position is of no epoch.
     let since = since.map(|text| Position::read(&serde_json::from_str::<String>(text).unwrap_or_default()));
-    Ok(Action::Subscribe { collection, filter: filter.and_then(Json::parse), since })
+    let snapshot = since.is_none() && fields.get("snapshot").is_some_and(|value| value.get() == "true");
+    Ok(Action::Subscribe { collection, filter: filter.and_then(Json::parse), since, snapshot })
 }
 
 /// A text that is not empty.

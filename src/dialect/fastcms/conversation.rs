@@ -10,9 +10,13 @@ use super::pulse::{Beat, Pulse};
 use super::settings::Settings;
 use super::subscriptions::Subscriptions;
 use super::words;
+use crate::dialect::snapshot::{self, UNKNOWN};
 use crate::dialect::{Conversation, Opening};
+use crate::event::Topic;
 use crate::identity::{Credential, Identity};
-use crate::message::{Ack, Call, CloseReason, Command, Message, Now, Returned, Turn};
+use crate::message::{
+    Ack, Answer, Call, CloseReason, Command, Message, Now, Pick, Returned, Turn, UpstreamError,
+};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -25,6 +29,16 @@ pub(super) struct Client {
     presence: Arc<Presence>,
     /// Of the user that it is.
     seat: Option<Seat>,
+    /// What it is shown first.
+    shown: Option<Box<Shown>>,
+}
+
+/// A subscription that waits for its snapshot.
+#[derive(Debug)]
+struct Shown {
+    topic: Topic,
+    commands: Vec<Command>,
+    ack: Ack,
 }
 
 impl Client {
@@ -37,7 +51,7 @@ impl Client {
         let gate = opening.required.then_some(opening.now.age + settings.auth_timeout);
         let pulse = Pulse::new(&settings);
         let subscriptions = Subscriptions::default();
-        let mut client = Self { settings, subscriptions, pulse, gate, presence, seat: None };
+        let mut client = Self { settings, subscriptions, pulse, gate, presence, seat: None, shown: None };
         turn.frames.push(words::connected(opening.connection, opening.now.time));
         if *opening.credential != Credential::Missing {
             client.meet(opening.credential, turn);
@@ -75,12 +89,20 @@ impl Client {
             Action::Pong => {}
             Action::Auth(token) => turn.call = Some(Call::Identify(token)),
             _ if self.gate.is_some() => return Err(Fault::Unauthenticated),
-            Action::Subscribe { collection, filter, since } => {
+            Action::Subscribe { collection, filter, since, snapshot } => {
+                let shown = snapshot.then(|| self.snapshot(&collection)).transpose()?;
                 let commands = &mut turn.commands;
                 self.subscriptions.add(&collection, filter.as_ref(), &self.settings, commands)?;
                 turn.since = since;
-                turn.ack =
-                    Some(Ack::new(move |caught| words::subscribed(&collection, filter.as_ref(), caught)));
+                let ack = Ack::new(move |caught| words::subscribed(&collection, filter.as_ref(), caught));
+                match shown {
+                    None => turn.ack = Some(ack),
+                    Some((topic, call)) => {
+                        turn.call = Some(call);
+                        let commands = std::mem::take(commands);
+                        self.shown = Some(Box::new(Shown { topic, commands, ack }));
+                    }
+                }
             }
             Action::Unsubscribe(collection) => {
                 self.subscriptions.remove(&collection, &self.settings, &mut turn.commands);
@@ -88,6 +110,25 @@ impl Client {
             }
         }
         Ok(())
+    }
+}
+
+impl Client {
+    /// The request for what there is of a collection, which has a topic of its own then.
+    fn snapshot(&self, collection: &str) -> Result<(Topic, Call), Fault> {
+        let topics = self.settings.collections.topics(collection);
+        let [topic] = topics.as_slice() else { return Err(Fault::NoSnapshot(UNKNOWN)) };
+        let call = self.settings.snapshots.call(topic).map_err(Fault::NoSnapshot)?;
+        Ok((topic.clone(), call))
+    }
+
+    /// The backend has said what there is, or not: what came meanwhile follows, and then what comes.
+    fn show(&mut self, answer: &Result<Answer, UpstreamError>, turn: &mut Turn) {
+        let Some(shown) = self.shown.take() else { return };
+        let Shown { topic, commands, ack } = *shown;
+        turn.frames.push(words::snapshot(&snapshot::said(&topic, answer)));
+        (turn.commands, turn.ack) = (commands, Some(ack));
+        (turn.since, turn.pick) = (snapshot::position(answer), Pick::Latest);
     }
 }
 
@@ -108,8 +149,10 @@ impl Conversation for Client {
     }
 
     fn returned(&mut self, returned: Returned, _: Now, turn: &mut Turn) {
-        if let Returned::Credential(credential) = returned {
-            self.meet(&credential, turn);
+        match returned {
+            Returned::Credential(credential) => self.meet(&credential, turn),
+            Returned::Upstream(answer) => self.show(&answer, turn),
+            Returned::Webhook(_) => {}
         }
     }
 

@@ -5,7 +5,7 @@ use crate::filter::FilterError;
 use crate::identity::Credential;
 use crate::message::CloseReason;
 
-/// Its text is the message (`protocols.md`, section 3.2); the last six are of ours.
+/// Its text is the message (`protocols.md`, section 3.2); the last seven are of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     #[error("Invalid JSON format")]
@@ -36,6 +36,8 @@ pub(super) enum Fault {
     LongName,
     #[error("Too many subscriptions (at most {0})")]
     TooManySubscriptions(usize),
+    #[error("No snapshot: {0}")]
+    NoSnapshot(&'static str),
     #[error("Rate limit exceeded")]
     TooFast,
 }

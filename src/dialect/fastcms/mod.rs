@@ -16,6 +16,7 @@ mod words;
 
 use std::sync::Arc;
 
+use http::HeaderName;
 use serde_json::Value;
 
 use super::{Conversation, Dialect, Manner, Opening, Options, Report};
@@ -52,6 +53,10 @@ impl Dialect for FastCms {
     /// A bad token is answered by a message.
     fn manner(&self) -> Manner {
         Manner::Accept
+    }
+
+    fn calls(&self) -> Option<&[HeaderName]> {
+        self.settings.snapshots.calls()
     }
 
     fn report(&self) -> Option<&dyn Report> {

@@ -7,6 +7,7 @@ use super::collections::Collections;
 use super::presence::{Presence, Told};
 use super::stats::{Access, Stats};
 use crate::dialect::options::{Options, word};
+use crate::dialect::snapshot::Snapshots;
 use crate::event::Audience;
 use crate::filter::Deletes;
 
@@ -27,6 +28,8 @@ pub(super) struct Settings {
     pub(super) deletes: Deletes,
     /// What its clients call collections.
     pub(super) collections: Collections,
+    /// What may be shown of them.
+    pub(super) snapshots: Snapshots,
 }
 
 /// More would make each subscription slow: they are looked through one by one.
@@ -47,6 +50,7 @@ impl Settings {
                 Deletes::Judge
             },
             collections: Collections::new(&options.texts("schemas")),
+            snapshots: Snapshots::read(options),
         };
         if settings.heartbeat_timeout <= settings.heartbeat {
             let message = "must be longer than heartbeat: clients say something when they get one";

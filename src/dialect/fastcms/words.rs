@@ -31,6 +31,11 @@ pub(super) fn subscribed(collection: &str, filter: Option<&Json>, caught: &Caugh
     frame("subscribed", &format!(r#"{{"collection":{collection},"filter":{filter}{caught}}}"#))
 }
 
+/// What there is of a collection, as the object `said`.
+pub(super) fn snapshot(said: &str) -> Frame {
+    frame("snapshot", said)
+}
+
 pub(super) fn unsubscribed(collection: &str) -> Frame {
     frame("unsubscribed", &format!(r#"{{"collection":{}}}"#, Value::from(collection)))
 }

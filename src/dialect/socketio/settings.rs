@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::super::multiplex::Engine;
+use super::super::options::forward_headers;
 use super::super::webhook::{self, Keys};
 use super::super::{Dialect, Options};
 use super::Within;
@@ -77,7 +78,7 @@ impl Settings {
             namespace.name_events();
         }
         let warnings = namespaces.iter().flat_map(trespass::warnings).collect();
-        let forward = Some(forward(options)).filter(|_| namespaces.iter().any(Namespace::asks));
+        let forward = Some(forward_headers(options)).filter(|_| namespaces.iter().any(Namespace::asks));
         let within = |namespace: Namespace| {
             let name = Arc::clone(&namespace.name);
             (name, Arc::new(Within(Arc::new(namespace))) as Arc<dyn Dialect>)
@@ -172,13 +173,4 @@ fn engine(options: &dyn Options) -> Engine {
         max_payload: options.size("max_payload", MAX_PAYLOAD_BYTES),
         recovery,
     }
-}
-
-fn forward(options: &dyn Options) -> Vec<HeaderName> {
-    let names = options.texts("forward_headers");
-    let parsed: Option<Vec<HeaderName>> = names.iter().map(|name| name.parse().ok()).collect();
-    parsed.unwrap_or_else(|| {
-        options.report("forward_headers", "expected names of headers, such as [\"X-Tenant\"]".to_owned());
-        Vec::new()
-    })
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, header};
+use http::HeaderName;
 
 use super::super::Manner;
-use super::super::options::{Options, word};
+use super::super::options::{Options, forward_headers, word};
 use super::hooks::Hooks;
 use crate::filter::Deletes;
 use crate::query::Resources;
@@ -33,19 +33,6 @@ pub(super) struct Settings {
 
 /// More would make each subscription slow: they are looked through one by one.
 const MOST_SUBSCRIPTIONS: usize = 10_000;
-/// What a message makes anew, or what goes no further than one connection.
-const OWN: [HeaderName; 9] = [
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::EXPECT,
-    header::HOST,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-
 impl Settings {
     pub(super) fn read(options: &dyn Options) -> Self {
         let max_subscriptions = options.number("max_subscriptions", 100);
@@ -66,18 +53,4 @@ impl Settings {
             hooks: Hooks::read(options),
         }
     }
-}
-
-fn forward_headers(options: &dyn Options) -> Vec<HeaderName> {
-    let name = |text: &String| {
-        let name = text.parse().ok();
-        name.filter(|name| !OWN.contains(name) && !name.as_str().starts_with("sec-websocket-"))
-    };
-    let texts = options.texts("forward_headers");
-    let names: Option<Vec<HeaderName>> = texts.iter().map(name).collect();
-    names.unwrap_or_else(|| {
-        let message = "expected names of headers that say something of a client, such as \"X-Tenant\"";
-        options.report("forward_headers", message.to_owned());
-        Vec::new()
-    })
 }

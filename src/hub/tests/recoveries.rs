@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::identities::user;
 use super::*;
-use crate::event::Epoch;
+use crate::event::{Epoch, Operation};
 use crate::filter::{Deletes, Filter};
-use crate::message::{Caught, Loss};
+use crate::message::{Caught, Loss, Pick};
 
 const LIMITS: HistoryLimits = HistoryLimits { size: 5, bytes: 1 << 20, age: Duration::from_mins(1) };
 const ROOM: usize = 1 << 24;
@@ -32,7 +32,7 @@ fn come_back(hub: &Arc<Hub>, topics: &str, since: Position) -> (Caught, Vec<Stri
 }
 
 fn catch_up(subscriber: &mut Subscriber, since: Position) -> (Caught, Vec<String>) {
-    let (caught, frames) = subscriber.catch_up(Some(since), ROOM);
+    let (caught, frames) = subscriber.catch_up(Some(since), Pick::All, ROOM);
     (caught, frames.iter().map(|frame| String::from_utf8_lossy(&frame.payload()).into_owned()).collect())
 }
 
@@ -75,6 +75,32 @@ fn who_was_away_gets_exactly_what_it_missed_or_hears_why_not() {
 }
 
 #[test]
+fn who_has_the_records_gets_the_last_write_of_each_alone() {
+    let hub = keeping(HistoryLimits { size: 20, ..LIMITS });
+    let writes: &[(&str, &[&str])] = &[
+        ("a", &["1"]),
+        ("a", &["2"]),
+        ("b", &["1"]),
+        ("a", &["1"]),
+        ("a", &["1", "2"]),
+        ("A", &["2"]),
+        ("a", &["1"]),
+        ("a", &[]),
+    ];
+    for (model, ids) in writes {
+        deliver(&hub, event(model, ids));
+    }
+    deliver(&hub, Event { operation: Operation::Custom, ..event("a", &["1"]) });
+    deliver(&hub, Event { operation: Operation::Delete, ..event("a", &["1"]) });
+    let mut subscriber = join(&hub, &Inbox::new(), "all");
+    let (caught_up, frames) = subscriber.catch_up(Some(at(0)), Pick::Latest, ROOM);
+    let told: Vec<_> =
+        frames.iter().map(|frame| String::from_utf8_lossy(&frame.payload()).into_owned()).collect();
+    assert_eq!(told, ["3 b", "5 a", "6 A", "8 a", "9 a", "10 a"]);
+    assert_eq!(caught_up, caught(10, Ok(())));
+}
+
+#[test]
 fn without_a_history_nobody_is_told_a_position() {
     let hub = hub(10);
     deliver(&hub, event("a", &["1"]));
@@ -99,7 +125,7 @@ fn what_has_come_by_another_topic_does_not_come_again() {
     deliver(&hub, event("a", &["1"]));
     let inbox = Inbox::new();
     let mut subscriber = join(&hub, &inbox, "a");
-    subscriber.catch_up(None, ROOM);
+    subscriber.catch_up(None, Pick::All, ROOM);
     for model in ["a", "b"] {
         deliver(&hub, event(model, &["1"]));
     }
@@ -140,7 +166,7 @@ fn more_than_may_wait_has_expired() {
         deliver(&hub, event("a", &["1"]));
     }
     let mut subscriber = join(&hub, &Inbox::new(), "a");
-    let (caught_up, missed) = subscriber.catch_up(Some(at(0)), 10);
+    let (caught_up, missed) = subscriber.catch_up(Some(at(0)), Pick::All, 10);
     assert_eq!((caught_up, missed), (caught(4, Err(Loss::Expired)), vec![]));
 }
 
