@@ -20,7 +20,7 @@ NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 
 def install_missing():
     """Installs Debian's packages of the servers that restcast is compared with."""
-    missing = [name for name in ("nginx", "haproxy") if not find_server(name)]
+    missing = [name for name in ("nginx", "haproxy", "redis-server", "nats-server") if not find_server(name)]
     if not NCHAN_MODULE.exists():
         missing.append("libnginx-mod-nchan")
     if not missing:
@@ -135,6 +135,14 @@ class Watch:
         return ticks / self.TICKS_PER_SECOND - waited_for.ru_utime - waited_for.ru_stime
 
 
+def cpu_seconds(pids):
+    """CPU time of these processes so far."""
+    ticks = 0
+    for pid in pids:
+        ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def real_time():
     """The command that gives a probe and its backend the core at once, where that is allowed."""
     command = ["chrt", "-f", "1"]
@@ -155,6 +163,8 @@ def facts():
         "rustc": version("rustc", "--version"),
         "nginx": version("nginx", "-v"),
         "haproxy": version("haproxy", "-v"),
+        "redis": version("redis-server", "--version"),
+        "nats": version("nats-server", "--version"),
         "node": version("node", "--version"),
         "socket.io": npm_version("socket.io"),
         "ws": npm_version("ws"),

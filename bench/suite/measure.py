@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from . import machine
+from . import machine, nodes
 from .systems import TOKEN
 
 READERS = 1000
@@ -18,6 +18,11 @@ RECORD_BYTES = 250
 SOCKETIO_SYSTEMS = ["socketio", "npm"]
 SOCKETIO_EVENTS_PER_SECOND = 20
 SOCKETIO_BURST = 8
+NODES_READERS = 10
+NODES_EVENTS_PER_SECOND = 500
+NODES_RATES = [1000, 2000, 3000, 4000, 6000, 8000, 12000]
+NODES_RATE_SECONDS = 3
+LAG_P99_US = 100_000
 FILTERED_READERS = 10
 OTHER_READERS = 8990
 FILTERED_EVENTS_PER_SECOND = 500
@@ -79,6 +84,50 @@ class Measurements:
                 arguments = ["idle", "--url", system.readers, "--connections", str(READERS), "--token", TOKEN]
                 answer = self.measured(system, [*arguments, *system.pid_options()])
                 self.record(turn, "socketio_idle", name, answer)
+
+    def history(self, turn):
+        """The fan-out with the last events kept, and without."""
+        for name in self.in_turns(turn, ["restcast", "without_history"]):
+            with self.laboratory.system(name) as system:
+                arguments = fanout_arguments(system, self.plan.seconds)
+                self.record(turn, "history", name, self.measured(system, arguments))
+
+    def nodes(self, turn):
+        """From a write at one node to the readers of another; then ever more of them, until they are late."""
+        for kind in self.in_turns(turn, nodes.KINDS):
+            with nodes.started(self.laboratory, kind) as started:
+                answer = self.across(started, NODES_EVENTS_PER_SECOND, self.plan.seconds)
+                self.record(turn, "nodes", kind, answer)
+            self.record(turn, "nodes_rate", kind, self.most(kind))
+
+    def across(self, started, rate, seconds):
+        arguments = [
+            *("fanout", "--url", started.readers, "--publish", started.publish),
+            *("--readers", str(NODES_READERS), "--rate", str(rate), "--payload", str(RECORD_BYTES)),
+            *("--seconds", str(seconds), *started.pid_options()),
+        ]
+        before = machine.cpu_seconds(started.broker_pids())
+        answer = self.load(arguments)
+        used = machine.cpu_seconds(started.broker_pids()) - before
+        # That of the warm-up is in it, and so are its events.
+        events = rate * (seconds + 1)
+        return {**answer, "broker_cpu_us_per_event": used * 1e6 / events}
+
+    def most(self, kind):
+        """The highest rate at which 99 of 100 deliveries are in time."""
+        best = {"events_per_second": 0}
+        for rate in NODES_RATES:
+            with nodes.started(self.laboratory, kind) as started:
+                try:
+                    answer = self.across(started, rate, NODES_RATE_SECONDS)
+                except RuntimeError:
+                    # Readers were too slow, or events did not come within the load tool's time.
+                    return best
+            reached = answer["delivered_per_second"] / NODES_READERS
+            if answer["delivery_p99_us"] > LAG_P99_US or reached < 0.95 * rate:
+                return best
+            best = {**answer, "events_per_second": rate}
+        return best
 
     def http(self, turn):
         for name in self.in_turns(turn, ["restcast", "bare", "nginx", "haproxy"]):
@@ -196,7 +245,8 @@ def brief(answer):
     wanted = (
         *("server_cpu_us_per_event", "server_cpu_us_per_frame", "payload_bytes", "bytes_per_connection", "requests_per_second"),
         *("server_cpu_us_per_request", "server_cpu_share", "p50_us", "p99_us", "control_p99_us"),
-        *("delivered_per_second", "delivery_p99_us", "other_processes_cores"),
+        *("delivered_per_second", "delivery_p50_us", "delivery_p99_us", "events_per_second", "broker_cpu_us_per_event"),
+        "other_processes_cores",
     )
     shown = {**answer.get("fanout", {}), **answer}
     return ", ".join(f"{name} {shown[name]:.5g}" for name in wanted if shown.get(name) is not None)

@@ -75,6 +75,7 @@ BARS = [
     Bar("CPU per delivered event of Socket.IO", "socketio", FRAME, "µs", "npm", 0.35, system="socketio"),
     Bar("the same, eight events at once", "socketio_burst", FRAME, "µs", "npm", 0.35, system="socketio"),
     Bar("memory per connection of Socket.IO", "socketio_idle", MEMORY, "B", "npm", 0.35, system="socketio"),
+    Bar("CPU per delivered frame, with history", "history", FRAME, "µs", "without_history", 1.15),
     Bar("GET, ten routes", "get", RATE, "/s", "bare", 0.95, at_most=False),
     Bar("tapped POST, no reader", "post", RATE, "/s", "bare", 0.85, at_most=False),
     Bar("CPU per event, 9,000 filters of which 10 match", "filters", EVENT, "µs", "plain", 2.0, system="filtered"),
@@ -86,6 +87,12 @@ COMPARISONS = [
     Bar("CPU per frame, readers that read in batches", "fanout_batched", FRAME, "µs", "nchan"),
     Bar("CPU per frame, readers that read in batches", "fanout_batched", FRAME, "µs", "broadcast"),
     Bar("CPU per event of Socket.IO, without the kernel's", "socketio", USER, "µs", "npm", system="socketio"),
+    Bar("write at one node to reader of another, p50", "nodes", "delivery_p50_us", "µs", "one", system="redis"),
+    Bar("the same, p99", "nodes", "delivery_p99_us", "µs", "one", system="redis"),
+    Bar("CPU per event, both nodes", "nodes", EVENT, "µs", "one", system="redis"),
+    Bar("write at one node to reader of another, p50", "nodes", "delivery_p50_us", "µs", "one", system="nats"),
+    Bar("the same, p99", "nodes", "delivery_p99_us", "µs", "one", system="nats"),
+    Bar("CPU per event, both nodes", "nodes", EVENT, "µs", "one", system="nats"),
     Bar("CPU per GET", "get", REQUEST, "µs", "bare"),
     Bar("CPU per tapped POST", "post", REQUEST, "µs", "bare"),
     Bar("GET", "get", RATE, "/s", "nginx"),
@@ -125,6 +132,13 @@ FILTERS_COLUMNS = [
     ("delivery p50", "delivery_p50_us", "µs"),
     ("delivery p99", "delivery_p99_us", "µs"),
 ]
+NODES_COLUMNS = [
+    ("delivery p50", "delivery_p50_us", "µs"),
+    ("delivery p99", "delivery_p99_us", "µs"),
+    ("CPU per event, all nodes", EVENT, "µs"),
+    ("the broker's own", "broker_cpu_us_per_event", "µs"),
+]
+NODES_RATE_COLUMNS = [("before lag grows", "events_per_second", "events/s"), *NODES_COLUMNS]
 LATENCY_COLUMNS = [
     ("p50", "p50_us", "µs"),
     ("p90", "p90_us", "µs"),
@@ -141,6 +155,9 @@ DETAILS = [
     ("socketio", "Socket.IO: 1,000 readers of one room, 20 events/s", FANOUT_COLUMNS),
     ("socketio_burst", "Socket.IO: the same, eight events at once", FANOUT_COLUMNS),
     ("socketio_idle", "1,000 connections of Socket.IO that do nothing", IDLE_COLUMNS),
+    ("history", "Fan-out with and without history: 1,000 readers, 100 events/s", FANOUT_COLUMNS),
+    ("nodes", "500 events/s: written at one node, read at another, 10 readers", NODES_COLUMNS),
+    ("nodes_rate", "The highest rate at which 99 of 100 deliveries take less than 0.1 s", NODES_RATE_COLUMNS),
     ("get", "GET as a proxy, 32 connections", HTTP_COLUMNS),
     ("post", "POST as a proxy (tapped in restcast), 32 connections", HTTP_COLUMNS),
     ("filters", "10 readers of each event: among 9,000 with filters, and alone without", FILTERS_COLUMNS),

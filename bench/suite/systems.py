@@ -75,13 +75,13 @@ class Laboratory:
     def load(self):
         return [*self.cores.for_others(), str(self.examples / "load")]
 
-    def filled(self, name, folder, listen, threads=1):
-        """A configuration file with its placeholders filled in."""
-        text = (machine.CONF / name).read_text()
+    def filled(self, name, folder, listen, threads=1, admin=None, more=""):
+        """A configuration file with its placeholders filled in, and `more` behind it."""
+        text = (machine.CONF / name).read_text() + more
         values = {
             "@LISTEN@": listen,
             "@UPSTREAM@": self.origin,
-            "@ADMIN@": f"127.0.0.1:{free_port()}",
+            "@ADMIN@": f"127.0.0.1:{admin or free_port()}",
             "@THREADS@": str(threads),
             "@DIR@": str(folder),
             "@SECRET@": SECRET,
@@ -114,9 +114,9 @@ def urls(name, listen):
     return f"ws://{listen}/ws?topic=author", f"http://{listen}/api/authors"
 
 
-def restcast(config):
+def restcast(config, more=""):
     def command(laboratory, folder, listen, threads):
-        path = laboratory.filled(config, folder, listen, threads)
+        path = laboratory.filled(config, folder, listen, threads, more=more)
         return [str(laboratory.restcast), "serve", "--config", str(path)]
 
     return command
@@ -154,6 +154,7 @@ def haproxy(laboratory, folder, listen, _threads):
 
 COMMANDS = {
     "restcast": restcast("restcast.toml"),
+    "without_history": restcast("restcast.toml", "\n[history]\nsize = 0\n"),
     "fastcms": restcast("fastcms.toml"),
     "websocketspec": restcast("websocketspec.toml"),
     "socketio": restcast("socketio.toml"),
