@@ -73,12 +73,17 @@ impl Local {
 
     /// Nobody knows what came up to this offset, or up to now.
     pub(super) fn lose(&self, offset: Option<u64>) {
-        self.metrics.readers_lag(self.hub.lose(offset));
+        let readers = self.hub.lose(offset);
+        if offset.is_some() {
+            self.metrics.readers_missed(readers)
+        } else {
+            self.metrics.readers_lag(readers)
+        }
     }
 
     /// The log is followed from behind this position on.
     pub(super) fn adopt(&self, position: Position) {
-        self.metrics.readers_lag(self.hub.adopt(position));
+        self.metrics.log_begun(self.hub.adopt(position));
     }
 
     /// Nothing is there for readers.

@@ -54,10 +54,29 @@ impl Metrics {
         self.drops.words_full.inc();
     }
 
-    /// Readers were closed because events were lost.
+    /// Readers were closed because events of this process were lost.
     pub fn readers_lag(&self, readers: usize) {
         self.drops.reader_lags.inc_by(readers as u64);
         tracing::error!(readers, "events were lost (tap.queue_limit reached, or a bug); closed all readers");
+    }
+
+    /// Readers were closed because a broker's log says that events were lost.
+    pub fn readers_missed(&self, readers: usize) {
+        self.drops.reader_lags.inc_by(readers as u64);
+        tracing::error!(readers, "a node has lost events, as the broker's log says; closed all readers");
+    }
+
+    /// A broker's log is followed from some place on; readers who came before were closed.
+    pub fn log_begun(&self, readers: usize) {
+        self.drops.reader_lags.inc_by(readers as u64);
+        if readers == 0 {
+            tracing::info!("the broker's log is followed from here on");
+        } else {
+            tracing::warn!(
+                readers,
+                "the broker's log began anew, or lacks what came last; closed all readers"
+            );
+        }
     }
 
     /// A job of the tap failed by a bug of ours.
