@@ -53,7 +53,7 @@
 //! | [`hub`] | topics, readers, delivery | access, event, filter, identity, message |
 //! | [`dialect`] | wire protocols, one file each | event, filter, identity, message, time, url |
 //! | [`metrics`] | counters and the log lines that go with them | nothing |
-//! | [`broker`] | the queue before the hub, and what is between processes | event, hub, message, metrics, outbound, recent |
+//! | [`broker`] | the queue before the hub, and what is between processes | event, identity, hub, message, metrics, outbound, recent |
 //! | [`transport`] | frames to and from a byte stream | access, dialect, hub, identity, message |
 //! | [`outbound`] | requests of our own to services beside the backend | url |
 //! | [`webhook`] | messages of clients, handed to services | message, metrics, outbound |

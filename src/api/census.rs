@@ -5,15 +5,18 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::query::Query;
-use crate::hub::{Hub, Resident};
+use crate::hub::{Page, Resident};
 use crate::message::{Group, Target};
 use crate::time::iso;
 
-/// A page of the connections that are asked for, by their ids.
-pub(super) fn list(hub: &Hub, app: Option<Arc<str>>, query: &Query) -> Value {
+/// The connections that are asked for.
+pub(super) fn target(app: Option<Arc<str>>, query: &Query) -> Target {
     let only = query.user.clone().map(Group::user).unwrap_or_default();
-    let target = Target { app, endpoint: query.endpoint.clone(), only, ..Target::default() };
-    let page = hub.page(&target, query.after, query.page());
+    Target { app, endpoint: query.endpoint.clone(), only, ..Target::default() }
+}
+
+/// A page of them, by their ids.
+pub(super) fn list(page: &Page) -> Value {
     let next = page.residents.last().filter(|_| page.more).map(|resident| resident.id.to_string());
     let connections: Vec<Value> = page.residents.iter().map(connection).collect();
     json!({ "count": page.count, "connections": connections, "next": next })

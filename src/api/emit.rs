@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::access::Caller;
 use super::body::{self, name};
 use super::fault::{Code, Fault};
-use super::publish::{PublishApi, Said};
+use super::publish::{self, Begun, PublishApi, Said, with_nodes};
 use super::query::Query;
 use super::{Asked, Reply};
-use crate::broker::Parcel;
+use crate::broker::{Nodes, Parcel, Reached, Roll};
 use crate::event::Json;
 use crate::hub::{Answers, Hub};
 use crate::message::{Group, Push, Shortcut, Target};
@@ -183,6 +183,9 @@ impl PublishApi {
         time: Duration,
     ) -> Result<Reply, Fault> {
         let full = || Fault::new(Code::QueueFull, "too many pushes wait for answers");
+        if let Some(nodes) = self.nodes() {
+            return self.emit_to_all(asked, caller, (push, time), nodes);
+        }
         let question = Question::new(self.hub()).ok_or_else(full)?;
         let push = Push { receipt: Some(question.number), ..push };
         let (hub, number) = (Arc::clone(self.hub()), question.number);
@@ -193,6 +196,28 @@ impl PublishApi {
             }
             now @ Reply::Now(_) => Ok(now),
         }
+    }
+
+    /// The same where this process is one of several.
+    fn emit_to_all(
+        &self,
+        asked: &Asked,
+        caller: Caller<'_>,
+        (push, time): (Push, Duration),
+        nodes: &Arc<Nodes>,
+    ) -> Result<Reply, Fault> {
+        let (said, later) = match self.begin(asked, caller)? {
+            Begun::Anew(said, later) => (said, later),
+            Begun::Before(reply) => return Ok(reply),
+        };
+        let tell = move |answers: Answers, roll| said.answered(&answers, Some(roll));
+        let number = nodes
+            .ask_for_answers(time, Box::new(tell))
+            .map_err(|error| Fault::new(Code::QueueFull, error.to_string()))?;
+        let push = Push { receipt: Some(number), ..push };
+        let handed_over = self.hand_over(vec![Parcel::Push(push)], |_reached| {});
+        handed_over.inspect_err(|_| nodes.give_up(number))?;
+        Ok(Reply::Later(later))
     }
 
     /// What an endpoint's config has by this name, or several have.
@@ -223,8 +248,18 @@ impl PublishApi {
     }
 }
 
-fn sent(sent: u64, said: Said) {
-    said.finish(Ok(json!({ "sent": sent })));
+fn sent(reached: Reached, said: Said) {
+    said.finish(Ok(publish::sent(reached)));
+}
+
+impl Said {
+    /// What was said is not kept as long as that it was.
+    fn answered(self, answers: &Answers, roll: Option<Roll>) {
+        let all = with_nodes(answered(answers), roll);
+        let Answers { sent, acked, .. } = *answers;
+        let remembered = answered(&Answers { answers: Vec::new(), sent, acked });
+        self.done(&all, &with_nodes(remembered, roll));
+    }
 }
 
 fn answered(answers: &Answers) -> Value {
@@ -251,12 +286,7 @@ impl Question {
 
     fn collect(mut self, said: Said) {
         self.is_collected = true;
-        let collect = move |answers: Answers| {
-            // What was said is not kept as long as that it was.
-            let remembered =
-                answered(&Answers { answers: Vec::new(), sent: answers.sent, acked: answers.acked });
-            said.done(&answered(&answers), &remembered);
-        };
+        let collect = move |answers: Answers| said.answered(&answers, None);
         self.hub.collect(self.number, Box::new(collect));
     }
 }

@@ -16,9 +16,9 @@ use super::place::{Action, Telling, unknown_connection};
 use super::query::Query;
 use super::replay::{self, Pending, Replays};
 use super::{Access, Asked, Later, Promise, Reply, census, guard};
-use crate::broker::{Parcel, Publisher, QueueFull};
+use crate::broker::{Ask, Heard, Nodes, Parcel, Publisher, QueueFull, Reached, Roll};
 use crate::hub::Hub;
-use crate::message::{CloseReason, Group, Push, Shortcut, Target};
+use crate::message::{Group, Push, Shortcut, Target};
 use crate::metrics::Metrics;
 
 const DESCRIPTION: &str = include_str!("openapi.json");
@@ -37,6 +37,15 @@ pub struct PublishApi {
     replays: Arc<Replays>,
     waiting: Arc<AtomicUsize>,
     shortcuts: Vec<Arc<dyn Shortcut>>,
+    nodes: Option<Arc<Nodes>>,
+}
+
+/// What became of a request.
+pub(super) enum Begun {
+    /// It is the first of its kind.
+    Anew(Said, Later),
+    /// It was answered before.
+    Before(Reply),
 }
 
 /// What has been handed over, and is to be answered.
@@ -67,13 +76,23 @@ impl PublishApi {
     /// For these readers; `access` says who may use it.
     pub fn new(hub: Arc<Hub>, publisher: Publisher, metrics: Arc<Metrics>, access: Access) -> Self {
         let (replays, waiting) = (Arc::default(), Arc::default());
-        Self { hub, publisher, metrics, access, replays, waiting, shortcuts: Vec::new() }
+        Self { hub, publisher, metrics, access, replays, waiting, shortcuts: Vec::new(), nodes: None }
     }
 
     /// The same with what may be said by a name.
     #[must_use]
     pub fn saying(self, shortcuts: Vec<Arc<dyn Shortcut>>) -> Self {
         Self { shortcuts, ..self }
+    }
+
+    /// The same where this process is one of several.
+    #[must_use]
+    pub fn among(self, nodes: Option<Arc<Nodes>>) -> Self {
+        Self { nodes, ..self }
+    }
+
+    pub(super) fn nodes(&self) -> Option<&Arc<Nodes>> {
+        self.nodes.as_ref()
     }
 
     pub(super) fn hub(&self) -> &Arc<Hub> {
@@ -128,7 +147,7 @@ impl PublishApi {
         match action {
             Action::Describe => Ok(description().into()),
             Action::Tell(telling) => self.tell(asked, caller, (telling, &query)),
-            Action::List { app } => Ok(self.done(&census::list(&self.hub, app, &query))),
+            Action::List { app } => Ok(self.list(app, &query)),
             Action::Disconnect { app, connection } => {
                 if connection.is_none() && query.user.is_none() {
                     return Err(Fault::invalid("user_id is missing"));
@@ -138,13 +157,46 @@ impl PublishApi {
                     None => query.user.map(Group::user).unwrap_or_default(),
                 };
                 let target = Target { app, only, ..Target::default() };
-                let closed = self.hub.close(&target, CloseReason::Ended);
-                if connection.is_some() && closed == 0 {
-                    return Err(unknown_connection());
-                }
-                Ok(self.done(&json!({ "closed": closed })))
+                Ok(self.disconnect(target, connection.is_some()))
             }
         }
+    }
+
+    fn list(&self, app: Option<Arc<str>>, query: &Query) -> Reply {
+        let (to, after, limit) = (census::target(app, query), query.after, query.page());
+        self.ask(Ask::Page { to, after, limit }, move |heard, roll| {
+            Ok(with_nodes(census::list(&heard.page(limit)), roll))
+        })
+    }
+
+    /// `is_one`: somebody is to be there.
+    fn disconnect(&self, to: Target, is_one: bool) -> Reply {
+        self.ask(Ask::Close { to }, move |heard, roll| match heard.closed() {
+            0 if is_one && roll.is_none_or(Roll::is_complete) => Err(unknown_connection()),
+            closed => Ok(with_nodes(json!({ "closed": closed }), roll)),
+        })
+    }
+
+    /// Asks every node that is there, and says what follows from what they say.
+    fn ask(
+        &self,
+        ask: Ask,
+        say: impl FnOnce(Heard, Option<Roll>) -> Result<Value, Fault> + std::marker::Send + 'static,
+    ) -> Reply {
+        let own = ask.answer(&self.hub);
+        let (promise, later) = Self::later();
+        let said = Said { promise, pending: None, metrics: Arc::clone(&self.metrics) };
+        match &self.nodes {
+            None => said.finish(say(Heard::of(own), None)),
+            Some(nodes) => {
+                let tell = move |heard: Heard| {
+                    let roll = heard.roll;
+                    said.finish(say(heard, Some(roll)));
+                };
+                nodes.ask(ask, own, Box::new(tell));
+            }
+        }
+        Reply::Later(later)
     }
 
     /// What goes through the queue.
@@ -162,24 +214,24 @@ impl PublishApi {
                 caller.check_model(publish.model())?;
                 let event = publish.event(asked)?;
                 let id = event.id.to_string();
-                let say = move |sent, said: Said| said.finish(Ok(json!({ "event": id, "sent": sent })));
+                let say = move |reached: Reached, said: Said| {
+                    said.finish(Ok(with(sent(reached), "event", id.into())));
+                };
                 self.send(asked, caller, vec![Parcel::Event(event)], say)
             }
             Telling::Broadcast { app } => {
                 let (to, message) = body::parse::<Broadcast<'_>>(body)?.parts(app)?;
                 self.check_names(to.app.as_ref(), to.endpoint.as_ref())?;
                 let push = Parcel::Push(Push::new(to, message));
-                self.send(asked, caller, vec![push], |sent, said| said.finish(Ok(json!({ "sent": sent }))))
+                self.send(asked, caller, vec![push], |reached, said| said.finish(Ok(sent(reached))))
             }
             Telling::Send { app, connection } => {
                 let message = body::parse::<Send<'_>>(body)?.message()?;
                 let to = Target { app, only: Group::connection(connection), ..Target::default() };
                 let push = Parcel::Push(Push::new(to, message));
-                self.send(asked, caller, vec![push], |sent, said| {
-                    said.finish(match sent {
-                        0 => Err(unknown_connection()),
-                        sent => Ok(json!({ "sent": sent })),
-                    });
+                self.send(asked, caller, vec![push], |reached, said| {
+                    let is_nowhere = reached.readers == 0 && reached.nodes.is_none_or(Roll::is_complete);
+                    said.finish(if is_nowhere { Err(unknown_connection()) } else { Ok(sent(reached)) });
                 })
             }
             Telling::Emit => self.emit(asked, caller),
@@ -193,24 +245,48 @@ impl PublishApi {
         asked: &Asked,
         caller: Caller<'_>,
         parcels: Vec<Parcel>,
-        say: impl FnOnce(u64, Said) + std::marker::Send + 'static,
+        say: impl FnOnce(Reached, Said) + std::marker::Send + 'static,
     ) -> Result<Reply, Fault> {
+        let (said, later) = match self.begin(asked, caller)? {
+            Begun::Anew(said, later) => (said, later),
+            Begun::Before(reply) => return Ok(reply),
+        };
+        self.hand_over(parcels, move |reached| say(reached, said))?;
+        Ok(Reply::Later(later))
+    }
+
+    /// What is about to be handed over, and its answer; or that of the same request before.
+    pub(super) fn begin(&self, asked: &Asked, caller: Caller<'_>) -> Result<Begun, Fault> {
         let pending = match self.replay(asked, caller)? {
-            Some(replay::Turn::Done(answer)) => return Ok(replayed(&self.metrics, answer).into()),
+            Some(replay::Turn::Done(answer)) => {
+                return Ok(Begun::Before(replayed(&self.metrics, answer).into()));
+            }
             Some(replay::Turn::First(pending)) => Some(pending),
             None => None,
         };
+        let (promise, later) = Self::later();
+        Ok(Begun::Anew(Said { promise, pending, metrics: Arc::clone(&self.metrics) }, later))
+    }
+
+    /// An answer that is to come.
+    fn later() -> (Promise, Later) {
+        let internal = Fault::new(Code::Internal, "it could not be done");
+        Later::new(internal.response())
+    }
+
+    /// Has parcels published.
+    pub(super) fn hand_over(
+        &self,
+        parcels: Vec<Parcel>,
+        receipt: impl FnOnce(Reached) + std::marker::Send + 'static,
+    ) -> Result<(), Fault> {
         let full = || Fault::new(Code::QueueFull, "too much waits to be published");
         let place = Waiting::new(&self.waiting).ok_or_else(full)?;
-        let internal = Fault::new(Code::Internal, "it could not be published");
-        let (promise, later) = Later::new(internal.response());
-        let said = Said { promise, pending, metrics: Arc::clone(&self.metrics) };
-        let receipt = move |sent| {
+        let receipt = move |reached| {
             drop(place);
-            say(sent, said);
+            receipt(reached);
         };
-        self.publisher.send(parcels, Box::new(receipt)).map_err(|QueueFull| full())?;
-        Ok(Reply::Later(later))
+        self.publisher.send(parcels, Box::new(receipt)).map_err(|QueueFull| full())
     }
 
     fn replay(&self, asked: &Asked, caller: Caller<'_>) -> Result<Option<replay::Turn>, Fault> {
@@ -219,10 +295,6 @@ impl PublishApi {
         let (caller, method, body) = (caller.name(), request.method(), request.body());
         let which = replay::Request { caller, method, target, body };
         self.replays.begin(request.headers(), which, asked.uptime)
-    }
-
-    fn done(&self, said: &Value) -> Reply {
-        answered(&self.metrics, said).into()
     }
 
     fn check_browser(&self, headers: &HeaderMap) -> Result<(), Fault> {
@@ -247,6 +319,25 @@ impl PublishApi {
         }
         Ok(())
     }
+}
+
+pub(super) fn sent(Reached { readers, nodes }: Reached) -> Value {
+    with_nodes(json!({ "sent": readers }), nodes)
+}
+
+/// Of how many nodes it is the sum, where there are several.
+pub(super) fn with_nodes(said: Value, roll: Option<Roll>) -> Value {
+    match roll {
+        Some(Roll { there, heard }) => with(said, "nodes", json!({ "there": there, "heard": heard })),
+        None => said,
+    }
+}
+
+fn with(mut said: Value, key: &str, value: Value) -> Value {
+    if let Some(said) = said.as_object_mut() {
+        said.insert(key.to_owned(), value);
+    }
+    said
 }
 
 fn refuse(metrics: &Metrics, fault: &Fault) -> Response<Bytes> {

@@ -50,7 +50,8 @@ impl Parts {
         let broker = broker(remote.as_ref(), &hub, &metrics);
         let (publisher, worker) = Publisher::start(config.tap.queue_limit, broker, Arc::clone(&metrics))
             .context("cannot start the hub's worker")?;
-        let realtime = Realtime::new(&hub, &metrics);
+        let nodes = remote.as_ref().map(|remote| remote.nodes());
+        let realtime = Realtime::new(&hub, &metrics).among(nodes.clone());
         let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
         let requests = InFlight::default();
         let in_flight = [requests.clone(), realtime.connections.clone()];
@@ -68,7 +69,7 @@ impl Parts {
             publisher: publisher.clone(),
             ready: ready(&upstreams, remote.as_ref()),
             about: about(&config, sidecar.is_some()),
-            publish: publish_api(&config, &hub, &publisher, &metrics),
+            publish: publish_api(&config, &hub, &publisher, &metrics).among(nodes.clone()),
             present: Present::default(),
         };
         let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];

@@ -118,6 +118,7 @@ async fn published(broker: Option<(Arc<Remote>, Publisher)>, deadline: Instant) 
     while Instant::now() < deadline && remote.is_there() && !is_done() {
         sleep(DRAIN_TICK).await;
     }
+    remote.leave().await;
 }
 
 async fn drained(in_flight: &[InFlight], deadline: Instant) {

@@ -40,6 +40,11 @@ impl Local {
         delivery.reached
     }
 
+    /// The number by which clients may be asked for answers to a push; `None`: too many are.
+    pub(super) fn ask_for_receipts(&self) -> Option<u64> {
+        self.hub.ask_for_receipts().ok()
+    }
+
     fn event(&self, offset: Option<u64>, event: Event) -> Delivery {
         let written = event.time;
         let delivery = self.hub.deliver_at(offset, event, now(), thread::yield_now);
@@ -75,9 +80,9 @@ impl Local {
     pub(super) fn lose(&self, offset: Option<u64>) {
         let readers = self.hub.lose(offset);
         if offset.is_some() {
-            self.metrics.readers_missed(readers)
+            self.metrics.readers_missed(readers);
         } else {
-            self.metrics.readers_lag(readers)
+            self.metrics.readers_lag(readers);
         }
     }
 

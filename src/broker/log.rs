@@ -53,6 +53,37 @@ pub struct Session {
     pub writer: Box<dyn Append>,
     /// Reads.
     pub reader: Box<dyn Follow>,
+    /// Beside the log.
+    pub talk: Talk,
+}
+
+/// What processes say to each other and nobody keeps.
+#[derive(Debug)]
+pub struct Talk {
+    /// Speaks.
+    pub say: Box<dyn Say>,
+    /// Listens.
+    pub hear: Box<dyn Hear>,
+}
+
+/// Speaks to every process that is connected, this one perhaps included.
+#[async_trait]
+pub trait Say: Send + fmt::Debug {
+    /// Says notes in their order. Some may never be heard.
+    ///
+    /// # Errors
+    /// The connection broke off.
+    async fn say(&mut self, notes: &[Bytes]) -> Result<(), Away>;
+}
+
+/// Hears what is said. It may be dropped before it ends: then nothing is lost.
+#[async_trait]
+pub trait Hear: Send + fmt::Debug {
+    /// The next note. Where nobody listens for long, some are left out.
+    ///
+    /// # Errors
+    /// The connection broke off.
+    async fn hear(&mut self) -> Result<Bytes, Away>;
 }
 
 /// The writing side.

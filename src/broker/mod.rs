@@ -12,6 +12,7 @@ mod local;
 mod log;
 mod memory;
 mod nats;
+mod nodes;
 mod queue;
 mod redis;
 mod remote;
@@ -24,12 +25,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::{fmt, io, thread};
 
+use uuid::Uuid;
+
 use crate::event::{Event, Position};
 use crate::message::Push;
 use crate::metrics::Metrics;
-pub use log::{Append, Away, Entry, Follow, Head, Log, Session};
+pub use log::{Append, Away, Entry, Follow, Head, Hear, Log, Say, Session, Talk};
 pub use memory::Memory;
 pub use nats::{Nats, Servers as NatsServers, Settings as NatsSettings, parse as parse_nats};
+pub use nodes::{Ask, Heard, Nodes, Report, Roll, Tell, TooMany};
 use queue::Queue;
 pub use redis::{Redis, RedisServers};
 pub use remote::{OutgoingLimits, Remote};
@@ -53,6 +57,12 @@ pub trait Broker: Send + Sync + fmt::Debug {
     fn gather(&self) {}
     /// No parcel follows at once: what was gathered leaves.
     fn flush(&self) {}
+    /// Sends parcels on their way, and has the receipt told how many readers they reached: soon, where that has to be
+    /// asked for.
+    fn send(&self, parcels: Vec<Parcel>, receipt: Receipt) {
+        let readers = parcels.into_iter().map(|parcel| self.publish(parcel)).sum();
+        receipt(Reached { readers, nodes: None });
+    }
     /// Something was lost before it could be published: every process tells its readers that nobody knows what came
     /// up to here.
     fn lose(&self);
@@ -66,11 +76,20 @@ pub enum Arrived {
     /// It is followed from behind here on, and what came before is not known.
     Begin(Position),
     /// For readers, at this offset.
-    Parcel(u64, Box<Parcel>),
+    Parcel(u64, Box<Parcel>, Sender),
     /// Nothing for readers is at this offset.
     Nothing(u64),
     /// Nobody knows what came up to this offset.
     Lost(u64),
+}
+
+/// The process that wrote a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// Which it is.
+    pub node: Uuid,
+    /// By this number it wants to know how many readers are reached; `None`: it does not.
+    pub asks: Option<u64>,
 }
 
 /// Makes the event of a finished write; what it costs is paid on the worker.
@@ -79,8 +98,17 @@ pub type Job = Box<dyn FnOnce() -> Option<Event> + Send>;
 /// Makes what a client or a webhook says to others; on the worker.
 pub type Word = Box<dyn FnOnce() -> Parcel + Send>;
 
-/// Told how many readers of this process parcels reached: one that several of them reached counts for each.
-pub type Receipt = Box<dyn FnOnce(u64) + Send>;
+/// How many readers parcels reached: one that several of them reached counts for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// Of all nodes that have answered.
+    pub readers: u64,
+    /// Who has; `None`: there is this process alone.
+    pub nodes: Option<Roll>,
+}
+
+/// Told what parcels reached.
+pub type Receipt = Box<dyn FnOnce(Reached) + Send>;
 
 /// Something to be done in line with the events that is none itself; what it costs is paid on the worker.
 pub type Chore = Box<dyn FnOnce() + Send>;
@@ -247,7 +275,7 @@ impl Worker {
                 if parcels.len() > 1 {
                     self.broker.gather();
                 }
-                receipt(parcels.into_iter().map(|parcel| self.broker.publish(parcel)).sum());
+                self.broker.send(parcels, receipt);
             }
             Work::Note(chore) | Work::Answer(chore) => chore(),
             Work::Arrived(all, room) => {

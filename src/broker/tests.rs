@@ -87,7 +87,7 @@ fn setup_with(capacity: usize, broker: impl FnOnce(Told) -> Arc<dyn Broker>) -> 
     let (told, events) = std_mpsc::channel();
     let reader = Arc::new(Closed::default());
     let lane = Arc::clone(&reader) as Arc<dyn Lane>;
-    let (id, since) = (uuid::Uuid::nil(), std::time::SystemTime::UNIX_EPOCH);
+    let (id, since) = (Uuid::nil(), std::time::SystemTime::UNIX_EPOCH);
     let profile = Profile { id, endpoint: 0, identity: Identity::Anonymous, since, address: None };
     let subscriber = hub.attach(lane, profile).unwrap();
     let broker =
@@ -174,7 +174,7 @@ fn parcels_stand_in_line_with_jobs_and_tell_whom_they_reached() {
     assert_eq!(refused, Err(QueueFull));
     go.send(()).unwrap();
     assert_eq!([setup.next(), setup.next()], ["a", "1"]);
-    assert_eq!(reached.recv_timeout(DEADLINE).unwrap(), 7);
+    assert_eq!(reached.recv_timeout(DEADLINE).unwrap(), Reached { readers: 7, nodes: None });
     assert_eq!(setup.end(), (vec![], String::new()), "who sent it knows, so no reader is closed");
 }
 

@@ -18,9 +18,11 @@ pub struct Attendee {
     pub topics: Vec<Topic>,
 }
 
-/// The connections of an endpoint at one moment.
+/// The connections of an endpoint at one moment, of all nodes.
 #[derive(Debug, Clone, Default)]
 pub struct Attendance {
+    /// What carries events between processes, as the config calls it.
+    pub broker: &'static str,
     /// All of them.
     pub connections: usize,
     /// Those that have proven who they are.

@@ -340,6 +340,11 @@ impl Topic {
 }
 
 impl Topic {
+    /// The one that says this of itself.
+    pub fn named(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+
     /// A room of a namespace. No model begins as it does.
     pub fn room(namespace: &str, room: &str) -> Self {
         Self(Arc::from(format!("\u{1}{namespace}\u{1}{room}")))

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::Hub;
 use super::reader::Reader;
+use super::sample::Sample;
 use crate::event::Topic;
 use crate::identity::Identity;
 use crate::message::Target;
@@ -80,6 +81,8 @@ pub struct Tally {
     pub authenticated: usize,
     /// Users, each once.
     pub users: usize,
+    /// Some of these, to be counted together with those of other processes.
+    pub sample: Sample,
     /// Some of them, in no order.
     pub residents: Vec<Resident>,
 }
@@ -162,6 +165,7 @@ impl Hub {
                     tally.authenticated += 1;
                     if !users.contains(user.id.as_str()) {
                         users.insert(user.id.clone());
+                        tally.sample.add(&user.id);
                     }
                 }
                 if tally.residents.len() < limit {

@@ -11,6 +11,7 @@ pub(super) struct Broker {
     published: IntCounter,
     breaks: IntCounter,
     full: IntCounter,
+    nodes: IntGauge,
 }
 
 impl Broker {
@@ -23,8 +24,12 @@ impl Broker {
         let is_there = gauge("restcast_broker_up", "1 while the broker can be reached")?;
         // That of a single process is always there, and never behind.
         is_there.set(i64::from(kind == "memory"));
+        let nodes =
+            gauge("restcast_broker_nodes", "Nodes of this restcast that are there, this one included")?;
+        nodes.set(1);
         Ok(Self {
             is_there,
+            nodes,
             lag: gauge("restcast_broker_lag_events", "Events the broker has not delivered yet")?,
             published: counter("restcast_broker_published_total", "Letters written to the broker's log")?,
             breaks: counter("restcast_broker_breaks_total", "Connections to the broker that broke off")?,
@@ -54,6 +59,11 @@ impl Metrics {
     /// So many letters are in its log.
     pub fn broker_published(&self, letters: usize) {
         self.broker.published.inc_by(letters as u64);
+    }
+
+    /// So many nodes are there, with this one.
+    pub fn nodes(&self, nodes: usize) {
+        self.broker.nodes.set(i64::try_from(nodes).unwrap_or(i64::MAX));
     }
 
     /// There was no room for one.

@@ -19,6 +19,7 @@ use super::in_flight::InFlight;
 use super::respond::Refusal;
 use super::takeover::{self, Taken};
 use crate::access::Credentials;
+use crate::broker::Nodes;
 use crate::dialect::{Dialect, Manner, Medium, Opening};
 use crate::hub::{AttachError, Hub, Profile};
 use crate::identity::{Credential, Identity};
@@ -54,6 +55,8 @@ pub struct Realtime {
     pub metrics: Arc<Metrics>,
     /// Those that are not over yet: what is said of one that has left the hub is a part of it.
     pub connections: InFlight,
+    /// The nodes of which this process is one; `None`: it is alone.
+    pub nodes: Option<Arc<Nodes>>,
 }
 
 /// Said in place of a 101 when the hub is full or the process stops.
@@ -123,7 +126,13 @@ impl Realtime {
     /// With no connection yet.
     pub fn new(hub: &Arc<Hub>, metrics: &Arc<Metrics>) -> Self {
         let (hub, metrics) = (Arc::clone(hub), Arc::clone(metrics));
-        Self { hub, metrics, connections: InFlight::default() }
+        Self { hub, metrics, connections: InFlight::default(), nodes: None }
+    }
+
+    /// The same where this process is one of several.
+    #[must_use]
+    pub fn among(self, nodes: Option<Arc<Nodes>>) -> Self {
+        Self { nodes, ..self }
     }
 
     /// The same for a client that says itself who it is.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, StatusCode, header, request};
 use pingora::protocols::http::ServerSession;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 
 use super::realtime::{self, Endpoint, Realtime};
 use super::respond::{self, Refusal};
+use crate::broker::{Ask, Heard};
 use crate::dialect::{Attendance, Attendee, Dialect, Manner, Report};
-use crate::hub::{Hub, Resident, Tally};
+use crate::hub::{Resident, Tally};
 use crate::identity::Credential;
 use crate::message::Target;
 
@@ -65,18 +66,32 @@ async fn write(endpoint: &Endpoint, realtime: &Realtime) -> Option<Bytes> {
     let _turn = TURN.acquire().await.ok()?;
     let target = Target { endpoint: Some(Arc::from(endpoint.path.as_str())), ..Target::default() };
     let (dialect, hub) = (Arc::clone(&endpoint.dialect), Arc::clone(&realtime.hub));
-    spawn_blocking(move || written(&*dialect, &hub, &target)).await.ok()?
+    let limit = dialect.report()?.listed();
+    let ask = Ask::Tally { to: target, limit };
+    let asked = ask.clone();
+    let own = spawn_blocking(move || asked.answer(&hub)).await.ok()?;
+    let heard = match &realtime.nodes {
+        None => Heard::of(own),
+        Some(nodes) => {
+            let (tell, told) = oneshot::channel();
+            // Nobody waits any more: the client has gone.
+            nodes.ask(ask, own, Box::new(move |heard| drop(tell.send(heard))));
+            told.await.ok()?
+        }
+    };
+    let broker = realtime.nodes.as_ref().map_or("memory", |nodes| nodes.broker());
+    written(&*dialect, heard.tally(limit), broker)
 }
 
-fn written(dialect: &dyn Dialect, hub: &Hub, target: &Target) -> Option<Bytes> {
+fn written(dialect: &dyn Dialect, tally: Tally, broker: &'static str) -> Option<Bytes> {
     let report = dialect.report()?;
-    let Tally { count, authenticated, users, residents } = hub.tally(target, report.listed());
+    let Tally { count, authenticated, users, residents, sample: _ } = tally;
     let attendee = |resident: Resident| Attendee {
         id: resident.id,
         identity: resident.identity,
         topics: resident.topics,
     };
     let listed = residents.into_iter().map(attendee).collect();
-    let attendance = Attendance { connections: count, authenticated, users, listed };
+    let attendance = Attendance { broker, connections: count, authenticated, users, listed };
     Some(Bytes::from(report.write(&attendance)))
 }

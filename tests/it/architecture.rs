@@ -27,7 +27,7 @@ const MODULES: &[(&str, &str)] = &[
     ("outbound", "url"),
     ("verify", "identity auth metrics outbound"),
     ("webhook", "message metrics outbound"),
-    ("broker", "event hub message metrics outbound recent"),
+    ("broker", "event identity hub message metrics outbound recent"),
     ("transport", "access dialect hub identity message"),
     ("api", "time event identity message route hub metrics broker"),
     ("demo", "api"),

@@ -101,6 +101,14 @@ impl Link {
         }
     }
 
+    /// Sends to whoever listens.
+    pub(super) async fn tell(&self, subject: &str, bytes: Bytes) -> Result<(), Away> {
+        match timeout(ANSWERED, self.client.publish(subject.to_owned(), bytes)).await {
+            Ok(sent) => sent.map_err(|error| Away(error.to_string())),
+            Err(_) => Err(silent()),
+        }
+    }
+
     /// Asks the server's own services.
     pub(super) async fn ask(&self, subject: String, body: &Value) -> Result<Message, Away> {
         let asking = self.client.request(subject, body.to_string().into());

@@ -15,6 +15,7 @@ mod link;
 mod order;
 mod reader;
 mod stream;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod wanted;
@@ -28,7 +29,7 @@ use async_trait::async_trait;
 use rustls::ClientConfig;
 use tokio::time::{sleep, timeout};
 
-use super::log::{Away, Log, Session};
+use super::log::{self, Away, Log, Session};
 use crate::outbound::Roots;
 pub use address::{Servers, parse};
 use known::Known;
@@ -77,6 +78,7 @@ impl Nats {
         let link = Link::connect(address, self.tls.clone()).await?;
         let Settings { stream: name, subject, .. } = &self.settings;
         let live = link.subscribe(format!("{subject}.live")).await?;
+        let talk = talk::open(&link, format!("{subject}.talk")).await?;
         let stream = Stream::new(link.clone(), name, subject);
         let largest = stream.prepare(&self.settings).await?;
         let mut head = stream.head().await?;
@@ -91,7 +93,8 @@ impl Nats {
         }
         let writer = Writer::new(link, subject, largest).await?;
         let reader = Reader::new(live, stream, head, Arc::clone(&self.known));
-        Ok(Session { head, writer: Box::new(writer), reader: Box::new(reader) })
+        let talk = log::Talk { say: Box::new(talk.0), hear: Box::new(talk.1) };
+        Ok(Session { head, writer: Box::new(writer), reader: Box::new(reader), talk })
     }
 }
 

@@ -4,7 +4,7 @@
 //! oldest leave, and the newest stays to show that some are missing.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use redis::{PushInfo, PushKind, Value};
@@ -36,16 +36,13 @@ struct Queue {
 pub(super) struct Ended;
 
 impl Live {
-    /// Takes what the library has read.
-    pub(super) fn push(&self, info: PushInfo) {
-        if info.kind == PushKind::SMessage {
-            if let Some(Value::BulkString(message)) = info.data.into_iter().nth(1) {
-                self.queue().push(Bytes::from(message));
-            }
-        } else if matches!(info.kind, PushKind::SUnsubscribe | PushKind::Disconnection) {
-            // The channel moved to another node, or the connection is gone.
-            self.queue().has_ended = true;
-        }
+    fn push(&self, message: Bytes) {
+        self.queue().push(message);
+        self.news.notify_one();
+    }
+
+    fn end(&self) {
+        self.queue().has_ended = true;
         self.news.notify_one();
     }
 
@@ -65,6 +62,41 @@ impl Live {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is published in both channels of a connection.
+#[derive(Debug)]
+pub(super) struct Ears {
+    /// What is in the log.
+    pub(super) live: Arc<Live>,
+    /// What is said beside it.
+    pub(super) talk: Arc<Live>,
+    /// The name of the second channel.
+    talk_channel: String,
+}
+
+impl Ears {
+    pub(super) fn new(talk_channel: &str) -> Self {
+        Self { live: Arc::default(), talk: Arc::default(), talk_channel: talk_channel.to_owned() }
+    }
+
+    /// Takes what the library has read.
+    pub(super) fn push(&self, info: PushInfo) {
+        if info.kind == PushKind::SMessage {
+            let mut data = info.data.into_iter();
+            if let (Some(Value::BulkString(channel)), Some(Value::BulkString(message))) =
+                (data.next(), data.next())
+            {
+                let is_talk = channel == self.talk_channel.as_bytes();
+                let ear = if is_talk { &self.talk } else { &self.live };
+                ear.push(Bytes::from(message));
+            }
+        } else if matches!(info.kind, PushKind::SUnsubscribe | PushKind::Disconnection) {
+            // A channel moved to another node, or the connection is gone.
+            self.live.end();
+            self.talk.end();
+        }
     }
 }
 
@@ -93,25 +125,41 @@ mod tests {
     use super::*;
 
     fn message(bytes: Vec<u8>) -> PushInfo {
-        let data = vec![Value::BulkString(b"channel".to_vec()), Value::BulkString(bytes)];
+        said("live", bytes)
+    }
+
+    fn said(channel: &str, bytes: Vec<u8>) -> PushInfo {
+        let data = vec![Value::BulkString(channel.into()), Value::BulkString(bytes)];
         PushInfo { kind: PushKind::SMessage, data }
     }
 
     #[test]
     fn where_nobody_reads_the_oldest_leave_and_the_newest_stays() {
-        let live = Live::default();
+        let ears = Ears::new("talk");
+        let live = Arc::clone(&ears.live);
         for number in 0..MAX_MESSAGES + 10 {
-            live.push(message(number.to_string().into_bytes()));
+            ears.push(message(number.to_string().into_bytes()));
         }
         assert_eq!(live.take().unwrap().unwrap(), "10");
         for number in 0..20_u8 {
-            live.push(message(vec![number; 1024 * 1024]));
+            ears.push(message(vec![number; 1024 * 1024]));
         }
         assert_eq!(live.take().unwrap().unwrap().first(), Some(&4));
-        live.push(message(vec![99; MAX_BYTES + 1]));
-        live.push(PushInfo { kind: PushKind::Disconnection, data: vec![] });
+        ears.push(message(vec![99; MAX_BYTES + 1]));
+        ears.push(PushInfo { kind: PushKind::Disconnection, data: vec![] });
         assert_eq!(live.take().unwrap().unwrap().first(), Some(&99));
         assert_eq!(live.queue().bytes, 0);
         assert_eq!(live.take(), Err(Ended));
+    }
+
+    #[test]
+    fn what_is_said_beside_the_log_comes_beside_it() {
+        let ears = Ears::new("talk");
+        ears.push(said("talk", b"a".to_vec()));
+        ears.push(message(b"b".to_vec()));
+        assert_eq!((ears.talk.take().unwrap().unwrap(), ears.talk.take()), (Bytes::from("a"), Ok(None)));
+        assert_eq!((ears.live.take().unwrap().unwrap(), ears.live.take()), (Bytes::from("b"), Ok(None)));
+        ears.push(PushInfo { kind: PushKind::SUnsubscribe, data: vec![] });
+        assert_eq!((ears.talk.take(), ears.live.take()), (Err(Ended), Err(Ended)));
     }
 }

@@ -28,6 +28,7 @@ pub(super) struct Keys {
     seal: String,
     log: String,
     pub(super) channel: String,
+    pub(super) talk: String,
     /// So many letters are kept, and some more: the server drops them by the block.
     kept: usize,
 }
@@ -36,8 +37,9 @@ impl Keys {
     pub(super) fn new(prefix: &str, db: i64, kept: usize) -> Self {
         let key = |name: &str| format!("{{{prefix}}}:{name}");
         // Databases have keys of their own, and channels in common.
-        let channel = format!("{}:{db}", key("live"));
-        Self { seal: key("epoch"), log: key("log"), channel, kept: kept.max(1) }
+        let channel = |name: &str| format!("{}:{db}", key(name));
+        let (channel, talk) = (channel("live"), channel("talk"));
+        Self { seal: key("epoch"), log: key("log"), channel, talk, kept: kept.max(1) }
     }
 }
 
@@ -86,7 +88,7 @@ impl Log {
     }
 
     async fn add(&mut self, letters: &[(String, Bytes)]) -> Result<(), RedisError> {
-        let Keys { seal, log, channel, kept } = &*self.keys;
+        let Keys { seal, log, channel, talk: _, kept } = &*self.keys;
         let mut call = APPEND.key(seal);
         call.key(log).key(channel).arg(&self.seal).arg(kept);
         for (_name, letter) in letters {

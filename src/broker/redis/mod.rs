@@ -13,6 +13,7 @@ mod connection;
 mod live;
 mod log;
 mod reader;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -28,10 +29,12 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::connection::{Connection, Entrance, away};
-use self::live::Live;
+use self::live::Ears;
+use self::log::Keys;
 use self::reader::Reader;
+use self::talk::{Listener, Speaker};
 use self::url::{Address, Login, Place};
-use super::{Away, Log, Session};
+use super::{Away, Log, Session, Talk};
 use crate::outbound::Roots;
 pub use url::RedisServers;
 
@@ -44,7 +47,7 @@ const HOPS: usize = 3;
 pub struct Redis {
     place: Place,
     entrance: Entrance,
-    keys: Arc<log::Keys>,
+    keys: Arc<Keys>,
 }
 
 impl fmt::Debug for Redis {
@@ -59,7 +62,7 @@ impl Redis {
     pub fn new(servers: RedisServers, roots: Roots, prefix: &str, kept: usize) -> Self {
         let RedisServers { place, login, db, is_encrypted } = servers;
         let tls = is_encrypted.then(|| Arc::new(roots.into_config()));
-        let keys = Arc::new(log::Keys::new(prefix, db, kept));
+        let keys = Arc::new(Keys::new(prefix, db, kept));
         Self { place, entrance: Entrance { login, db, tls }, keys }
     }
 
@@ -97,14 +100,19 @@ impl Redis {
     }
 
     async fn open_at(&self, address: &Address, must_be_cluster: bool) -> Result<Session, RedisError> {
-        let live = Arc::new(Live::default());
-        let into = Arc::clone(&live);
+        let ears = Arc::new(Ears::new(&self.keys.talk));
+        let into = Arc::clone(&ears);
         let mut listener = self.entrance.connect(address, move |info| into.push(info)).await?;
         if must_be_cluster {
             is_cluster(&mut listener).await?;
         }
-        redis::cmd("SSUBSCRIBE").arg(&self.keys.channel).exec_async(&mut listener.link).await?;
+        let Keys { channel, talk, .. } = &*self.keys;
+        redis::cmd("SSUBSCRIBE").arg(channel).arg(talk).exec_async(&mut listener.link).await?;
         let asker = self.entrance.connect(address, drop).await?;
+        let talk = Talk {
+            say: Box::new(Speaker::new(asker.clone(), talk)),
+            hear: Box::new(Listener::new(Arc::clone(&ears.talk))),
+        };
         let fresh = Uuid::new_v4().as_u64_pair().1;
         let (heard, _) = log::Log::open(listener.clone(), Arc::clone(&self.keys), fresh).await?;
         let (log, head) = log::Log::open(asker, Arc::clone(&self.keys), fresh).await?;
@@ -112,8 +120,8 @@ impl Redis {
         if !log.is_as(&heard) {
             return Err(RedisError::from((ErrorKind::Client, "another log began")));
         }
-        let reader = Reader::new(live, listener, log.clone(), head.last);
-        Ok(Session { head, writer: Box::new(log), reader: Box::new(reader) })
+        let reader = Reader::new(Arc::clone(&ears.live), listener, log.clone(), head.last);
+        Ok(Session { head, writer: Box::new(log), reader: Box::new(reader), talk })
     }
 
     /// The server that a Sentinel names; the first that answers is believed.

@@ -18,7 +18,10 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::local::Local;
-use super::{Arrived, Away, Broker, Entry, Follow, Log, Parcel, Publisher, Session};
+use super::nodes::{Heard, Nodes, Report};
+use super::{
+    Arrived, Away, Broker, Entry, Follow, Log, Parcel, Publisher, Reached, Receipt, Sender, Session,
+};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use outgoing::Outgoing;
@@ -39,6 +42,7 @@ pub struct Remote {
     log: Arc<dyn Log>,
     local: Local,
     outgoing: Outgoing,
+    nodes: Arc<Nodes>,
     /// So many of the last entries are read at the start.
     history: u64,
     room: Arc<Semaphore>,
@@ -55,9 +59,10 @@ impl Remote {
         limits: OutgoingLimits,
         history: u64,
     ) -> Self {
+        let nodes = Arc::new(Nodes::new(node, log.name(), Arc::clone(&hub), Arc::clone(&metrics)));
         let local = Local::new(hub, Arc::clone(&metrics));
         let (outgoing, room) = (Outgoing::new(node, limits), Arc::new(Semaphore::new(ARRIVED as usize)));
-        Self { log, local, outgoing, history, room, is_there: AtomicBool::new(false), metrics }
+        Self { log, local, outgoing, nodes, history, room, is_there: AtomicBool::new(false), metrics }
     }
 
     /// The server is there, and the hub has what it holds.
@@ -70,8 +75,25 @@ impl Remote {
         self.outgoing.len()
     }
 
+    /// The other nodes, and this one among them.
+    pub fn nodes(&self) -> Arc<Nodes> {
+        Arc::clone(&self.nodes)
+    }
+
+    /// Tells the others that this node goes; ends soon.
+    pub async fn leave(&self) {
+        self.nodes.leave().await;
+    }
+
     /// Follows the log for ever; what arrives goes to `publisher`, whose broker this is.
     pub async fn run(&self, publisher: &Publisher) {
+        tokio::select! {
+            () = self.follow_for_ever(publisher) => {}
+            () = self.nodes.keep_time() => {}
+        }
+    }
+
+    async fn follow_for_ever(&self, publisher: &Publisher) {
         let mut sequence = Sequence::new(self.history);
         let mut pause = FIRST_PAUSE;
         loop {
@@ -88,7 +110,7 @@ impl Remote {
     }
 
     async fn follow(&self, session: Session, sequence: &mut Sequence, publisher: &Publisher) {
-        let Session { head, mut writer, mut reader } = session;
+        let Session { head, mut writer, mut reader, talk } = session;
         let room = self.room(1).await;
         hand_over(sequence.open(head).into_iter().collect(), room, publisher);
         let read = async {
@@ -109,7 +131,10 @@ impl Remote {
                 self.metrics.broker_published(letters.len());
             }
         };
-        let ended: Result<(), Away> = tokio::select! { ended = read => ended, ended = write => ended };
+        let talk = async { Err(self.nodes.talk(talk).await) };
+        let ended: Result<(), Away> =
+            tokio::select! { ended = read => ended, ended = write => ended, ended = talk => ended };
+        self.nodes.end();
         if let Err(away) = ended {
             self.is_away(&away);
         }
@@ -184,10 +209,19 @@ impl Remote {
 
 impl Broker for Remote {
     fn publish(&self, parcel: Parcel) -> u64 {
-        if !self.outgoing.push(parcel) {
-            self.metrics.broker_full();
-        }
+        self.put(parcel, None);
         0
+    }
+
+    /// The log brings them to every node, and each says how many it reached.
+    fn send(&self, parcels: Vec<Parcel>, receipt: Receipt) {
+        let told = Box::new(move |heard: Heard| {
+            receipt(Reached { readers: heard.reached(), nodes: Some(heard.roll) });
+        });
+        let asks = self.nodes.expect(parcels.len(), told);
+        for parcel in parcels {
+            self.put(parcel, asks);
+        }
     }
 
     fn gather(&self) {
@@ -206,11 +240,38 @@ impl Broker for Remote {
     fn arrived(&self, arrived: Arrived) {
         match arrived {
             Arrived::Begin(position) => self.local.adopt(position),
-            Arrived::Parcel(offset, parcel) => {
-                self.local.deliver(Some(offset), *parcel);
-            }
+            Arrived::Parcel(offset, parcel, sender) => self.deliver(offset, *parcel, sender),
             Arrived::Nothing(offset) => self.local.skip(offset),
             Arrived::Lost(offset) => self.local.lose(Some(offset)),
+        }
+    }
+}
+
+impl Remote {
+    fn put(&self, parcel: Parcel, asks: Option<u64>) {
+        if !self.outgoing.push(parcel, asks) {
+            self.metrics.broker_full();
+        }
+    }
+
+    fn deliver(&self, offset: u64, mut parcel: Parcel, Sender { node, asks }: Sender) {
+        let wanted = match &mut parcel {
+            Parcel::Push(push) => push.receipt.take().map(|number| (push, number)),
+            Parcel::Event(_) => None,
+        };
+        // By its sender's number clients would answer a question of this node's.
+        let asked = wanted.map(|(push, number)| {
+            push.receipt = self.local.ask_for_receipts();
+            (number, push.receipt)
+        });
+        let reached = self.local.deliver(Some(offset), parcel);
+        match asked {
+            Some((number, Some(here))) => self.nodes.collect(node, number, here),
+            Some((number, None)) => self.nodes.report(node, number, Report::Reached(reached)),
+            None => {}
+        }
+        if let Some(number) = asks {
+            self.nodes.report(node, number, Report::Reached(reached));
         }
     }
 }

@@ -48,11 +48,11 @@ impl Outgoing {
         Self { node, limits, state: Mutex::default(), filled: Notify::new() }
     }
 
-    /// Puts a parcel behind what waits; `false`: it is lost.
-    pub(super) fn push(&self, parcel: Parcel) -> bool {
+    /// Puts a parcel behind what waits; `false`: it is lost. `asks`: by which number its readers are counted.
+    pub(super) fn push(&self, parcel: Parcel, asks: Option<u64>) -> bool {
         let mut state = self.lock();
         // Behind a loss nothing is worth more than the word that says so, which comes when there is room.
-        let added = !state.lost && self.add(&mut state, Content::Parcel(Box::new(parcel)));
+        let added = !state.lost && self.add(&mut state, Content::Parcel(Box::new(parcel)), asks);
         state.lost |= !added;
         drop(state);
         self.filled.notify_one();
@@ -68,9 +68,9 @@ impl Outgoing {
     }
 
     /// One that is too large alone is let through when nothing else waits.
-    fn add(&self, state: &mut State, content: Content) -> bool {
+    fn add(&self, state: &mut State, content: Content, asks: Option<u64>) -> bool {
         let number = state.number + 1;
-        let letter = Letter { node: self.node, number, content }.write();
+        let letter = Letter { node: self.node, number, content, asks }.write();
         let bytes = state.bytes + letter.len();
         let fits = state.letters.len() < self.limits.letters && bytes <= self.limits.bytes;
         if !fits && !state.letters.is_empty() {
@@ -98,7 +98,7 @@ impl Outgoing {
         self.give_up_larger(&mut state, largest);
         if state.lost && state.letters.is_empty() {
             state.lost = false;
-            self.add(&mut state, Content::Lost);
+            self.add(&mut state, Content::Lost, None);
         }
         state.letters.iter().take(BATCH).cloned().collect()
     }
@@ -114,7 +114,7 @@ impl Outgoing {
                     "an event is larger than the broker takes, and lost"
                 );
                 *bytes -= letter.len();
-                *letter = Letter { node: self.node, number, content: Content::Lost }.write();
+                *letter = Letter { node: self.node, number, content: Content::Lost, asks: None }.write();
                 *bytes += letter.len();
             }
         }
@@ -173,32 +173,32 @@ mod tests {
     #[test]
     fn letters_stay_in_their_order_until_they_are_written() {
         let outgoing = outgoing(10, 1 << 20);
-        assert!((1..=3).all(|id| outgoing.push(parcel(id))));
+        assert!((1..=3).all(|id| outgoing.push(parcel(id), None)));
         assert_eq!(waiting(&outgoing), ["1 1", "2 2", "3 3"]);
         assert_eq!(waiting(&outgoing), ["1 1", "2 2", "3 3"], "they may have to be sent again");
         outgoing.written(2);
-        assert!(outgoing.push(parcel(4)));
+        assert!(outgoing.push(parcel(4), None));
         assert_eq!((waiting(&outgoing), outgoing.len()), (vec!["3 3".to_owned(), "4 4".to_owned()], 2));
     }
 
     #[test]
     fn what_has_no_room_is_lost_and_that_is_said_before_anything_else() {
         let outgoing = outgoing(2, 1 << 20);
-        let pushed: Vec<bool> = (1..=4).map(|id| outgoing.push(parcel(id))).collect();
+        let pushed: Vec<bool> = (1..=4).map(|id| outgoing.push(parcel(id), None)).collect();
         assert_eq!(pushed, [true, true, false, false]);
         assert_eq!(outgoing.len(), 3);
         outgoing.written(1);
-        assert!(!outgoing.push(parcel(5)), "it would come before the loss is told");
+        assert!(!outgoing.push(parcel(5), None), "it would come before the loss is told");
         outgoing.written(1);
         assert_eq!(waiting(&outgoing), ["3 lost"]);
-        assert!(outgoing.push(parcel(6)));
+        assert!(outgoing.push(parcel(6), None));
         assert_eq!(waiting(&outgoing), ["3 lost", "4 6"]);
     }
 
     #[test]
     fn bytes_are_bounded_and_one_that_is_larger_than_all_is_let_through_alone() {
         let outgoing = outgoing(10, 10);
-        assert!(outgoing.push(parcel(1)) && !outgoing.push(parcel(2)));
+        assert!(outgoing.push(parcel(1), None) && !outgoing.push(parcel(2), None));
         outgoing.written(1);
         assert_eq!(waiting(&outgoing), ["2 lost"]);
     }
@@ -207,7 +207,9 @@ mod tests {
     fn one_that_is_never_taken_is_told_as_lost_and_those_behind_it_go_on() {
         let outgoing = outgoing(10, 1 << 20);
         let large = Parcel::Event(Event::sample("a", &format!("\"{}\"", "x".repeat(2000))));
-        assert!(outgoing.push(parcel(1)) && outgoing.push(large) && outgoing.push(parcel(3)));
+        assert!(
+            outgoing.push(parcel(1), None) && outgoing.push(large, None) && outgoing.push(parcel(3), None)
+        );
         outgoing.first(1500);
         assert_eq!(waiting(&outgoing), ["1 1", "2 lost", "3 3"]);
         outgoing.written(3);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::super::wire::{Content, Letter};
-use super::super::{Arrived, Entry, Head};
+use super::super::{Arrived, Entry, Head, Sender};
 use crate::event::Position;
 use crate::recent::Recent;
 
@@ -117,7 +117,9 @@ impl Sequence {
             return Arrived::Nothing(offset);
         }
         match letter.content {
-            Content::Parcel(parcel) => Arrived::Parcel(offset, parcel),
+            Content::Parcel(parcel) => {
+                Arrived::Parcel(offset, parcel, Sender { node: letter.node, asks: letter.asks })
+            }
             Content::Lost => Arrived::Lost(offset),
         }
     }
@@ -144,7 +146,7 @@ mod tests {
 
     fn entry(offset: u64, node: u128, number: u64) -> Entry {
         let content = Content::Parcel(Box::new(Parcel::Event(Event::sample("a", &offset.to_string()))));
-        Entry { offset, bytes: Letter { node: Uuid::from_u128(node), number, content }.write() }
+        Entry { offset, bytes: Letter { node: Uuid::from_u128(node), number, content, asks: None }.write() }
     }
 
     fn head(first: u64, last: u64) -> Head {
@@ -161,7 +163,7 @@ mod tests {
     fn told(arrived: Option<Arrived>) -> String {
         arrived.map_or_else(String::new, |arrived| match arrived {
             Arrived::Begin(position) => format!("begin {}", position.offset),
-            Arrived::Parcel(offset, _) => format!("parcel {offset}"),
+            Arrived::Parcel(offset, _, _) => format!("parcel {offset}"),
             Arrived::Nothing(offset) => format!("nothing {offset}"),
             Arrived::Lost(offset) => format!("lost {offset}"),
         })
@@ -233,7 +235,7 @@ mod tests {
         let mut sequence = at(0);
         let junk = Entry { offset: 1, bytes: "junk".into() };
         assert_eq!(sequence.read(&junk).map(told), Ok("lost 1".to_owned()));
-        let bytes = Letter { node: Uuid::nil(), number: 1, content: Content::Lost }.write();
+        let bytes = Letter { node: Uuid::nil(), number: 1, content: Content::Lost, asks: None }.write();
         assert_eq!(sequence.read(&Entry { offset: 2, bytes }).map(told), Ok("lost 2".to_owned()));
     }
 }

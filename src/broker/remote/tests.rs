@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 use tokio::time::timeout;
 
 use super::*;
-use crate::broker::{Append, Head};
+use crate::broker::{Append, Head, Hear, Say, Talk};
 use crate::event::{Epoch, Event, Topic};
 use crate::hub::{Desk, HistoryLimits, Lane, Profile, Sent, Subscriber};
 use crate::identity::Identity;
@@ -35,13 +35,14 @@ struct State {
     /// Of every so many entries one is not told.
     skips: usize,
     live: broadcast::Sender<Entry>,
+    talk: broadcast::Sender<Bytes>,
 }
 
 impl Server {
     fn new() -> Self {
-        let live = broadcast::channel(16).0;
+        let (live, talk) = (broadcast::channel(16).0, broadcast::channel(64).0);
         let (epoch, entries) = (7, Vec::new());
-        let state = State { epoch, entries, gone: 0, is_there: true, is_deaf: false, skips: 0, live };
+        let state = State { epoch, entries, gone: 0, is_there: true, is_deaf: false, skips: 0, live, talk };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -53,7 +54,7 @@ impl Server {
     fn set_there(&self, is_there: bool) {
         let mut state = self.lock();
         state.is_there = is_there;
-        state.live = broadcast::channel(16).0;
+        (state.live, state.talk) = (broadcast::channel(16).0, broadcast::channel(64).0);
     }
 
     /// Somebody listens, and has taken all that is told.
@@ -82,7 +83,29 @@ impl Log for Server {
         let (first, last) = (state.gone as u64 + 1, state.entries.len() as u64);
         let head = Head { epoch: Epoch::new(state.epoch), first, last };
         let reader = Box::new(Reading(self.clone(), state.live.subscribe()));
-        Ok(Session { head, writer: Box::new(self.clone()), reader })
+        let talk = Talk { say: Box::new(self.clone()), hear: Box::new(Hearing(state.talk.subscribe())) };
+        Ok(Session { head, writer: Box::new(self.clone()), reader, talk })
+    }
+}
+
+#[async_trait]
+impl Say for Server {
+    async fn say(&mut self, notes: &[Bytes]) -> Result<(), Away> {
+        let state = self.check()?;
+        for note in notes {
+            drop(state.talk.send(note.clone()));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Hearing(broadcast::Receiver<Bytes>);
+
+#[async_trait]
+impl Hear for Hearing {
+    async fn hear(&mut self) -> Result<Bytes, Away> {
+        self.0.recv().await.map_err(|error| Away(error.to_string()))
     }
 }
 

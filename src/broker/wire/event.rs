@@ -11,7 +11,7 @@ use super::{Raw, json, raw};
 use crate::event::{Audience, Event, Exchange, Item, Operation, Origin, Outcome, Payload, Showing};
 
 /// Nanoseconds since 1970; what lies before is 1970.
-fn nanos(time: SystemTime) -> u64 {
+pub(in crate::broker) fn nanos(time: SystemTime) -> u64 {
     u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -14,7 +14,9 @@ use uuid::Uuid;
 use super::Parcel;
 use crate::event::Json;
 use event::EventForm;
+pub(super) use event::nanos;
 use push::PushForm;
+pub(super) use push::TargetForm;
 
 /// Of this form and all that only add fields to it.
 const VERSION: u32 = 1;
@@ -28,6 +30,8 @@ pub(super) struct Letter {
     pub(super) number: u64,
     /// What it says.
     pub(super) content: Content,
+    /// By this number the process wants to know how many readers it reaches.
+    pub(super) asks: Option<u64>,
 }
 
 /// What a letter says.
@@ -53,7 +57,7 @@ pub(super) enum Unreadable {
 impl Letter {
     /// As bytes.
     pub(super) fn write(&self) -> Bytes {
-        let Self { node, number, content } = self;
+        let Self { node, number, content, asks } = self;
         let (event, push) = match content {
             Content::Parcel(parcel) => match &**parcel {
                 Parcel::Event(event) => (Some(EventForm::of(event)), None),
@@ -61,7 +65,7 @@ impl Letter {
             },
             Content::Lost => (None, None),
         };
-        let form = Form { v: VERSION, node: *node, number: *number, event, push };
+        let form = Form { v: VERSION, node: *node, number: *number, event, push, asks: *asks };
         // Nothing in it can fail to be written: keys are texts, and numbers are whole.
         Bytes::from(serde_json::to_vec(&form).unwrap_or_default())
     }
@@ -75,13 +79,13 @@ impl Letter {
         if version.v > VERSION {
             return Err(Unreadable::Newer(version.v));
         }
-        let Form { node, number, event, push, .. } = serde_json::from_slice(bytes)?;
+        let Form { node, number, event, push, asks, .. } = serde_json::from_slice(bytes)?;
         let content = match (event, push) {
             (Some(event), _) => Content::Parcel(Box::new(Parcel::Event(event.event()))),
             (None, Some(push)) => Content::Parcel(Box::new(Parcel::Push(push.push()))),
             (None, None) => Content::Lost,
         };
-        Ok(Self { node, number, content })
+        Ok(Self { node, number, content, asks })
     }
 }
 
@@ -99,15 +103,17 @@ struct Form {
     event: Option<EventForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     push: Option<PushForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asks: Option<u64>,
 }
 
-type Raw = Box<RawValue>;
+pub(super) type Raw = Box<RawValue>;
 
-fn raw(json: &Json) -> Option<Raw> {
+pub(super) fn raw(json: &Json) -> Option<Raw> {
     RawValue::from_string(json.as_str().to_owned()).ok()
 }
 
-fn json(raw: &RawValue) -> Json {
+pub(super) fn json(raw: &RawValue) -> Json {
     Json::from_valid(raw.get().to_owned())
 }
 

@@ -17,7 +17,7 @@ pub(super) struct PushForm {
 }
 
 #[derive(Serialize, Deserialize)]
-struct TargetForm {
+pub(in crate::broker) struct TargetForm {
     app: Option<Arc<str>>,
     endpoint: Option<Arc<str>>,
     namespace: Option<Arc<str>>,
@@ -44,19 +44,25 @@ impl GroupForm {
     }
 }
 
+impl TargetForm {
+    pub(in crate::broker) fn of(target: &Target) -> Self {
+        let Target { app, endpoint, namespace, only, except } = target.clone();
+        Self { app, endpoint, namespace, only: GroupForm::of(&only), except: GroupForm::of(&except) }
+    }
+
+    pub(in crate::broker) fn target(self) -> Target {
+        let Self { app, endpoint, namespace, only, except } = self;
+        Target { app, endpoint, namespace, only: only.group(), except: except.group() }
+    }
+}
+
 impl PushForm {
     pub(super) fn of(push: &Push) -> Self {
-        let Target { app, endpoint, namespace, only, except } = &push.to;
-        let (only, except) = (GroupForm::of(only), GroupForm::of(except));
-        let (app, endpoint, namespace) = (app.clone(), endpoint.clone(), namespace.clone());
-        let to = TargetForm { app, endpoint, namespace, only, except };
-        Self { to, message: raw(&push.message).unwrap_or_default(), receipt: push.receipt }
+        let (to, message) = (TargetForm::of(&push.to), raw(&push.message).unwrap_or_default());
+        Self { to, message, receipt: push.receipt }
     }
 
     pub(super) fn push(self) -> Push {
-        let TargetForm { app, endpoint, namespace, only, except } = self.to;
-        let (only, except) = (only.group(), except.group());
-        let to = Target { app, endpoint, namespace, only, except };
-        Push { to, message: json(&self.message), receipt: self.receipt }
+        Push { to: self.to.target(), message: json(&self.message), receipt: self.receipt }
     }
 }

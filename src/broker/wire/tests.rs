@@ -31,9 +31,9 @@ fn event() -> Event {
 }
 
 fn carried(content: Content) -> Content {
-    let letter = Letter { node: Uuid::max(), number: 7, content };
+    let letter = Letter { node: Uuid::max(), number: 7, content, asks: Some(3) };
     let read = Letter::read(&letter.write()).unwrap();
-    assert_eq!((read.node, read.number), (letter.node, letter.number));
+    assert_eq!((read.node, read.number, read.asks), (letter.node, letter.number, letter.asks));
     read.content
 }
 
@@ -80,7 +80,7 @@ fn what_is_no_letter_or_a_newer_one_is_said_to_be_unreadable() {
     }
     let newer = br#"{"v":2,"something":"else"}"#;
     assert!(matches!(Letter::read(newer), Err(Unreadable::Newer(2))));
-    let more = Letter { node: Uuid::nil(), number: 1, content: Content::Lost }.write();
+    let more = Letter { node: Uuid::nil(), number: 1, content: Content::Lost, asks: None }.write();
     let more = String::from_utf8(more.to_vec()).unwrap().replacen('{', r#"{"hint":[1],"#, 1);
     assert!(Letter::read(more.as_bytes()).is_ok(), "fields may be added");
 }

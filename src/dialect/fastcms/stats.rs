@@ -55,10 +55,11 @@ impl Report for Stats {
     fn write(&self, attendance: &Attendance) -> String {
         let listed: Vec<String> = attendance.listed.iter().map(|one| self.line(one)).collect();
         format!(
-            r#"{{"total_connections":{},"authenticated_connections":{},"unique_users":{},"pubsub_backend":"memory","subscriptions":{{{}}}}}"#,
+            r#"{{"total_connections":{},"authenticated_connections":{},"unique_users":{},"pubsub_backend":"{}","subscriptions":{{{}}}}}"#,
             attendance.connections,
             attendance.authenticated,
             attendance.users,
+            attendance.broker,
             listed.join(","),
         )
     }

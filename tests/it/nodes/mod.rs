@@ -1,5 +1,6 @@
 //! Several processes with a real Redis and a real NATS between them.
 
+mod asked;
 mod server;
 
 use std::net::SocketAddr;
@@ -30,7 +31,12 @@ fn counting() -> Origin {
 }
 
 fn node(origin: &Origin, server: &Server) -> Proxy {
-    Proxy::with(origin.address, &format!("{TABLES}{}", server.broker()))
+    node_with(origin, server, "")
+}
+
+/// With more tables.
+fn node_with(origin: &Origin, server: &Server, tables: &str) -> Proxy {
+    Proxy::with(origin.address, &format!("{TABLES}{tables}{}", server.broker()))
 }
 
 fn status(proxy: &Proxy, path: &str) -> u16 {

@@ -32,6 +32,10 @@ impl Server {
         Self { kind, address: free_address(), folder: Folder::new(), process: None }
     }
 
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// It starts, with what it has kept.
     pub fn come(&mut self) {
         let (port, folder) = (self.address.port().to_string(), self.folder.path());

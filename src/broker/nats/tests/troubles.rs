@@ -39,7 +39,7 @@ async fn broken(mut reader: Box<dyn Follow>, mut writer: Box<dyn Append>) {
 async fn a_server_that_was_killed_has_what_it_acknowledged() {
     let mut server = Server::start();
     let log = server.log();
-    let Session { head, reader, mut writer } = log.open().await.unwrap();
+    let Session { head, reader, mut writer, talk: _ } = log.open().await.unwrap();
     writer.append(&letters("a", 0..500)).await.unwrap();
     server.kill();
     let killed = Instant::now();
@@ -160,7 +160,7 @@ async fn a_user_needs_no_more_than_this() {
         ["STREAM.INFO", "STREAM.CREATE", "STREAM.UPDATE", "STREAM.MSG.GET", "DIRECT.GET"].map(api).join(", ");
     let server = Server::with(&format!(
         "jetstream {{}}\nauthorization {{ users: [{{ user: ann, password: b, permissions: {{ \
-         publish: [\"restcast.log\", {asked}], subscribe: [\"restcast.log.live\", \"_INBOX.>\"] }} }}] }}",
+         publish: [\"restcast.log\", \"restcast.log.talk\", {asked}], subscribe: [\"restcast.log.live\", \"restcast.log.talk\", \"_INBOX.>\"] }} }}] }}",
     ));
     let urls = [&*format!("nats://ann:b@127.0.0.1:{}", server.port)];
     named(&urls, Settings { max_letters: 50, ..settings() }).open().await.unwrap();
@@ -168,6 +168,8 @@ async fn a_user_needs_no_more_than_this() {
     session.writer.append(&letters("a", 0..9)).await.unwrap();
     assert_eq!(read(&mut session.reader, 0, 9).await, session.reader.range(1, 9, 9).await.unwrap());
     assert_eq!(session.reader.range(10, 11, 9).await.unwrap(), []);
+    session.talk.say.say(&["b".into()]).await.unwrap();
+    assert_eq!(session.talk.hear.hear().await.unwrap(), "b");
 }
 
 #[tokio::test]

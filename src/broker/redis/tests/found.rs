@@ -104,7 +104,7 @@ async fn a_master_that_gives_its_place_to_another_is_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_needs_no_more_rights_than_these() {
     let server = RedisServer::start(&[]);
-    let rights = "~{test}:* &{test}:live:0 +hello +ping +ssubscribe +spublish +evalsha +script|load +info +get +set \
+    let rights = "~{test}:* &{test}:live:0 &{test}:talk:0 +hello +ping +ssubscribe +spublish +evalsha +script|load +info +get +set \
         +exists +unlink +xadd +xrange +xinfo|stream +xgroup|create +xgroup|destroy";
     assert!(server.ask(&format!("ACL SETUSER ann on >secret {rights}")).starts_with("+OK"));
     let log = log_at(&server.url().replace("://", "://ann:secret@"), 10);
@@ -112,6 +112,8 @@ async fn a_user_needs_no_more_rights_than_these() {
     session.writer.append(&letters(["a"])).await.unwrap();
     assert_eq!(text(&next(&mut session).await.unwrap()), (1, "a"));
     assert_eq!(session.reader.range(1, 1, 1).await.unwrap().len(), 1);
+    session.talk.say.say(&["b".into()]).await.unwrap();
+    assert_eq!(session.talk.hear.hear().await.unwrap(), "b");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,6 +132,13 @@ async fn any_node_of_a_cluster_leads_to_the_log() {
     assert_eq!(epochs[2].last, 3);
     let holding = nodes.iter().filter(|node| node.ask("DBSIZE").contains(":2")).count();
     assert_eq!(holding, 1, "one node has both keys");
+    let ways =
+        [&nodes[0], &nodes[2]].map(|node| log_at(&format!("redis-cluster://127.0.0.1:{}", node.port), 100));
+    let (mut first, mut second) = (opened(&ways[0]).await, opened(&ways[1]).await);
+    first.talk.say.say(&["b".into(), "c".into()]).await.unwrap();
+    for note in ["b", "c"] {
+        assert_eq!(second.talk.hear.hear().await.unwrap(), note);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

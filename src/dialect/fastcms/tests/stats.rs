@@ -28,7 +28,7 @@ fn the_statistics_count_connections_and_users_and_list_subscriptions() {
         id(3),
         id(4)
     );
-    let attendance = Attendance { connections: 4, authenticated: 3, users: 2, listed };
+    let attendance = Attendance { broker: "memory", connections: 4, authenticated: 3, users: 2, listed };
     assert_eq!(report.write(&attendance), expected);
     assert_eq!(report.listed(), 1000);
 }

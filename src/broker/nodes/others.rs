@@ -1,0 +1,89 @@
+//! Which other nodes are there: those that said so lately. Pure.
+
+use std::collections::HashMap;
+
+use tokio::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// How often a node says that it is there.
+pub(super) const BEAT: Duration = Duration::from_secs(1);
+/// One that has said nothing for so long is gone.
+pub(super) const GONE: Duration = Duration::from_secs(5);
+/// Others that are known at most; what more of them say is not heard.
+const MOST: usize = 255;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Others(HashMap<Uuid, Instant>);
+
+impl Others {
+    /// One has said something; `false`: there are too many.
+    pub(super) fn hear(&mut self, node: Uuid, now: Instant) -> bool {
+        let is_known = self.0.contains_key(&node) || self.0.len() < MOST;
+        if is_known {
+            self.0.insert(node, now);
+        }
+        is_known
+    }
+
+    /// One has said that it goes; `false`: nobody knew it.
+    pub(super) fn leave(&mut self, node: Uuid) -> bool {
+        self.0.remove(&node).is_some()
+    }
+
+    /// Those that are gone since they were silent for too long.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Uuid> {
+        let is_gone = |heard: &Instant| now.duration_since(*heard) >= GONE;
+        let gone: Vec<Uuid> =
+            self.0.iter().filter(|(_, heard)| is_gone(heard)).map(|(node, _)| *node).collect();
+        self.0.retain(|_, heard| !is_gone(heard));
+        gone
+    }
+
+    /// Nobody could be heard until now, so nobody was silent.
+    pub(super) fn excuse(&mut self, now: Instant) {
+        self.0.values_mut().for_each(|heard| *heard = now);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Uuid> + '_ {
+        self.0.keys().copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Uuid = Uuid::from_u128(1);
+    const B: Uuid = Uuid::from_u128(2);
+
+    #[test]
+    fn one_that_is_silent_or_says_so_is_gone_once() {
+        let (mut others, start) = (Others::default(), Instant::now());
+        assert!(others.hear(A, start) && others.hear(B, start + BEAT));
+        assert_eq!(others.expire(start + GONE), [A]);
+        assert!(others.expire(start + GONE).is_empty());
+        assert!(others.leave(B) && !others.leave(B) && !others.leave(A));
+    }
+
+    #[test]
+    fn nobody_is_gone_since_nobody_could_be_heard() {
+        let (mut others, start) = (Others::default(), Instant::now());
+        others.hear(A, start);
+        others.excuse(start + 2 * GONE);
+        assert!(others.expire(start + 2 * GONE).is_empty());
+        assert_eq!(others.expire(start + 3 * GONE), [A]);
+    }
+
+    #[test]
+    fn there_may_be_so_many() {
+        let (mut others, start) = (Others::default(), Instant::now());
+        assert!((0..MOST as u128).all(|node| others.hear(Uuid::from_u128(node), start)));
+        assert!(!others.hear(Uuid::max(), start) && others.hear(A, start));
+        assert_eq!(others.len(), MOST);
+    }
+}
