@@ -1,6 +1,7 @@
 //! The composition root: from a config to running parts, and from a signal to an orderly end. The only
 //! folder that knows everyone.
 
+mod drain;
 mod endpoints;
 mod parts;
 mod running;
@@ -53,7 +54,7 @@ pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyh
     for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration is probably not what was meant");
     }
-    let drain_timeout = config.server.drain_timeout;
+    let drain = config.server.drain;
     let parts = Parts::build(config, threads, sidecar, sockets)?;
     let worker = parts.worker;
     let announce = || {
@@ -62,7 +63,7 @@ pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyh
         }
         announce();
     };
-    runtime.block_on(parts.running.serve(signals, drain_timeout, announce));
+    runtime.block_on(parts.running.serve(signals, drain, announce));
     runtime.shutdown_timeout(LAST_MOMENT);
     // Every publisher is gone with the runtime, so the worker comes to its end.
     if worker.join().is_err() {

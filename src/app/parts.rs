@@ -1,6 +1,7 @@
 //! From a config to parts that know each other.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use uuid::Uuid;
@@ -20,8 +21,8 @@ use crate::hub::{Hub, Why};
 use crate::message::{Fate, Loss, Shortcut};
 use crate::metrics::{Labels, Metrics, Namespace};
 use crate::proxy::{
-    Answers, Asked, Asker, CallLimits, Calls, Entrance, Gateway, InFlight, Live, Questions, Realtime,
-    Sockets, Tap, Upstreams, proxy_service, site_service,
+    Answers, Asked, Asker, CallLimits, Calls, Entrance, Gateway, InFlight, Listener, Live, Questions,
+    Realtime, Sockets, Tap, Upstreams, proxy_service, site_service,
 };
 use crate::route::{Routes, Visibility};
 use crate::verify::Verifier;
@@ -54,7 +55,9 @@ impl Parts {
         let realtime = Realtime::new(&hub, &metrics).among(nodes.clone());
         let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
         let requests = InFlight::default();
-        let in_flight = [requests.clone(), realtime.connections.clone()];
+        let connections = InFlight::default();
+        let in_flight = [requests.clone(), realtime.connections.clone(), connections.clone()];
+        let is_leaving = Arc::default();
 
         let verifier = config.auth.clone().map(Verifier::new).transpose()?;
         let entrance = Entrance::default();
@@ -67,13 +70,12 @@ impl Parts {
         let admin = Admin {
             metrics: Arc::clone(&metrics),
             publisher: publisher.clone(),
-            ready: ready(&upstreams, remote.as_ref()),
+            ready: ready(&upstreams, remote.as_ref(), &is_leaving),
             about: about(&config, sidecar.is_some()),
             publish: publish_api(&config, &hub, &publisher, &metrics).among(nodes.clone()),
             present: Present::default(),
         };
-        let mut listeners = vec![site_service("admin", Arc::new(admin), Some(live), config.admin)];
-        listeners.extend(sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address)));
+        let house = house(&config, admin, live, sidecar);
 
         let limits = config.tap.limits();
         let calls = Arc::new(Calls::new(entrance.clone(), question_limits(&config)));
@@ -86,21 +88,23 @@ impl Parts {
         };
         let asker = Asker { calls, publisher: publisher.clone(), answers: Arc::new(answers) };
         let asker = asked.map(|asked| (asker, asked));
-        let broker = remote.map(|remote| (remote, publisher.clone()));
         let gateway = Gateway {
             routes: Arc::clone(&routes),
             endpoints,
             realtime,
-            tap: tap((routes, limits), config.auth.is_some(), publisher, Arc::clone(&metrics)),
+            tap: tap((routes, limits), config.auth.is_some(), publisher.clone(), Arc::clone(&metrics)),
             upstreams: Arc::clone(&upstreams),
             says_position: config.history.header,
             trusted: config.server.trusted_proxies,
             metrics: Arc::clone(&metrics),
             in_flight: requests,
+            connections,
         };
-        listeners.push(proxy_service(gateway, threads, &config.server.listen, entrance));
+        let listeners = vec![proxy_service(gateway, threads, &config.server.listen, entrance)];
         let running = Running {
             listeners,
+            house,
+            is_leaving,
             sockets,
             upstreams,
             hub,
@@ -108,7 +112,8 @@ impl Parts {
             in_flight,
             verifier,
             asker,
-            broker,
+            broker: remote,
+            publisher,
             metrics,
         };
         Ok(Self { running, worker })
@@ -158,10 +163,24 @@ fn broker(remote: Option<&Arc<Remote>>, hub: &Arc<Hub>, metrics: &Arc<Metrics>) 
     }
 }
 
-/// Whether requests and events would come through.
-fn ready(upstreams: &Arc<Upstreams>, remote: Option<&Arc<Remote>>) -> Box<dyn Fn() -> bool + Send + Sync> {
-    let (upstreams, remote) = (Arc::clone(upstreams), remote.cloned());
-    Box::new(move || upstreams.is_ready() && remote.as_ref().is_none_or(|remote| remote.is_there()))
+/// What is served beside the proxy.
+fn house(config: &Config, admin: Admin, live: Live, sidecar: Option<Sidecar>) -> Vec<Listener> {
+    let admin = site_service("admin", Arc::new(admin), Some(live), config.admin);
+    let sidecar = sidecar.map(|sidecar| site_service("sidecar", sidecar.site, None, sidecar.address));
+    [Some(admin), sidecar].into_iter().flatten().collect()
+}
+
+/// Whether requests and events would come through, and go on doing so.
+fn ready(
+    upstreams: &Arc<Upstreams>,
+    remote: Option<&Arc<Remote>>,
+    is_leaving: &Arc<AtomicBool>,
+) -> Box<dyn Fn() -> bool + Send + Sync> {
+    let (upstreams, remote, is_leaving) = (Arc::clone(upstreams), remote.cloned(), Arc::clone(is_leaving));
+    Box::new(move || {
+        let comes_through = upstreams.is_ready() && remote.as_ref().is_none_or(|remote| remote.is_there());
+        comes_through && !is_leaving.load(Ordering::Relaxed)
+    })
 }
 
 /// One that no former process had.

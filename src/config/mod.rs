@@ -16,18 +16,18 @@ mod query;
 mod reader;
 mod routes;
 mod rules;
+mod server;
 mod setting;
 #[cfg(test)]
 mod tests;
 mod visibility;
 mod warnings;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
 use crate::api::ApiKey;
@@ -35,7 +35,7 @@ use crate::auth::Issuers;
 use crate::capture::{Budget, Limits};
 use crate::dialect::Dialect;
 use crate::hub::OutboxLimits;
-use crate::proxy::{HostHeader, ServerAddress, TrustedProxies, UpstreamConfig};
+use crate::proxy::{HostHeader, ServerAddress, UpstreamConfig};
 use crate::query::Resources;
 use crate::route::Routes;
 use crate::transport::Expiry;
@@ -46,6 +46,7 @@ pub use history::HistoryConfig;
 pub use limits::LimitsConfig;
 pub use reader::Problem;
 use reader::{Reader, Section};
+pub use server::{Drain, ServerConfig};
 use setting::{Bytes, Setting};
 
 const KIB: usize = 1024;
@@ -88,19 +89,6 @@ pub struct Config {
     pub auth: Option<Issuers>,
     /// `[broker]`
     pub broker: BrokerConfig,
-}
-
-/// `[server]`
-#[derive(Debug)]
-pub struct ServerConfig {
-    /// Where REST and realtime are served.
-    pub listen: Vec<SocketAddr>,
-    /// Worker threads; 0: one for each core.
-    pub threads: usize,
-    /// Whose forwarding headers are believed.
-    pub trusted_proxies: TrustedProxies,
-    /// How long running requests may take once the process is told to stop.
-    pub drain_timeout: Duration,
 }
 
 /// `[tap]`; sizes in bytes.
@@ -235,7 +223,7 @@ impl Config {
         let rulebook = rules::rulebook(reader, &routes, &rules);
         let resources = Arc::new(Resources::new(routes.addresses().zip(queries)).ruled(rulebook));
         let mut config = Self {
-            server: server(reader.section(root, "server")),
+            server: server::server(reader.section(root, "server")),
             admin: admin.get("listen", SocketAddr::from(([127, 0, 0, 1], 9090))),
             keys: admin::keys(&admin, folder),
             upstream: upstream(reader.section(root, "upstream")),
@@ -260,27 +248,6 @@ impl Config {
         }
         Some(config)
     }
-}
-
-fn server(section: Section<'_>) -> ServerConfig {
-    let listen = section.read("listen", |value| {
-        let addresses = Vec::<SocketAddr>::read(value)?;
-        if addresses.is_empty() { Err("at least one address".to_owned()) } else { Ok(addresses) }
-    });
-    let trusted = section.read("trusted_proxies", |value| {
-        let parse =
-            |text: &String| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        let nets: Result<Vec<IpNet>, _> = Vec::<String>::read(value)?.iter().map(parse).collect();
-        nets.ok().ok_or_else(|| "IP addresses or networks, such as \"10.0.0.0/8\"".to_owned())
-    });
-    let config = ServerConfig {
-        listen: listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]),
-        threads: section.read("threads", |value| up_to(value, 1024)).unwrap_or(0),
-        trusted_proxies: TrustedProxies(trusted.unwrap_or_default()),
-        drain_timeout: section.get("drain_timeout", Duration::from_secs(30)),
-    };
-    section.finish();
-    config
 }
 
 fn upstream(section: Section<'_>) -> UpstreamConfig {

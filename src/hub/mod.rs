@@ -21,6 +21,7 @@ mod delivery;
 mod gathering;
 mod history;
 mod index;
+mod leaving;
 mod line;
 mod meant;
 mod missed;
@@ -60,6 +61,7 @@ use gathering::Gathering;
 pub use history::HistoryLimits;
 use history::Kept;
 use index::Cursor;
+pub use leaving::Leaving;
 use meant::Meant;
 pub use outbox::{Full, Outbox, OutboxLimits};
 use reader::Reader;
@@ -95,6 +97,11 @@ pub trait Lane: Send + Sync + fmt::Debug {
     fn hold(&self) {}
     /// Ends the connection, after what has been written so far.
     fn close(&self, reason: CloseReason);
+    /// Ends it behind all that waits; `false`: its client is being answered, and nothing was done.
+    fn retire(&self, reason: CloseReason) -> bool {
+        self.close(reason);
+        true
+    }
 }
 
 /// What became of a frame.
@@ -358,16 +365,6 @@ impl Hub {
     fn nothing_delivered(&self) -> Delivery {
         let gathering = self.gathering.is_on().then(|| Arc::clone(&self.gathering));
         Delivery { delivered: vec![0; self.desks.len()], gathering, ..Delivery::default() }
-    }
-
-    /// Closes every connection; returns how many there were. With [`CloseReason::GoingAway`] no new one
-    /// is taken.
-    pub fn close_all(&self, reason: CloseReason) -> usize {
-        let mut tables = self.lock();
-        tables.closing |= reason == CloseReason::GoingAway;
-        let all = tables.everybody();
-        drop(tables);
-        close(&all, reason)
     }
 
     /// Connections that are attached.

@@ -59,7 +59,9 @@ impl Block {
     /// The last words to a client: what the close frame of a WebSocket says.
     pub fn close(reason: CloseReason) -> Frame {
         let (code, text) = (reason.code(), reason.text());
-        Self::default().event("close").data(&format!(r#"{{"code":{code},"reason":"{text}"}}"#))
+        let position =
+            if let CloseReason::Restart(position) = reason { position } else { Position::untold(0) };
+        Self::default().id(position).event("close").data(&format!(r#"{{"code":{code},"reason":"{text}"}}"#))
     }
 }
 
@@ -83,6 +85,12 @@ mod tests {
         assert_eq!(text(&Block::ping()), ": ping\n\n");
         let close = "event: close\ndata: {\"code\":1001,\"reason\":\"going away\"}\n\n";
         assert_eq!(text(&Block::close(CloseReason::GoingAway)), close);
+        let reason = CloseReason::Restart(position);
+        let close = "id: 0000000000000001.7\nevent: close\n\
+                     data: {\"code\":1012,\"reason\":\"service restart; since=0000000000000001.7\"}\n\n";
+        assert_eq!(text(&Block::close(reason)), close);
+        let untold = "event: close\ndata: {\"code\":1012,\"reason\":\"service restart\"}\n\n";
+        assert_eq!(text(&Block::close(CloseReason::Restart(Position::untold(7)))), untold);
     }
 
     #[test]

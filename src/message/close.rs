@@ -1,10 +1,16 @@
 //! Why connections end.
 
+use std::borrow::Cow;
+
+use crate::event::Position;
+
 /// Why restcast closes a connection (`protocols.md`, section 6.4; RFC 6455, section 7.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// The process stops; reconnect.
+    /// Nothing is wrong with the client; reconnect.
     GoingAway,
+    /// The process stops; reconnect, and go on behind this position, up to where everything was sent.
+    Restart(Position),
     /// The client broke the WebSocket protocol.
     Protocol,
     /// A text message or a close reason was not UTF-8.
@@ -55,15 +61,21 @@ impl CloseReason {
             | Self::TooMany
             | Self::Ended => 1008,
             Self::TooBig => 1009,
+            // Not 1001: some clients take that for the end that was meant, and do not come back.
+            Self::Restart(_) => 1012,
             Self::Unchecked => 1011,
             Self::Overflow | Self::Lagging => 1013,
             Self::Application(code) => code,
         }
     }
 
-    /// The text of the close frame.
-    pub fn text(self) -> &'static str {
-        match self {
+    /// The text of the close frame; at most 123 bytes.
+    pub fn text(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Restart(position) if position.is_told() => {
+                return Cow::Owned(format!("service restart; since={position}"));
+            }
+            Self::Restart(_) => "service restart",
             Self::GoingAway => "going away",
             Self::Protocol => "protocol error",
             Self::NotUtf8 => "not utf-8",
@@ -81,6 +93,6 @@ impl CloseReason {
             Self::TooMany => "Too many connections",
             Self::Ended => "Ended by an operator",
             Self::Application(_) => "",
-        }
+        })
     }
 }

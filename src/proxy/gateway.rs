@@ -57,6 +57,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// Requests under way.
     pub in_flight: InFlight,
+    /// Connections on which requests come.
+    pub connections: InFlight,
 }
 
 impl Gateway {

@@ -21,6 +21,7 @@ use super::takeover::{self, Taken};
 use crate::access::Credentials;
 use crate::broker::Nodes;
 use crate::dialect::{Dialect, Manner, Medium, Opening};
+use crate::event::Position;
 use crate::hub::{AttachError, Hub, Profile};
 use crate::identity::{Credential, Identity};
 use crate::message::{Block, CloseReason, Frame, Now, Turn};
@@ -248,7 +249,9 @@ fn refusal(error: AttachError, dialect: &dyn Dialect, Greeting { head, allowed }
     let behind = |words: &Frame| Bytes::from([head.as_ref(), words.wire().as_ref()].concat());
     match (error, dialect.manner(), dialect.medium()) {
         // At any answer but 200 `EventSource` gives up, and this client should come back.
-        (AttachError::Closing, _, Medium::EventStream) => behind(&Block::close(CloseReason::GoingAway)),
+        (AttachError::Closing, _, Medium::EventStream) => {
+            behind(&Block::close(CloseReason::Restart(Position::untold(0))))
+        }
         (AttachError::Full | AttachError::Closing, _, _) => with_lines(&UNAVAILABLE, allowed),
         (AttachError::TooMany(_), Manner::Answer, _) => with_lines(&TOO_MANY, allowed),
         (AttachError::TooMany(_), Manner::Accept, _) => behind(&Frame::close(CloseReason::TooMany)),

@@ -14,6 +14,7 @@ use pingora::proxy::{HttpProxy, ProcessCustomSession, ProxyServiceBuilder};
 use pingora::server::configuration::ServerConf;
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
+use tokio::sync::watch;
 
 use super::call::Entrance;
 use super::connector::TailConnector;
@@ -62,13 +63,24 @@ impl std::fmt::Debug for Listener {
 }
 
 impl Listener {
-    /// Accepts connections until `shutdown` turns true.
+    /// Accepts connections until `stops` turns true. What comes on those that are there is answered as the last of
+    /// each; once `closes` turns true too, such as are idle are closed.
     ///
     /// # Panics
     /// An address that is not among `sockets` is bound by pingora, which tries for half a minute and
     /// panics if it cannot.
-    pub async fn run(mut self, sockets: Sockets, shutdown: ShutdownWatch) {
-        self.0.start_service(Some(sockets.0), shutdown, 1).await;
+    pub async fn run(mut self, sockets: Sockets, mut stops: ShutdownWatch, mut closes: ShutdownWatch) {
+        let stopping = watch::Sender::new(false);
+        let mut service = self.0.start_service(Some(sockets.0), stopping.subscribe(), 1);
+        tokio::select! {
+            () = &mut service => return,
+            _ = stops.wait_for(|stops| *stops) => {}
+        }
+        // Tasks of its own accept, and hear it by themselves. The service would close what is idle as soon as they have
+        // ended, so it is not asked to go on before that.
+        stopping.send_replace(true);
+        drop(closes.wait_for(|closes| *closes).await);
+        service.await;
     }
 }
 
@@ -97,9 +109,14 @@ pub fn proxy_service(
     options.allow_connect_method_proxying = true;
     // So that every connection comes to `serve`.
     options.force_custom = true;
+    let connections = gateway.connections.clone();
     let serve: ProcessCustomSession<Gateway, TailConnector> = Arc::new(move |proxy, stream, shutdown| {
         entrance.open(&proxy, shutdown, patience);
-        Box::pin(serve(proxy, Downstream::new(stream, patience), shutdown.clone()))
+        let (in_flight, shutdown) = (connections.enter(), shutdown.clone());
+        Box::pin(async move {
+            let _until_it_is_over = in_flight;
+            serve(proxy, Downstream::new(stream, patience), shutdown).await
+        })
     });
     let mut service = ProxyServiceBuilder::new(&conf, gateway)
         .name("proxy")

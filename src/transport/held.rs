@@ -19,6 +19,11 @@ impl Held {
         self.frames.is_some()
     }
 
+    /// Nobody is being answered.
+    pub(super) fn is_off(&self) -> bool {
+        self.frames.is_none() && self.call == 0
+    }
+
     /// From now on, with as much as may wait for a reader.
     pub(super) fn hold(&mut self, limits: OutboxLimits) {
         self.frames.get_or_insert_with(|| Box::new(Outbox::new(limits)));

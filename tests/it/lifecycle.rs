@@ -216,7 +216,7 @@ fn a_signal_ends_it_in_order() {
         running.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
         got.recv_timeout(DEADLINE).unwrap();
         proxy.process.signal(signal);
-        assert_eq!(reader.close_code(), 1001);
+        assert_eq!(reader.close_code(), 1012);
         drop(reader);
         eventually("new connections are refused", || TcpStream::connect(proxy.address).err());
         assert_eq!(idle.rest(), "");

@@ -60,6 +60,7 @@ mod soak;
 mod socketio;
 mod socketio_system;
 mod sse;
+mod stopping;
 mod streaming;
 mod tap;
 mod tls;

@@ -166,7 +166,7 @@ impl Lane for Inbox {
     }
 
     fn close(&self, reason: CloseReason) {
-        self.0.lock().unwrap().push(reason.text().to_owned());
+        self.0.lock().unwrap().push(reason.text().into_owned());
     }
 }
 

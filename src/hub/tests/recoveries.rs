@@ -211,3 +211,30 @@ fn who_comes_and_goes_under_writes_misses_nothing_and_gets_nothing_twice() {
         assert!(got.iter().copied().eq(1..=EVENTS), "{} of {EVENTS}", got.len());
     }
 }
+
+#[test]
+fn who_is_sent_elsewhere_hears_up_to_where_it_got_everything() {
+    let hub = keeping(LIMITS);
+    let inboxes: Vec<_> = (0..9).map(|_| Inbox::new()).collect();
+    let mut subscribers: Vec<_> = inboxes.iter().map(|inbox| attach(&hub, inbox)).collect();
+    // One has not said what it wants.
+    for subscriber in subscribers.iter_mut().take(8) {
+        subscriber.handle(Command::subscribe(Topic::parse("author")));
+    }
+    let mut leaving = hub.retire();
+    let refused = hub.attach(Inbox::new(), profile(0, Identity::Anonymous)).unwrap_err();
+    assert_eq!(refused, AttachError::Closing);
+    for rest in [6, 3, 0] {
+        deliver(&hub, event("author", &["1"]));
+        leaving.go(3);
+        assert_eq!((leaving.len(), leaving.is_empty()), (rest, rest == 0));
+    }
+    let restart = |offset| CloseReason::Restart(at(offset));
+    let told: Vec<_> = inboxes[..8].iter().map(|inbox| inbox.closed.lock().unwrap().clone()).collect();
+    assert!(
+        told.iter().all(|reasons| [1, 2, 3].iter().any(|offset| reasons == &[restart(*offset)])),
+        "{told:?}"
+    );
+    let untold = inboxes[8].closed.lock().unwrap().clone();
+    assert!(matches!(untold[..], [CloseReason::Restart(position)] if !position.is_told()), "{untold:?}");
+}

@@ -120,6 +120,7 @@ impl Tapped {
             trusted: TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]),
             metrics,
             in_flight: InFlight::default(),
+            connections: InFlight::default(),
         };
         (gateway, bodies)
     }
@@ -139,6 +140,6 @@ pub(super) fn serve(gateway: Gateway, entrance: Entrance) -> Served {
     let address = socket.local_addr().unwrap();
     let proxy = proxy_service(gateway, 1, &[address], entrance);
     let (stop, stopping) = watch::channel(false);
-    let running = tokio::spawn(proxy.run(Sockets::new(vec![(address, socket)]), stopping));
+    let running = tokio::spawn(proxy.run(Sockets::new(vec![(address, socket)]), stopping.clone(), stopping));
     Served { address, stop, running }
 }

@@ -15,13 +15,14 @@ use super::session::Session;
 use super::shared::{Handle, Shared};
 use crate::access::Credentials;
 use crate::dialect::{Dialect, Engine, Multiplex};
-use crate::hub::{AttachError, Crowd, Hub, Lane as _};
+use crate::hub::{AttachError, Crowd, Hub};
 use crate::identity::Credential;
 use crate::message::{CloseReason, Frame};
 use crate::transport::backstage::Backstage;
 use crate::transport::limits::Limits;
 use crate::transport::link::{Link, Stream};
 use crate::transport::websocket::codec;
+use crate::transport::wire::Wire as _;
 
 /// See the module's documentation. Bounded: the next one is refused.
 pub struct Sessions<T> {
@@ -150,15 +151,24 @@ impl<T: Stream> Sessions<T> {
         })
     }
 
-    /// The process stops: every connection ends, and no more are taken.
-    pub fn close_all(&self) {
+    /// The process stops: no more connections are taken, and nobody comes back. Those that are there, to be
+    /// [ended](Self::end), in an order by chance.
+    pub fn retire(&self) -> Vec<Uuid> {
         let mut table = self.lock();
         table.is_closing = true;
-        let all: Vec<_> = table.sessions.values().map(|(shared, _)| Arc::clone(shared)).collect();
+        let mut all: Vec<_> = table.sessions.keys().copied().collect();
         drop(table);
         self.parked.close();
-        for shared in all {
-            shared.link.close(CloseReason::GoingAway);
+        // Names are made by chance.
+        all.sort_unstable();
+        all
+    }
+
+    /// Ends a connection behind what waits for it, if it is still there.
+    pub fn end(&self, sid: Uuid) {
+        let shared = self.lock().sessions.get(&sid).map(|(shared, _)| Arc::clone(shared));
+        if let Some(shared) = shared {
+            shared.link.close_after(CloseReason::GoingAway);
         }
     }
 

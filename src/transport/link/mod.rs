@@ -167,8 +167,7 @@ impl<S: Stream> Link<S> {
     pub(super) fn answer_last(&self, frame: &Bytes) {
         let mut inner = self.lock();
         if inner.state == State::Open {
-            inner.state = State::Closing;
-            inner.answer(frame);
+            inner.close_behind(frame);
         }
     }
 
@@ -223,6 +222,20 @@ impl<S: Stream> Lane for Link<S> {
         if inner.state == State::Open {
             inner.close(reason);
         }
+    }
+
+    fn retire(&self, reason: CloseReason) -> bool {
+        let mut inner = self.lock();
+        if inner.state != State::Open {
+            return true;
+        }
+        let is_free = inner.held.is_off();
+        if is_free {
+            let last = (inner.parting)(reason);
+            inner.close_behind(last.wire());
+            inner.wake();
+        }
+        is_free
     }
 }
 

@@ -135,6 +135,12 @@ impl<S: Stream> Inner<S> {
         self.wake();
     }
 
+    /// The last words stand behind what waits.
+    pub(super) fn close_behind(&mut self, last: &Bytes) {
+        self.state = State::Closing;
+        self.answer(last);
+    }
+
     pub(super) fn fail(&mut self) -> Sent {
         self.state = State::Gone;
         self.wake();

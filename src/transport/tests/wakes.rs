@@ -227,6 +227,27 @@ fn what_is_gathered_leaves_when_it_is_let_go_or_the_client_is_answered() {
 }
 
 #[test]
+fn who_is_sent_elsewhere_gets_what_waits_first_and_is_answered_first() {
+    let (script, stream) = Script::new();
+    let link = Link::new(stream, Bytes::from(GREETING), LIMITS.outbox);
+    let (task, reason) = (Task::new(), CloseReason::GoingAway);
+    link.send(&Frame::text("a"));
+    crate::hub::Lane::hold(&link);
+    link.send(&Frame::text("b"));
+    assert!(!link.retire(reason), "the client is being answered");
+    link.release().unwrap();
+    link.begin_call(1);
+    assert!(!link.retire(reason), "it waits for an answer from elsewhere");
+    link.end_call().unwrap();
+    assert!(link.retire(reason) && link.retire(reason));
+    assert_eq!(link.send(&Frame::text("c")), Sent::Gone);
+    script.grant(usize::MAX, usize::MAX);
+    task.run(&link);
+    let frames = [GREETING.as_bytes(), b"\x81\x01a", b"\x81\x01b", Frame::close(reason).wire()].concat();
+    assert_eq!(script.written(), frames);
+}
+
+#[test]
 fn more_is_gathered_than_may_wait_and_nothing_is_lost() {
     let (script, stream) = Script::new();
     let link = Link::new(stream, Bytes::from(GREETING), OutboxLimits { frames: 2, bytes: 100 });

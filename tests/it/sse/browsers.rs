@@ -21,7 +21,7 @@ fn the_readmes_curl_prints_events_as_they_come() {
         curl.line(&format!("data:   \"id\": {number}"));
     }
     proxy.process.signal("TERM");
-    curl.line(r#"data: {"code":1001,"reason":"going away"}"#);
+    curl.line(r#"data: {"code":1012,"reason":"service restart"}"#);
     assert!(curl.wait().success(), "{}", curl.output());
 }
 
@@ -102,7 +102,7 @@ fn event_source_comes_back_by_itself_and_misses_nothing() {
     }
     // A process that begins anew does not know what it missed, and says so.
     proxy.restart();
-    expected.extend(rows(&["close 1001", "subscribed false unknown epoch"]));
+    expected.extend(rows(&["close 1012", "subscribed false unknown epoch"]));
     pages.show("comes_back", &expected, "the restart");
     write(&proxy, 1);
     expected.push("9 true".to_owned());

@@ -149,7 +149,7 @@ fn an_application_hears_of_all_who_leave_before_the_process_ends() {
     let clients: Vec<Client> = (0..20).map(|_| Client::open(proxy.address)).collect();
     proxy.process.signal("TERM");
     for mut client in clients {
-        assert_eq!(client.0.close_code(), 1001);
+        assert_eq!(client.0.close_code(), 1012);
     }
     assert_eq!(proxy.process.wait().code(), Some(0));
     let heard = |name: &str| {
@@ -166,7 +166,7 @@ fn an_application_that_does_not_answer_holds_up_the_end_no_longer_than_the_confi
     let mut proxy = leaving(&app, &origin, "300ms");
     let mut client = Client::open(proxy.address);
     proxy.process.signal("TERM");
-    assert_eq!(client.0.close_code(), 1001);
+    assert_eq!(client.0.close_code(), 1012);
     assert_eq!(proxy.process.wait().code(), Some(0));
     assert!(proxy.process.line("stopped before all was done").contains("connections=1"));
 }

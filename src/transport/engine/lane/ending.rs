@@ -20,6 +20,7 @@ pub(super) enum End {
 pub(super) fn end(reason: CloseReason) -> End {
     match reason {
         CloseReason::GoingAway
+        | CloseReason::Restart(_)
         | CloseReason::Protocol
         | CloseReason::NotUtf8
         | CloseReason::TooBig

@@ -66,7 +66,7 @@ async fn requests_of_a_connection_that_has_ended_do_not_wait() {
     let mut house = House::new(10);
     let handle = come(&mut house).await;
     let waiting = handle.poll().unwrap();
-    house.sessions.close_all();
+    house.sessions.retire().into_iter().for_each(|sid| house.sessions.end(sid));
     assert_eq!(encode(waiting.await.unwrap().frames()), None, "the client is to come back");
     house.ended().await;
     assert!(handle.poll().is_err() && handle.post().is_err());
