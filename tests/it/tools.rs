@@ -47,7 +47,20 @@ pub fn pyfastcms(folder: &Path) -> Option<(Backend, String)> {
     Some((backend, line["token"].as_str().unwrap().to_owned()))
 }
 
+/// `haproxy`.
+pub fn haproxy() -> Option<Command> {
+    variable("RESTCAST_TEST_HAPROXY").map(Command::new)
+}
+
 impl Python {
+    /// The documents of a YAML file, as a list.
+    pub fn yaml(&self, file: &Path) -> serde_json::Value {
+        let read = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
+        let output = self.command().arg("-c").arg(read).arg(file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.0);
         command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
