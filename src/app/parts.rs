@@ -54,8 +54,7 @@ impl Parts {
         let nodes = remote.as_ref().map(|remote| remote.nodes());
         let realtime = Realtime::new(&hub, &metrics).among(nodes.clone());
         let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
-        let requests = InFlight::default();
-        let connections = InFlight::default();
+        let [requests, connections] = [InFlight::default(), InFlight::default()];
         let in_flight = [requests.clone(), realtime.connections.clone(), connections.clone()];
         let is_leaving = Arc::default();
 
@@ -86,8 +85,8 @@ impl Parts {
             limits: limits.clone(),
             metrics: Arc::clone(&metrics),
         };
-        let asker = Asker { calls, publisher: publisher.clone(), answers: Arc::new(answers) };
-        let asker = asked.map(|asked| (asker, asked));
+        let asker = asked
+            .map(|asked| (Asker { calls, publisher: publisher.clone(), answers: Arc::new(answers) }, asked));
         let gateway = Gateway {
             routes: Arc::clone(&routes),
             endpoints,

@@ -139,8 +139,11 @@ fn metrics() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
     metrics
 }
 
-/// `a="b",c=~"d"`, each as its label, the operator and the value.
-fn matchers(text: &str) -> Vec<(String, String, String)> {
+/// A label, the operator and the value.
+type Matcher = (String, String, String);
+
+/// `a="b",c=~"d"`, each.
+fn matchers(text: &str) -> Vec<Matcher> {
     let matcher = |part: &str| {
         let (left, value) = part.split_once('"').unwrap();
         let name = left.trim_start_matches([',', ' ']);
@@ -156,7 +159,7 @@ fn matchers(text: &str) -> Vec<(String, String, String)> {
 }
 
 /// The metrics that an expression names, with their matchers.
-fn named(expression: &str) -> Vec<(String, Vec<(String, String, String)>)> {
+fn named(expression: &str) -> Vec<(String, Vec<Matcher>)> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let starts = expression.match_indices("restcast_").map(|(at, _)| at);
     let found = starts.map(|at| {

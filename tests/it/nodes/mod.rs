@@ -1,11 +1,7 @@
 //! Several processes with a real Redis and a real NATS between them.
 
-<<<<<<< HEAD
 mod asked;
-mod server;
-=======
 pub mod server;
->>>>>>> 3119e8f (deploy: three nodes, a dashboard and alert rules)
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
