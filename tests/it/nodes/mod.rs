@@ -1,7 +1,10 @@
 //! Several processes with a real Redis and a real NATS between them.
 
 mod asked;
+mod cut;
+mod link;
 pub mod server;
+mod streams;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -76,12 +76,21 @@ impl Server {
         self.process.as_ref().unwrap().signal(signal);
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The lines of a config.
     pub fn broker(&self) -> String {
+        self.broker_at(self.address)
+    }
+
+    /// The same for who reaches it by another address.
+    pub fn broker_at(&self, address: SocketAddr) -> String {
         let name = match self.kind {
             Kind::Redis => "redis",
             Kind::Nats => "nats",
         };
-        format!("[broker]\nkind = \"{name}\"\nurl = \"{name}://{}\"\n", self.address)
+        format!("[broker]\nkind = \"{name}\"\nurl = \"{name}://{address}\"\n")
     }
 }
