@@ -88,6 +88,14 @@ impl Upstream {
         let digest = Arc::new(ProxyDigest::new(head, Some(Box::new(Arc::clone(&tail)))));
         Ok(Self { stream, tail, digest })
     }
+
+    fn inner(&self) -> &Stream {
+        &self.stream
+    }
+
+    fn inner_mut(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
 }
 
 impl AsyncRead for Upstream {

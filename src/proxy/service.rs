@@ -25,8 +25,10 @@ use crate::api::Site;
 
 /// Whoever reads has a buffer of its own, and every idle WebSocket would keep this one too: there is none.
 const READ_BUFFER_BYTES: usize = 0;
-/// Every idle WebSocket keeps it, so it is small; larger writes pass it by.
-const WRITE_BUFFER_BYTES: usize = 1460;
+/// The proxy's clients have theirs in [`Downstream`], which a WebSocket does not keep.
+const PROXY_WRITE_BUFFER_BYTES: usize = 0;
+/// What fits into a packet; larger writes pass it by.
+const SITE_WRITE_BUFFER_BYTES: usize = 1460;
 /// How long a client may wait before its first request.
 const KEEPALIVE_SECONDS: u64 = 60;
 /// As pingora says it. Our own connections are few, and end with what holds them.
@@ -84,10 +86,10 @@ impl Listener {
     }
 }
 
-fn listeners(addresses: &[SocketAddr]) -> Listeners {
+fn listeners(addresses: &[SocketAddr], write_buffer_bytes: usize) -> Listeners {
     let mut listeners = Listeners::new();
     for address in addresses {
-        let buffers = L4BufferSettings::new(READ_BUFFER_BYTES, WRITE_BUFFER_BYTES);
+        let buffers = L4BufferSettings::new(READ_BUFFER_BYTES, write_buffer_bytes);
         listeners.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers));
     }
     listeners
@@ -123,7 +125,7 @@ pub fn proxy_service(
         .custom(TailConnector::new(&conf), serve)
         .server_options(options)
         .build();
-    *service.endpoints() = listeners(addresses);
+    *service.endpoints() = listeners(addresses, PROXY_WRITE_BUFFER_BYTES);
     Listener(Box::new(service))
 }
 
@@ -149,5 +151,6 @@ pub(super) async fn serve(
 #[expect(clippy::disallowed_methods, reason = "a site begins when it is made")]
 pub fn site_service(name: &str, site: Arc<dyn Site>, live: Option<Live>, address: SocketAddr) -> Listener {
     let app = SiteApp { site, live, began: Instant::now() };
-    Listener(Box::new(Service::with_listeners(name.to_owned(), listeners(&[address]), app)))
+    let listeners = listeners(&[address], SITE_WRITE_BUFFER_BYTES);
+    Listener(Box::new(Service::with_listeners(name.to_owned(), listeners, app)))
 }

@@ -4,25 +4,30 @@
 //! And pingora flushes an answer of known length only at its end, so the first bytes of a slow one would
 //! wait for the last. Here, whoever waits for the client has first handed over what was written.
 //!
+//! What is written in small pieces, such as a head and a short body, leaves together. pingora's own connections would
+//! see to that too, and keep the room for it as long as they last: also those that have become WebSockets.
+//!
 //! Everything else passes untouched.
 
 mod date;
 mod hold;
 mod parting;
+#[cfg(test)]
+mod tests;
 mod trailers;
 
-use std::io;
+use std::io::{self, Cursor};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use http::HeaderValue;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{GetProxyDigest, Stream};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
 
 use self::date::Date;
 use self::hold::Hold;
@@ -32,10 +37,13 @@ use self::trailers::Trailers;
 use super::call::{Beside, Errand};
 use super::layer::layer;
 
+/// What fits into a packet; larger writes pass it by.
+const BUFFER_BYTES: usize = 1460;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Downstream {
-    stream: Stream,
+    stream: BufWriter<Stream>,
     /// Asked for once, for all requests of the connection.
     client: OnceLock<Option<(IpAddr, HeaderValue)>>,
     hold: Hold,
@@ -50,6 +58,15 @@ pub(super) struct Downstream {
 
 impl Downstream {
     pub(super) fn new(stream: Stream, patience: Duration) -> Self {
+        Self::with(BufWriter::with_capacity(BUFFER_BYTES, stream), patience, None)
+    }
+
+    /// The proxy's end of a connection of our own, on which nothing costs a system call.
+    pub(super) fn ours(stream: Stream, patience: Duration, beside: Arc<Beside>) -> Self {
+        Self::with(BufWriter::with_capacity(0, stream), patience, Some(beside))
+    }
+
+    fn with(stream: BufWriter<Stream>, patience: Duration, beside: Option<Arc<Beside>>) -> Self {
         Self {
             stream,
             client: OnceLock::new(),
@@ -58,13 +75,8 @@ impl Downstream {
             parting: Parting::default(),
             trailers: Trailers::default(),
             written: false,
-            beside: None,
+            beside,
         }
-    }
-
-    /// The proxy's end of a connection of our own.
-    pub(super) fn ours(stream: Stream, patience: Duration, beside: Arc<Beside>) -> Self {
-        Self { beside: Some(beside), ..Self::new(stream, patience) }
     }
 
     pub(super) fn is_ours(&self) -> bool {
@@ -94,7 +106,7 @@ impl Downstream {
     /// The client's address, also in the form of a header.
     pub(super) fn client(&self) -> Option<&(IpAddr, HeaderValue)> {
         let ask = || {
-            let address = self.stream.get_socket_digest()?.peer_addr()?.as_inet()?.ip();
+            let address = self.inner().get_socket_digest()?.peer_addr()?.as_inet()?.ip();
             Some((address, HeaderValue::try_from(address.to_string()).ok()?))
         };
         self.client.get_or_init(ask).as_ref()
@@ -124,13 +136,30 @@ impl Downstream {
     /// The chunked answer under way ends with these lines.
     pub(super) fn trailers(&self, lines: Option<Vec<u8>>) {
         // What pingora writes in one slice could otherwise be a piece of the body.
-        if self.stream.is_write_vectored() {
+        if self.is_write_vectored() {
             self.trailers.set(lines);
         }
     }
 
-    pub(super) fn into_inner(self) -> Stream {
-        self.stream
+    /// The connection below. What was written and not flushed is lost; there is nothing where nothing was answered.
+    pub(super) fn into_inner(mut self) -> Stream {
+        let nowhere: Stream = Box::new(Cursor::new(Vec::new()));
+        std::mem::replace(&mut self.stream, BufWriter::with_capacity(0, nowhere)).into_inner()
+    }
+
+    fn inner(&self) -> &Stream {
+        self.stream.get_ref()
+    }
+
+    fn inner_mut(&mut self) -> &mut Stream {
+        self.stream.get_mut()
+    }
+}
+
+impl Drop for Downstream {
+    /// As pingora's own connections do: what was written leaves, if the client takes it at once.
+    fn drop(&mut self) {
+        drop(Pin::new(&mut self.stream).poll_flush(&mut Context::from_waker(Waker::noop())));
     }
 }
 
@@ -215,13 +244,13 @@ impl AsyncWrite for Downstream {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.inner().is_write_vectored()
     }
 }
 
 impl GetProxyDigest for Downstream {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.stream.get_proxy_digest()
+        self.inner().get_proxy_digest()
     }
 }
 

@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use pingora::protocols::Stream;
-use tokio::io::AsyncWrite as _;
+use tokio::io::AsyncWrite;
 
 /// As pingora ends a chunked body, in a write of its own. What is in the chunks is written from several
 /// slices at once, and so in another way.
@@ -40,7 +39,7 @@ impl Trailers {
     /// Writes all of it, and then says that it was the last chunk.
     pub(super) fn poll_write(
         &mut self,
-        stream: &mut Stream,
+        stream: &mut (impl AsyncWrite + Unpin),
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         while !self.rest.is_empty() {
