@@ -21,7 +21,7 @@ use jsonwebtoken::crypto::verify;
 use jsonwebtoken::{DecodingKey, Header, encode};
 use serde_json::{Map, Value};
 
-use crate::identity::{Identity, User, find};
+use crate::identity::{Claims, Identity, User, find};
 pub use error::TokenError;
 pub use jsonwebtoken::Algorithm;
 pub use jwks::{Jwks, KeySet, KeySetError, Loaded, MAX_BYTES, Policy, Source};
@@ -221,6 +221,7 @@ impl Issuer {
         claims: Map<String, Value>,
         expires: Option<SystemTime>,
     ) -> Result<Identity, TokenError> {
+        let claims = Claims::from(claims);
         let mut ids = self.user_claims.iter().filter_map(|claim| find(&claims, claim).and_then(name));
         let id = ids.next().ok_or(TokenError::NoUser)?;
         let email = find(&claims, &self.email_claim).and_then(Value::as_str).map(ToOwned::to_owned);

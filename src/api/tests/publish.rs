@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::*;
 use crate::broker::{Broker, Parcel};
 use crate::hub::{Desk, Lane, Profile, Sent, Subscriber};
-use crate::identity::{Identity, User};
+use crate::identity::{Claims, Identity, User};
 use crate::message::{CloseReason, Encode, Frame, Publication, Rendering};
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ struct Office {
 }
 
 pub(super) fn user(id: &str) -> Identity {
-    let (id, claims) = (id.to_owned(), serde_json::Map::new());
+    let (id, claims) = (id.to_owned(), Claims::default());
     Identity::User(Arc::new(User { id, email: None, roles: Vec::new(), claims, expires: None }))
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::identity::{Identity, find};
+use crate::identity::{Identity, User, find};
 
 /// A claim must be there, or be one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,12 +61,10 @@ const OF_TOKEN: [&str; 4] = ["exp", "iat", "nbf", "jti"];
 
 /// Whether two tokens say the same of the same user.
 pub(super) fn are_equal(one: &Identity, other: &Identity) -> bool {
-    let said = |identity: &Identity| {
-        identity.user().map(|user| {
-            let mut claims = user.claims.clone();
-            claims.retain(|name, _| !OF_TOKEN.contains(&name.as_str()));
-            (user.id.clone(), claims)
-        })
-    };
-    said(one).is_some_and(|one| said(other) == Some(one))
+    let Some((one, other)) = one.user().zip(other.user()) else { return false };
+    one.id == other.id && lasting(one).eq(lasting(other))
+}
+
+fn lasting(user: &User) -> impl Iterator<Item = (&str, &Value)> {
+    user.claims.iter().filter(|(name, _)| !OF_TOKEN.contains(name))
 }

@@ -34,7 +34,8 @@ pub(super) struct Socket {
     mark: Option<u64>,
     /// `None`: it has not come in.
     identity: Option<Identity>,
-    rooms: BTreeSet<String>,
+    /// Sorted, each once.
+    rooms: Box<[String]>,
     wants: Vec<Want>,
     attachments: Attachments,
     pending: Option<Pending>,
@@ -60,7 +61,7 @@ impl Socket {
             shown: opening.credential.clone(),
             mark: None,
             identity: None,
-            rooms: BTreeSet::new(),
+            rooms: Box::default(),
             wants: Vec::new(),
             attachments: Attachments::default(),
             pending: None,
@@ -113,14 +114,15 @@ impl Socket {
     }
 
     fn identify(&mut self, identity: Identity, now: Now, turn: &mut Turn) {
-        let joined =
-            std::mem::replace(&mut self.rooms, self.namespace.rooms_of(&identity, &Scope::at(now.time)));
+        let mut rooms = self.namespace.rooms_of(&identity, &Scope::at(now.time));
+        let joined = std::mem::take(&mut self.rooms);
         // With a newer token of its own it is where it went.
         if self.identity.as_ref().is_some_and(|former| claim::are_equal(former, &identity)) {
-            self.rooms.extend(joined);
+            rooms.extend(joined);
         }
         // What was the former's is left before it is another.
-        let wants = self.namespace.wants(&self.rooms);
+        let wants = self.namespace.wants(&rooms);
+        self.rooms = rooms.into_iter().collect();
         let (left, entered): (Vec<_>, Vec<_>) = change(&self.wants, &wants)
             .into_iter()
             .partition(|command| matches!(command, Command::Unsubscribe { .. }));
@@ -238,14 +240,14 @@ impl Socket {
 
     fn finish(&mut self, task: &Task, answer: Option<&Value>, now: Now, turn: &mut Turn) {
         let Some(identity) = self.identity.clone() else { return };
-        let rooms = self.rooms.clone();
+        let rooms: BTreeSet<_> = self.rooms.iter().cloned().collect();
         let scope = Scope { identity: Some(&identity), answer, ..Scope::at(now.time) };
         match task.finish((&self.namespace, &scope), rooms) {
             Ok(Outcome { rooms, frames, pushes }) => {
-                if rooms != self.rooms {
+                if !rooms.iter().eq(&self.rooms) {
                     let wants = self.namespace.wants(&rooms);
                     turn.commands.extend(change(&self.wants, &wants));
-                    (self.rooms, self.wants) = (rooms, wants);
+                    (self.rooms, self.wants) = (rooms.into_iter().collect(), wants);
                 }
                 turn.frames.extend(frames);
                 turn.pushes.extend(pushes);
@@ -363,7 +365,7 @@ impl Conversation for Socket {
         }
         let left = change(&self.wants, &[]);
         turn.commands.extend(left);
-        (self.identity, self.wants, self.rooms) = (Some(Identity::Anonymous), Vec::new(), BTreeSet::new());
+        (self.identity, self.wants, self.rooms) = (Some(Identity::Anonymous), Vec::new(), Box::default());
         self.pending = None;
     }
 }

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::template::{at, in_map};
+use super::template::{at, in_claims};
 use crate::event::{Event, Item};
-use crate::identity::Identity;
+use crate::identity::{Claims, Identity};
 use crate::time::iso;
 
 /// The first name of a place.
@@ -98,14 +98,14 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn claims(&self) -> Option<&'a Map<String, Value>> {
+    fn claims(&self) -> Option<&'a Claims> {
         Some(&self.identity?.user()?.claims)
     }
 
     fn claim(&self, path: &[String]) -> Option<&'a Value> {
         let claims = self.claims()?;
         // A claim's own name may have dots.
-        in_map(claims, path).or_else(|| claims.get(&path.join("."))).filter(|claim| !claim.is_null())
+        in_claims(claims, path).or_else(|| claims.get(&path.join("."))).filter(|claim| !claim.is_null())
     }
 
     fn number(&self, name: &str) -> Option<u64> {

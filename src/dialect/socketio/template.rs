@@ -4,9 +4,10 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::scope::{ROOTS, Root, Scope};
+use crate::identity::Claims;
 
 /// JSON to be filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,8 +240,8 @@ pub(super) fn at<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
     })
 }
 
-/// The same in an object.
-pub(super) fn in_map<'a>(map: &'a Map<String, Value>, path: &[String]) -> Option<&'a Value> {
+/// The same among claims.
+pub(super) fn in_claims<'a>(claims: &'a Claims, path: &[String]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
-    at(map.get(first)?, rest)
+    at(claims.get(first)?, rest)
 }

@@ -10,7 +10,7 @@ fn join_as(hub: &Arc<Hub>, inbox: &Arc<Inbox>, endpoint: usize, identity: Identi
 }
 
 pub(super) fn user(id: &str) -> Identity {
-    let claims = serde_json::json!({ "sub": id }).as_object().unwrap().clone();
+    let claims = serde_json::json!({ "sub": id }).as_object().unwrap().clone().into();
     let (id, roles) = (id.to_owned(), Vec::new());
     Identity::User(Arc::new(crate::identity::User { id, email: None, roles, claims, expires: None }))
 }

@@ -29,7 +29,7 @@ fn forced(column: &str, operator: &str, value: &Value) -> Forced {
 
 fn user(claims: &Value, roles: &[&str]) -> Identity {
     let roles = roles.iter().map(|&role| role.to_owned()).collect();
-    let claims = claims.as_object().unwrap().clone();
+    let claims = claims.as_object().unwrap().clone().into();
     Identity::User(Arc::new(User { id: "ann".to_owned(), email: None, roles, claims, expires: None }))
 }
 

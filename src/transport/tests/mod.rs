@@ -22,7 +22,7 @@ use super::*;
 use crate::dialect::{self, Conversation, Opening};
 use crate::event::{Epoch, Event, Position, Topic};
 use crate::hub::{AttachError, Desk, HistoryLimits, Hub, OutboxLimits, Profile};
-use crate::identity::{Credential, Identity, User};
+use crate::identity::{Claims, Credential, Identity, User};
 use crate::message::{
     Announcement, Call, CloseReason, Command, Encode, Frame, Now, Publication, Push, Rendering, Turn,
 };
@@ -112,7 +112,7 @@ impl Backstage for Alone {
 /// Somebody whose token expires after that time.
 #[expect(clippy::disallowed_methods, reason = "tokens expire by the real clock")]
 fn user(expires: Duration) -> Identity {
-    let (claims, expires) = (serde_json::Map::new(), Some(SystemTime::now() + expires));
+    let (claims, expires) = (Claims::default(), Some(SystemTime::now() + expires));
     Identity::User(Arc::new(User { id: "ann".to_owned(), email: None, roles: Vec::new(), claims, expires }))
 }
 

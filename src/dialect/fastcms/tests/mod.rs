@@ -6,14 +6,14 @@ mod tokens;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::*;
 use crate::dialect::Defaults;
 use crate::dialect::tests::{Given, open};
 use crate::event::Topic;
-use crate::identity::{Credential, Identity, User};
+use crate::identity::{Claims, Credential, Identity, User};
 use crate::message::{Call, Caught, Command, Message, Now, Returned};
 
 fn now(seconds: u64) -> Now {
@@ -23,7 +23,7 @@ fn now(seconds: u64) -> Now {
 
 fn user(id: &str) -> Credential {
     let email = (id == "alice").then(|| "a@b.c".to_owned());
-    let (id, claims) = (id.to_owned(), Map::new());
+    let (id, claims) = (id.to_owned(), Claims::default());
     let user = User { id, email, roles: Vec::new(), claims, expires: None::<SystemTime> };
     Credential::Valid(Identity::User(Arc::new(user)))
 }

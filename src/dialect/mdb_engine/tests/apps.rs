@@ -99,7 +99,7 @@ fn a_broadcast_reaches_all_of_its_app_or_one_user_and_nobody_of_another() {
 fn a_list_is_told_to_each_owner_as_far_as_it_is_theirs() {
     let mut apps = Apps::new();
     for (who, id) in [("ann", "1"), ("ben", "2")] {
-        let claims = Map::from_iter([("sub".to_owned(), Value::from(who))]);
+        let claims = Map::from_iter([("sub".to_owned(), Value::from(who))]).into();
         let (email, roles) = (None, Vec::new());
         let user = User { id: id.to_owned(), email, roles, claims, expires: None };
         apps.join(0, Identity::User(Arc::new(user)));

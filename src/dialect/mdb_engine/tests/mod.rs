@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::*;
 use crate::dialect::tests::{Given, item};
 use crate::event::{Event, Item, Operation};
-use crate::identity::{Credential, Identity, User};
+use crate::identity::{Claims, Credential, Identity, User};
 use crate::message::{Caught, CloseReason, Command, Message, Now};
 
 const TIME: Duration = Duration::from_micros(1_712_345_678_901_234);
@@ -31,7 +31,7 @@ fn at(seconds: u64) -> Now {
 }
 
 fn user(id: &str, email: Option<&str>) -> Identity {
-    let (email, roles, claims) = (email.map(ToOwned::to_owned), Vec::new(), Map::new());
+    let (email, roles, claims) = (email.map(ToOwned::to_owned), Vec::new(), Claims::default());
     Identity::User(Arc::new(User { id: id.to_owned(), email, roles, claims, expires: None }))
 }
 

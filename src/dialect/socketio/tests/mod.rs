@@ -89,7 +89,13 @@ fn namespace_of(config: &str, name: &str) -> Arc<dyn Dialect> {
 
 fn user(claims: Value) -> Identity {
     let Value::Object(claims) = claims else { panic!("no claims") };
-    Identity::User(Arc::new(User { id: "7".into(), email: None, roles: Vec::new(), claims, expires: None }))
+    Identity::User(Arc::new(User {
+        id: "7".into(),
+        email: None,
+        roles: Vec::new(),
+        claims: claims.into(),
+        expires: None,
+    }))
 }
 
 /// A socket, and what it hears.

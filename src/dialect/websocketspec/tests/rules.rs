@@ -15,7 +15,7 @@ pub(super) const OWNED: &str = "forced = [{ column = \"owner\", value = \"{claim
 pub(super) const MASKED: &str = "masks = [{ columns = [\"salary\"], unless_roles = [\"hr\"] }]\n";
 
 pub(super) fn ann(roles: &[&str]) -> Credential {
-    let claims = json!({"sub": "ann"}).as_object().unwrap().clone();
+    let claims = json!({"sub": "ann"}).as_object().unwrap().clone().into();
     let roles = roles.iter().map(|&role| role.to_owned()).collect();
     Credential::Valid(Identity::User(Arc::new(User {
         id: "ann".to_owned(),

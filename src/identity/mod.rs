@@ -1,12 +1,15 @@
 //! Who a client is, and what it may read.
 
+mod claims;
+
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::event::{Audience, Event, Item};
+pub use claims::Claims;
 
 /// Who a reader is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub struct User {
     /// In the token's order.
     pub roles: Vec<String>,
     /// All that the token says.
-    pub claims: Map<String, Value>,
+    pub claims: Claims,
     /// From then on it is nobody any more; `None`: later than this clock can say.
     pub expires: Option<SystemTime>,
 }
@@ -126,7 +129,7 @@ impl Identity {
 
 /// The claim of that name, or, with dots, the one inside others: `realm_access.roles`. A name that holds
 /// dots itself, such as `https://example.com/roles`, is found first.
-pub fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+pub fn find<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(name) {
         return Some(value);
     }
@@ -166,7 +169,7 @@ mod tests {
 
     fn user(claims: &Value) -> Identity {
         let roles = vec!["editor".to_owned(), "reader".to_owned()];
-        let claims = claims.as_object().unwrap().clone();
+        let claims = Claims::from(claims.as_object().unwrap().clone());
         Identity::User(Arc::new(User { id: "u".to_owned(), email: None, roles, claims, expires: None }))
     }
 
