@@ -207,10 +207,7 @@ impl Realtime {
         subscriber.bear(credentials);
         let backstage = Arc::clone(&endpoint.backstage);
         let in_flight = self.connections.enter();
-        let connection = async move {
-            let _until_it_is_over = in_flight;
-            newcomer.run(conversation, subscriber, backstage, turn).await;
-        };
+        let connection = newcomer.run((conversation, turn), subscriber, backstage, in_flight);
         #[expect(
             clippy::disallowed_methods,
             reason = "owned by the hub: it can close it and knows when it is gone"

@@ -1,5 +1,6 @@
 //! What is done for a connection that has ended: what its conversation still asks is answered.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -8,6 +9,9 @@ use super::backstage::{Backstage, Caller};
 use super::clock::now;
 use crate::dialect::Conversation;
 use crate::message::{Call, Message, Now, Turn};
+
+/// See [`Farewell::rest`].
+pub(super) type Rest = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Nothing of it is in the hub any more.
 pub(super) struct Farewell {
@@ -32,13 +36,14 @@ impl Farewell {
         Self { conversation, call, caller, backstage, opened }
     }
 
-    /// Nothing is asked.
-    pub(super) fn is_over(&self) -> bool {
-        self.call.is_none()
+    /// What is still to be done; `None`: nothing is asked. Boxed, since each connection would have room for it all the
+    /// time, and few need it.
+    pub(super) fn rest(self) -> Option<Rest> {
+        self.call.is_some().then(|| Box::pin(self.say()) as Rest)
     }
 
     /// As long as the conversation asks, one call after the other.
-    pub(super) async fn say(mut self) {
+    async fn say(mut self) {
         while let Some(call) = self.call.take() {
             let returned = self.backstage.call(call, self.caller.clone()).await;
             let mut turn = Turn::default();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use tokio::time::timeout;
 
 use super::backstage::Backstage;
@@ -77,31 +78,44 @@ impl<S: Stream> Newcomer<S> {
         drop(timeout(LINGER, poll_fn(|context| self.link.poll_discard(context))).await);
     }
 
-    /// Runs until the connection is closed. `turn`: what its dialect wants done and said first of all.
-    pub async fn run(
+    /// Begins at once, and runs until the connection is closed. `turn`: what its dialect wants done and said first of
+    /// all. `kept`: what is dropped when nothing more is done for it.
+    pub fn run<K: Send + 'static>(
         self,
-        conversation: Box<dyn Conversation>,
+        (conversation, turn): (Box<dyn Conversation>, Turn),
         subscriber: Subscriber,
         backstage: Arc<dyn Backstage>,
-        turn: Turn,
-    ) {
+        kept: K,
+    ) -> impl Future<Output = ()> + Send + use<S, K> {
         let wire = (Arc::clone(&self.link), self.limits);
         let mut party = Party::new(wire, conversation, subscriber, backstage);
         party.begin(turn);
         match self.medium {
             Medium::WebSocket => {
                 let ears = Frames::new(self.early, self.limits.max_message);
-                listen(Connection::new(self.link, ears, party)).await;
+                Either::Left(listen(Connection::new(self.link, ears, party), kept))
             }
             Medium::EventStream => {
                 let ears = Presence::new(self.early.len());
-                listen(Connection::new(self.link, ears, party)).await;
+                Either::Right(listen(Connection::new(self.link, ears, party), kept))
             }
         }
     }
 }
 
-async fn listen<S: Stream, E: Ears>(mut connection: Connection<S, E>) {
-    poll_fn(|context| connection.poll(context)).await;
-    connection.end().say().await;
+#[expect(
+    clippy::manual_async_fn,
+    reason = "there is one for each connection, and an async fn has room for its argument beside the variable that this becomes"
+)]
+fn listen<S: Stream, E: Ears, K: Send + 'static>(
+    mut connection: Connection<S, E>,
+    kept: K,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        poll_fn(|context| connection.poll(context)).await;
+        if let Some(rest) = connection.end().rest() {
+            rest.await;
+        }
+        drop(kept);
+    }
 }

@@ -4,28 +4,22 @@
 use std::io;
 use std::task::Context;
 
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Error, Message as Received};
 
-use super::codec::{Socket, fault};
+use super::codec::{Codec, fault};
 use super::connection::{Ears, Heard};
 use super::link::{Link, Stream};
 use crate::message::{Frame, Message};
 
-/// Grows with the first larger message; idle connections keep this much.
-const READ_BUFFER_BYTES: usize = 256;
-/// What a control frame may hold, however small messages must be (RFC 6455, section 5.5).
-const CONTROL_BYTES: usize = 125;
-
 /// Hears what comes in frames.
 pub(super) struct Frames {
-    codec: WebSocketContext,
+    codec: Codec,
     heard: bool,
 }
 
 impl Frames {
     pub(super) fn new(early: Vec<u8>, max_message: usize) -> Self {
-        Self { codec: codec(early, max_message), heard: true }
+        Self { codec: Codec::new(early, max_message), heard: true }
     }
 }
 
@@ -33,8 +27,7 @@ impl Ears for Frames {
     const ANSWERS: bool = true;
 
     fn hear<S: Stream>(&mut self, link: &Link<S>, context: &mut Context<'_>) -> Heard {
-        let mut socket = Socket { link, context, heard: &mut self.heard };
-        match self.codec.read(&mut socket) {
+        match self.codec.read(link, context, &mut self.heard) {
             Ok(Received::Text(text)) => Heard::Message(Message::Text(text.as_str().to_owned())),
             Ok(Received::Binary(bytes)) => Heard::Message(Message::Binary(bytes)),
             Ok(Received::Ping(_) | Received::Pong(_) | Received::Close(_) | Received::Frame(_)) => {
@@ -53,15 +46,4 @@ impl Ears for Frames {
     fn ping(&self) -> Frame {
         Frame::ping()
     }
-}
-
-/// What reads frames, `early` first, with messages of so many bytes.
-pub(super) fn codec(early: Vec<u8>, max_message: usize) -> WebSocketContext {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_write_buffer_size(usize::MAX)
-        .max_message_size(Some(max_message))
-        .max_frame_size(Some(max_message.max(CONTROL_BYTES)));
-    WebSocketContext::from_partially_read(early, Role::Server, Some(config))
 }

@@ -2,10 +2,10 @@
 //! is turned away.
 
 use tokio::sync::oneshot;
-use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 
 use super::parcel::Parcel;
 use super::payload::Payload;
+use crate::transport::codec::Codec;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Mailbox<T> {
     pub(super) post: Option<Post>,
     pub(super) upgrading: Upgrading,
     /// The WebSocket to which the client has gone over.
-    pub(super) upgrade: Option<(T, WebSocketContext)>,
+    pub(super) upgrade: Option<(T, Codec)>,
     /// The client did what it must not: two requests of a kind at once.
     pub(super) is_overlapping: bool,
 }

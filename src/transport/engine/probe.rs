@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 use tokio_tungstenite::tungstenite::{Error, Message as Received};
 
 use super::mailbox::Upgrading;
 use super::payload::Packet;
 use super::shared::{Handle, Shared};
 use crate::message::{CloseReason, Frame};
-use crate::transport::codec::Socket;
+use crate::transport::codec::Codec;
 use crate::transport::link::{Link, Stream};
-use crate::transport::websocket::codec;
 use crate::transport::wire::Wire as _;
 
 /// How long a client may take to go over, as the original has it.
@@ -30,14 +28,14 @@ const PONG: &str = "3probe";
 pub struct Probe<T> {
     shared: Arc<Shared<T>>,
     link: Link<T>,
-    codec: WebSocketContext,
+    codec: Codec,
     has_gone_over: bool,
 }
 
 impl<T: Stream> Probe<T> {
     pub(super) fn new(handle: Handle<T>, stream: T, early: Vec<u8>, greeting: Bytes) -> Self {
         let link = Link::new(stream, greeting, handle.outbox);
-        let codec = codec(early, handle.max_payload);
+        let codec = Codec::new(early, handle.max_payload);
         Self { shared: handle.shared, link, codec, has_gone_over: false }
     }
 
@@ -64,8 +62,7 @@ impl<T: Stream> Probe<T> {
         };
         while !self.has_gone_over {
             let mut heard = false;
-            let mut socket = Socket { link: &self.link, context, heard: &mut heard };
-            match self.codec.read(&mut socket) {
+            match self.codec.read(&self.link, context, &mut heard) {
                 Ok(Received::Text(text)) => {
                     if !self.hear(text.as_str()) {
                         return Poll::Ready(());

@@ -19,9 +19,9 @@ use crate::hub::{AttachError, Crowd, Hub};
 use crate::identity::Credential;
 use crate::message::{CloseReason, Frame};
 use crate::transport::backstage::Backstage;
+use crate::transport::codec::Codec;
 use crate::transport::limits::Limits;
 use crate::transport::link::{Link, Stream};
-use crate::transport::websocket::codec;
 use crate::transport::wire::Wire as _;
 
 /// See the module's documentation. Bounded: the next one is refused.
@@ -119,7 +119,7 @@ impl<T: Stream> Sessions<T> {
         let (sid, shared) = self.enter(link, visitor.address)?;
         let open = Frame::text(&self.greeting(sid, "[]"));
         shared.link.replace(Bytes::from([answer.as_ref(), open.wire()].concat()));
-        let codec = codec(early, self.limits.max_message);
+        let codec = Codec::new(early, self.limits.max_message);
         Ok(Session::new(Arc::clone(self), (sid, shared), Some(codec), visitor))
     }
 

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
-use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 
 use super::carrier::Carrier;
 use super::mailbox::{Mailbox, Post, Upgrading};
@@ -12,6 +11,7 @@ use super::parcel::{Parcel, Sender};
 use super::payload::Payload;
 use super::probe::Probe;
 use crate::hub::OutboxLimits;
+use crate::transport::codec::Codec;
 use crate::transport::link::{Link, State, Stream};
 
 /// See the module's documentation.
@@ -55,7 +55,7 @@ impl<T: Stream> Shared<T> {
     }
 
     /// A WebSocket for the client to go over to; none is needed behind the end.
-    pub(super) fn go_over(&self, upgrade: (T, WebSocketContext)) {
+    pub(super) fn go_over(&self, upgrade: (T, Codec)) {
         self.leave(|mailbox| mailbox.upgrade = Some(upgrade).filter(|_| self.link.state() != State::Gone));
     }
 }

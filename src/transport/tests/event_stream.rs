@@ -29,7 +29,7 @@ fn serve<S: Stream>(identity: Identity, (stream, early): (S, &[u8]), hub: &Arc<H
     let turn = Turn { commands: vec![Command::subscribe(Topic::all())], ..Turn::default() };
     let subscriber = hub.attach(newcomer.lane(), Profile { identity, ..profile() }).unwrap();
     let mut tasks = JoinSet::new();
-    tasks.spawn(newcomer.run(echo(), subscriber, Arc::new(Alone), turn));
+    tasks.spawn(newcomer.run((echo(), turn), subscriber, Arc::new(Alone), ()));
     tasks
 }
 

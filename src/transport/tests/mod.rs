@@ -3,6 +3,7 @@
 mod conversation;
 mod event_stream;
 mod liveness;
+mod memory;
 mod panics;
 mod protocol;
 mod script;
@@ -142,7 +143,7 @@ fn serve_since<S: Stream>(
     let turn = Turn { commands: vec![Command::subscribe(Topic::all())], since, ..Turn::default() };
     let subscriber = hub.attach(socket.lane(), Profile { identity, ..profile() }).unwrap();
     let mut tasks = JoinSet::new();
-    tasks.spawn(socket.run(echo(), subscriber, Arc::new(Alone), turn));
+    tasks.spawn(socket.run((echo(), turn), subscriber, Arc::new(Alone), ()));
     tasks
 }
 

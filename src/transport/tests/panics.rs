@@ -46,7 +46,7 @@ async fn a_connection_whose_task_panics_is_no_longer_counted() {
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     let mut connection = JoinSet::new();
     let backstage = Arc::clone(&count) as Arc<dyn Backstage>;
-    connection.spawn(socket.run(Box::new(Faulty), subscriber, backstage, Turn::default()));
+    connection.spawn(socket.run((Box::new(Faulty), Turn::default()), subscriber, backstage, ()));
     let mut client = Client { stream, connection };
     client.bytes(GREETING.len()).await.unwrap();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);

@@ -144,7 +144,7 @@ async fn frames_that_come_with_the_request_are_read() {
     let socket = Newcomer::on_websocket(theirs, early, Bytes::from(GREETING), LIMITS);
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     let mut connection = JoinSet::new();
-    connection.spawn(socket.run(echo(), subscriber, Arc::new(Alone), Turn::default()));
+    connection.spawn(socket.run((echo(), Turn::default()), subscriber, Arc::new(Alone), ()));
     let mut client = Client { stream, connection };
     client.stream.write_all(&late).await.unwrap();
     client.bytes(GREETING.len()).await.unwrap();
@@ -164,7 +164,7 @@ async fn the_greeting_comes_before_events_and_before_a_close() {
             hub.close_all(reason);
         }
         publish(&hub, "two");
-        let running = socket.run(echo(), subscriber, Arc::new(Alone), Turn::default());
+        let running = socket.run((echo(), Turn::default()), subscriber, Arc::new(Alone), ());
         let mut client = Client::of(stream, running).await;
         client.expect(if close.is_some() { &[] } else { &["text one"] }).await;
         client.expect(&[last]).await;
@@ -213,7 +213,7 @@ async fn nothing_is_sent_to_a_client_whose_connection_has_ended() {
     let lane = socket.lane();
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     stream.shutdown().await.unwrap();
-    socket.run(echo(), subscriber, Arc::new(Alone), Turn::default()).await;
+    socket.run((echo(), Turn::default()), subscriber, Arc::new(Alone), ()).await;
     // The hub may be on its way to this reader.
     assert_eq!(lane.send(&Frame::text("late")), crate::hub::Sent::Gone);
     drop(lane);

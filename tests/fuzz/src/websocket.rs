@@ -126,7 +126,7 @@ async fn connection(settings: &Settings, sent: &[u8]) -> Vec<u8> {
     };
     let mut turn = Turn::default();
     let conversation = dialect.open(&opening, &mut turn);
-    let served = socket.run(conversation, subscriber, Arc::new(Strict), turn);
+    let served = socket.run((conversation, turn), subscriber, Arc::new(Strict), ());
     let both = async { tokio::join!(served, talk(client, later, settings)).1 };
     let got = tokio::time::timeout(FOREVER, both).await.expect("the connection never ends");
     assert_eq!(hub.connections(), 0);

@@ -7,14 +7,13 @@ mod requests;
 mod sockets;
 mod timers;
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
-use tokio_tungstenite::tungstenite::protocol::WebSocketContext;
 use uuid::Uuid;
 
 use super::carrier::Carrier;
@@ -26,6 +25,8 @@ use crate::dialect::{Engine, Multiplex, Routing};
 use crate::hub::Lane as _;
 use crate::message::CloseReason;
 use crate::transport::bucket::Bucket;
+use crate::transport::codec::Codec;
+use crate::transport::farewell::Rest;
 use crate::transport::link::{State, Stream};
 use crate::transport::party::Party;
 use recovery::Awaited;
@@ -48,7 +49,7 @@ pub struct Session<T: Stream> {
     sid: Uuid,
     shared: Arc<Shared<T>>,
     /// `None`: it is polled.
-    codec: Option<WebSocketContext>,
+    codec: Option<Codec>,
     routing: Option<Box<dyn Routing>>,
     /// One for all of its namespaces, however often they are left and entered.
     bucket: Option<Bucket>,
@@ -62,7 +63,7 @@ pub struct Session<T: Stream> {
     away: Vec<Stay>,
     /// Namespaces that sockets have left: what was on its way to them is no fault.
     left: Vec<usize>,
-    farewells: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    farewells: Vec<Rest>,
     timer: Pin<Box<Sleep>>,
     /// When the next ping is due.
     ping: Instant,
@@ -90,7 +91,7 @@ impl<T: Stream> Session<T> {
     pub(super) fn new(
         sessions: Arc<Sessions<T>>,
         (sid, shared): (Uuid, Arc<Shared<T>>),
-        codec: Option<WebSocketContext>,
+        codec: Option<Codec>,
         visitor: Visitor,
     ) -> Self {
         let routing = sessions.multiplex().map(Multiplex::routing);
@@ -127,14 +128,21 @@ impl<T: Stream> Session<T> {
     pub async fn run(&mut self) {
         poll_fn(|context| self.poll(context)).await;
         self.end();
-        self.say_farewells().await;
+        // The task of each connection would have room for that all the time, and few have anything to say.
+        if !self.farewells.is_empty() {
+            Box::pin(self.say_farewells()).await;
+        }
     }
 
     /// Waits for those that may come back, once the connection [has ended](Self::run), and until all of them have.
     /// Nobody else has to wait for that.
     pub async fn wait(&mut self) {
-        let Some(recovery) = self.engine().and_then(|engine| engine.recovery) else { return };
-        let over = Instant::now() + recovery;
+        if let Some(recovery) = self.engine().and_then(|engine| engine.recovery) {
+            Box::pin(self.wait_until(Instant::now() + recovery)).await;
+        }
+    }
+
+    async fn wait_until(&mut self, over: Instant) {
         for mut stay in std::mem::take(&mut self.away) {
             if timeout_at(over, &mut stay.taken).await.is_err() {
                 self.give_up(stay);

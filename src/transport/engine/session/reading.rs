@@ -10,7 +10,7 @@ use crate::dialect::Route;
 use crate::message::{CloseReason, Message};
 use crate::transport::backstage::Exceeded;
 use crate::transport::bucket::Verdict;
-use crate::transport::codec::{Socket, fault};
+use crate::transport::codec::fault;
 use crate::transport::engine::payload::Packet;
 use crate::transport::link::Stream;
 use crate::transport::wire::Wire as _;
@@ -34,8 +34,7 @@ impl<T: Stream> Session<T> {
                 return Poll::Pending;
             }
             let Some(codec) = &mut self.codec else { return Poll::Pending };
-            let mut socket = Socket { link: &self.shared.link, context, heard: &mut self.heard };
-            match codec.read(&mut socket) {
+            match codec.read(&self.shared.link, context, &mut self.heard) {
                 Ok(message) => self.frame(message),
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
                 Err(Error::ConnectionClosed) => self.enter(Stage::Ending),

@@ -131,10 +131,7 @@ impl<T: Stream> Session<T> {
         if let Some(name) = socket.resume {
             self.sessions.parked.leave(name);
         }
-        let farewell = socket.party.end();
-        if !farewell.is_over() {
-            self.farewells.push(Box::pin(farewell.say()));
-        }
+        self.farewells.extend(socket.party.end().rest());
     }
 }
 

@@ -149,7 +149,7 @@ impl Setup {
         let frames = vec![Frame::text("welcome")];
         let turn = Turn { commands: vec![Command::subscribe(Topic::all())], frames, ..Turn::default() };
         let backstage = Arc::clone(&office) as Arc<dyn Backstage>;
-        let running = socket.run(Box::new(Obedient::default()), subscriber, backstage, turn);
+        let running = socket.run((Box::new(Obedient::default()), turn), subscriber, backstage, ());
         let mut client = Client::of(stream, running).await;
         client.expect(&["text welcome"]).await;
         Self { client, office, hub }

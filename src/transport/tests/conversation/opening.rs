@@ -10,7 +10,7 @@ async fn pushed_at_once(mut turn: Turn) -> (Client, u64) {
     let subscriber = hub.attach(socket.lane(), profile()).unwrap();
     let push = Push::new(Target::default(), Json::string("push"));
     let reached = hub.push(&push, SystemTime::UNIX_EPOCH, || {}).reached;
-    (Client::of(stream, socket.run(echo(), subscriber, Arc::new(Alone), turn)).await, reached)
+    (Client::of(stream, socket.run((echo(), turn), subscriber, Arc::new(Alone), ())).await, reached)
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +65,7 @@ impl Setup {
         subscriber.handle(Command::subscribe(Topic::model("m")));
         publish(&hub, "early");
         let backstage = Arc::clone(&office) as Arc<dyn Backstage>;
-        let running = socket.run(Box::new(Gate), subscriber, backstage, turn);
+        let running = socket.run((Box::new(Gate), turn), subscriber, backstage, ());
         let mut client = Client::of(stream, running).await;
         client.send(0x89, b"there?").await;
         client.expect(&["pong there?"]).await;

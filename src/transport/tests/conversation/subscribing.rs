@@ -46,7 +46,7 @@ fn an_event_came_before_the_answer_to_its_subscription() {
             let (stream, theirs) = tokio::io::duplex(1 << 20);
             let socket = Newcomer::on_websocket(theirs, Vec::new(), Bytes::from(GREETING), LIMITS);
             let subscriber = hub.attach(socket.lane(), profile()).unwrap();
-            let running = socket.run(Box::new(Following), subscriber, Arc::new(Alone), Turn::default());
+            let running = socket.run((Box::new(Following), Turn::default()), subscriber, Arc::new(Alone), ());
             let mut client = Client::of(stream, running).await;
             for _ in 0..ROUNDS {
                 client.send(0x81, b"on").await;
