@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::broker::wire::{Raw, json, nanos, raw};
 use crate::event::Topic;
 use crate::hub::{Answers, Page, Resident, Sample, Tally};
-use crate::identity::{Identity, User};
+use crate::identity::{Claims, Identity, User};
 
 /// Of one connection so many topics are told at most.
 const TOPICS: usize = 200;
@@ -62,7 +61,7 @@ impl ResidentForm {
     fn resident(self) -> Resident {
         let Self { id, endpoint, app, namespace, user, since, address, topics } = self;
         let identity = user.map_or(Identity::Anonymous, |(id, email)| {
-            let (roles, claims, expires) = (Vec::new(), Map::<String, Value>::new(), None);
+            let (roles, claims, expires) = (Vec::new(), Claims::default(), None);
             Identity::User(Arc::new(User { id, email, roles, claims, expires }))
         });
         let topics = topics.iter().map(|topic| Topic::named(topic)).collect();
@@ -145,7 +144,7 @@ mod tests {
             id: "ann".to_owned(),
             email: Some("a@b".to_owned()),
             roles: vec!["admin".to_owned()],
-            claims: Map::new(),
+            claims: Claims::default(),
             expires: None,
         };
         Resident {
