@@ -5,18 +5,22 @@
 // "flaky": its connections break off after so many milliseconds each, and it comes back by itself.
 // "away": its connection breaks off at the first SIGUSR2, and it comes back at the second.
 // "burst": that many events with acks are sent as soon as "/admin" is in, and what is printed is the order of their acks.
+// "follow": it says with each CONNECT what it got last, as "since".
 // What is asked to be answered is, with {"heard": "EVENT"}, unless "mute" is true.
 "use strict";
 
 const { io } = require(`${process.env.RESTCAST_TEST_NODE}/socket.io-client`);
 
 const [url, text] = process.argv.slice(2);
-const { namespaces, transports, emit = [], burst = 0, away = false, mute = false, flaky = 0 } = JSON.parse(text);
+const wanted = JSON.parse(text);
+const { namespaces, transports, emit = [], burst = 0, away = false, mute = false, flaky = 0, follow = false } = wanted;
 const say = (...words) => console.log(JSON.stringify(words));
 const sockets = {};
 
 for (const [name, token] of Object.entries(namespaces)) {
   const options = { auth: token ? { token } : {}, reconnectionDelay: 50, reconnectionDelayMax: 100 };
+  let last = "";
+  if (follow) options.auth = (show) => show({ token, since: last });
   if (away) options.reconnection = false;
   if (transports) options.transports = transports;
   const socket = io(url + name, options);
@@ -25,6 +29,7 @@ for (const [name, token] of Object.entries(namespaces)) {
   socket.on("connect_error", (error) => say(name, "refused", error.message, error.data));
   socket.on("disconnect", (reason) => say(name, "disconnect", reason));
   socket.onAny((event, data, answer) => {
+    if (data?.position) last = data.position;
     if (!burst) say(name, "event", event, data);
     if (typeof answer === "function" && !mute) answer({ heard: event });
   });

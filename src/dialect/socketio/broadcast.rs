@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use super::super::Options;
 use super::namespace::Want;
+use super::position;
 use super::reading;
 use super::scope::{Root, Scope, WRITTEN};
 use super::template::{Template, Text};
-use crate::event::{Event, Item, Json, Operation, Outcome, Topic};
+use crate::event::{Event, Item, Json, Operation, Outcome, Position, Topic};
 use crate::filter::{Deletes, Filter};
 use crate::message::Tag;
 
@@ -56,14 +58,16 @@ impl Broadcast {
         &self,
         event: &Event,
         item: &Item,
-        time: std::time::SystemTime,
+        (time, position): (SystemTime, Position),
     ) -> Option<(&str, String)> {
         if event.outcome == Outcome::Uncertain {
             return None;
         }
         let (_, name) = self.events.iter().find(|(operation, _)| *operation == event.operation)?;
         let scope = Scope { written: Some((event, item)), ..Scope::at(time) };
-        Some((name, self.data.fill(&scope)))
+        let data = self.data.fill(&scope);
+        let has_room = matches!(&self.data, Template::Object(members) if position::fits(members));
+        Some((name, if has_room { position::within(data, position) } else { data }))
     }
 
     /// What a socket subscribes to wherever it is in a namespace.

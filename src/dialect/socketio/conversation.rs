@@ -12,6 +12,7 @@ use super::binary::{self, Attachments};
 use super::claim;
 use super::namespace::{Namespace, Want, change};
 use super::packet::{Kind, Packet, quoted};
+use super::position::Since;
 use super::refusal::Refusal;
 use super::scope::Scope;
 use super::task::{Outcome, Task};
@@ -45,7 +46,7 @@ pub(super) struct Socket {
 #[derive(Debug)]
 enum Pending {
     /// It says who it is by its CONNECT.
-    Connect,
+    Connect(Since),
     /// It says it again, by the namespace's own event with this ack and a token of this mark.
     Again(Option<u64>, u64),
     Greeting,
@@ -70,16 +71,17 @@ impl Socket {
 
     /// The client wants to come in, with what it shows.
     fn connect(&mut self, data: &str, now: Now, turn: &mut Turn) {
-        let token = token(serde_json::from_str(data).ok().as_ref());
+        let data: Option<Value> = serde_json::from_str(data).ok();
+        let (token, since) = (token(data.as_ref()), Since::read(data.as_ref()));
         self.mark = Some(mark(token.as_deref()));
         match (token, &self.shown) {
-            (Some(token), _) => self.ask_who(token, Pending::Connect, turn),
+            (Some(token), _) => self.ask_who(token, Pending::Connect(since), turn),
             (None, Credential::Missing) if !self.namespace.required => {
-                self.enter(Identity::Anonymous, now, turn);
+                self.enter((Identity::Anonymous, since), now, turn);
             }
             (None, shown) => {
                 let shown = shown.clone();
-                self.meet(&shown, now, turn);
+                self.meet((&shown, since), now, turn);
             }
         }
     }
@@ -90,9 +92,9 @@ impl Socket {
     }
 
     /// Somebody has shown something on coming in.
-    fn meet(&mut self, credential: &Credential, now: Now, turn: &mut Turn) {
+    fn meet(&mut self, (credential, since): (&Credential, Since), now: Now, turn: &mut Turn) {
         match self.judge(credential) {
-            Ok(identity) => self.enter(identity, now, turn),
+            Ok(identity) => self.enter((identity, since), now, turn),
             Err(refusal) => {
                 let message = refusal.text(&self.namespace.refusal);
                 turn.frames.push(self.namespace.writer.refused(message, refusal.code()));
@@ -107,9 +109,10 @@ impl Socket {
     }
 
     /// It is in: its CONNECT is answered before anything else.
-    fn enter(&mut self, identity: Identity, now: Now, turn: &mut Turn) {
+    fn enter(&mut self, (identity, since): (Identity, Since), now: Now, turn: &mut Turn) {
         turn.frames.push(self.namespace.writer.connected(&self.sid, self.resume.as_deref()));
         self.identify(identity, now, turn);
+        since.follow(&self.namespace.writer, turn);
         self.greet(now, turn);
     }
 
@@ -250,6 +253,7 @@ impl Socket {
                     (self.rooms, self.wants) = (rooms.into_iter().collect(), wants);
                 }
                 turn.frames.extend(frames);
+                task.since.follow(&self.namespace.writer, turn);
                 turn.pushes.extend(pushes);
                 self.count(task.event(), Fate::Done, turn);
             }
@@ -317,7 +321,9 @@ impl Conversation for Socket {
 
     fn returned(&mut self, returned: Returned, now: Now, turn: &mut Turn) {
         match (self.pending.take(), returned) {
-            (Some(Pending::Connect), Returned::Credential(credential)) => self.meet(&credential, now, turn),
+            (Some(Pending::Connect(since)), Returned::Credential(credential)) => {
+                self.meet((&credential, since), now, turn);
+            }
             (Some(Pending::Again(ack, mark)), Returned::Credential(credential)) => {
                 let is_other = matches!(credential, Credential::Valid(_)) && self.mark != Some(mark);
                 self.mark = self.mark.filter(|_| !is_other);

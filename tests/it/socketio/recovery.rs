@@ -28,6 +28,11 @@ fn connects(client: &Process) -> Vec<Value> {
 
 /// A backend that says what was written.
 fn echoing(options: &str) -> (Origin, Proxy) {
+    echoing_with(options, "")
+}
+
+/// The same with more tables.
+fn echoing_with(options: &str, tables: &str) -> (Origin, Proxy) {
     let origin = Origin::start(|request, stream| {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         let head = format!(
@@ -37,7 +42,8 @@ fn echoing(options: &str) -> (Origin, Proxy) {
         std::io::Write::write_all(stream, format!("{head}{body}").as_bytes()).is_ok()
     });
     let endpoint = "dialect = \"socketio\"\n";
-    let proxy = Proxy::with(origin.address, &CONFIG.replace(endpoint, &format!("{endpoint}{options}")));
+    let config = CONFIG.replace(endpoint, &format!("{endpoint}{options}"));
+    let proxy = Proxy::with(origin.address, &format!("{config}\n{tables}"));
     (origin, proxy)
 }
 
@@ -201,4 +207,44 @@ fn events_have_no_further_argument_where_nobody_comes_back() {
     client.signal("USR2");
     eventually("it is in anew", || (count(&client, &["admin_connected"]) == 2).then_some(()));
     assert_eq!(connects(&client)[1][4], false);
+}
+
+/// What it was told of where it was: recovered, and why not.
+fn followed(client: &Process) -> Vec<(Value, Value)> {
+    let lines = client.output();
+    let told = lines.lines().filter(|line| line.contains("\"event\",\"position\""));
+    let told = told.map(|line| serde_json::from_str::<Value>(line).unwrap()[3].take());
+    told.map(|mut told| (told["recovered"].take(), told["reason"].take())).collect()
+}
+
+/// Without `recovery`, and so at any node: it says itself what it got last.
+#[test]
+fn a_client_that_says_what_it_got_last_misses_nothing_and_hears_nothing_twice() {
+    let Some(node) = tools::node() else { return };
+    let (_origin, mut proxy) = echoing_with("", "[history]\n");
+    let wanted = json!({"namespaces": {"/admin": admin(&proxy)}, "away": true, "follow": true});
+    let client = node.client("socketio.js", &[&format!("http://{}", proxy.address), &wanted.to_string()]);
+    eventually("it is told where it is", || (followed(&client).len() == 1).then_some(()));
+    for round in 0..3 {
+        let first = round * 4;
+        update(&proxy, first);
+        eventually("it is heard", || (heard(&client).len() == first + 1).then_some(()));
+        leave(&client);
+        (1..=2).for_each(|number| update(&proxy, first + number));
+        client.signal("USR2");
+        eventually("it is told what became of it", || (followed(&client).len() == round + 2).then_some(()));
+        update(&proxy, first + 3);
+        let all: Vec<String> = (0..first + 4).map(|number| number.to_string()).collect();
+        eventually(&format!("{all:?}"), || (heard(&client) == all).then_some(()));
+    }
+    leave(&client);
+    proxy.restart();
+    client.signal("USR2");
+    eventually("it is told that nobody knows", || (followed(&client).len() == 5).then_some(()));
+    let nothing = (Value::Null, Value::Null);
+    let recovered = (json!(true), Value::Null);
+    let lost = (json!(false), json!("unknown epoch"));
+    let expected = [nothing, recovered.clone(), recovered.clone(), recovered, lost];
+    assert_eq!(followed(&client), expected);
+    assert!(connects(&client).iter().all(|connect| connect[4] == false), "it is another socket each time");
 }

@@ -54,3 +54,20 @@ async fn who_waits_for_an_answer_is_not_taken_for_dead() {
     setup.office.answers.add_permits(1);
     setup.client.expect(&["text nobody"]).await;
 }
+
+/// Where all answers leave at once, nothing else has the connection look again.
+#[tokio::test(start_paused = true)]
+async fn what_a_client_said_behind_as_much_as_may_wait_was_left_unread() {
+    let mut setup = Setup::new(Expiry::Close).await;
+    let words: Vec<String> = (0..3 * LIMITS.waiting).map(|number| number.to_string()).collect();
+    let said: Vec<u8> = words.iter().flat_map(|word| masked(0x81, word.as_bytes())).collect();
+    setup.say("ask 0").await;
+    setup.client.stream.write_all(&said).await.unwrap();
+    // All that may wait does.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    setup.office.answers.add_permits(1);
+    setup.client.expect(&["text nobody"]).await;
+    for word in &words {
+        setup.client.expect(&[&format!("text {word}")]).await;
+    }
+}
