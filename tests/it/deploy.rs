@@ -122,12 +122,17 @@ fn haproxy_takes_its_config() {
 /// The labels of Prometheus itself, and of histograms.
 const THEIRS: [&str; 3] = ["job", "instance", "le"];
 
-/// What a node says: its metrics, by name, each with the labels and their values.
-fn metrics() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+/// Metrics by name, each with its labels and their values.
+type Known = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+/// A label, an operator and a value.
+type Matcher = (String, String, String);
+
+/// What a node says.
+fn metrics() -> Known {
     let server = Server::start(Kind::Redis);
     let tables = format!("{AUTHOR_ROUTE}{WS_ENDPOINT}{}", server.broker());
     let node = Proxy::with(Origin::json(200, "{}").address, &tables);
-    let mut metrics: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    let mut metrics = Known::new();
     for line in request(node.admin, "GET", "/metrics", &[], b"").text().lines() {
         let Some((series, _)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) else { continue };
         let (name, labels) = series.split_once('{').unwrap_or((series, ""));
@@ -139,10 +144,14 @@ fn metrics() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
     metrics
 }
 
+<<<<<<< ours
 /// A label, the operator and the value.
 type Matcher = (String, String, String);
 
 /// `a="b",c=~"d"`, each.
+=======
+/// `a="b",c=~"d"`, each as its label, the operator and the value.
+>>>>>>> theirs
 fn matchers(text: &str) -> Vec<Matcher> {
     let matcher = |part: &str| {
         let (left, value) = part.split_once('"').unwrap();
@@ -183,7 +192,7 @@ fn shown(expression: &str, texts: &[&str]) -> BTreeSet<String> {
 }
 
 /// Every metric, label and value that an expression and the texts behind it name is there.
-fn fits(metrics: &BTreeMap<String, BTreeMap<String, BTreeSet<String>>>, expression: &str, texts: &[&str]) {
+fn fits(metrics: &Known, expression: &str, texts: &[&str]) {
     let mut labels: BTreeSet<&str> = THEIRS.into();
     for (name, all) in named(expression) {
         let known = metrics.get(&name).unwrap_or_else(|| panic!("no {name} on /metrics: {expression}"));
