@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use crate::broker::Publisher;
 use crate::config::Drain;
 use crate::hub::{Hub, Leaving};
-use crate::message::CloseReason;
 use crate::proxy::Sessions;
 
 /// Between two groups that leave.
@@ -49,20 +49,14 @@ pub(super) struct Departure<'a> {
 }
 
 impl Departure<'_> {
-    /// Until all have been sent away. Those that wait for an answer are given time for it.
-    pub(super) async fn run(self, drain: Drain) {
-        let mut readers = self.hub.retire();
-        let retire = |sessions: &Arc<Sessions>| {
-            let sessions = Arc::clone(sessions);
-            sessions.retire().into_iter().map(move |sid| (Arc::clone(&sessions), sid))
-        };
-        let mut others: Vec<_> = self.sessions.iter().flat_map(retire).collect();
+    /// Until all that are there now have been sent away. Those that wait for an answer are given time for it.
+    pub(super) async fn run(&self, drain: Drain) {
+        let mut readers = self.hub.leaving();
+        let mut others: Vec<_> = self.others(Sessions::everybody);
         let (count, count_others, begun) = (readers.len(), others.len(), Instant::now());
         let pace = Pace::new(count + count_others, drain);
         tracing::info!(connections = pace.total, over = ?pace.spread, "realtime connections leave");
-        // Whoever is being answered then is not waited for.
-        let patience = drain.timeout * 7 / 8;
-        while (!readers.is_empty() || !others.is_empty()) && begun.elapsed() < patience {
+        while !readers.is_empty() || !others.is_empty() {
             sleep(TICK).await;
             let elapsed = begun.elapsed();
             for (sessions, sid) in others.drain(pace.may_stay(count_others, elapsed).min(others.len())..) {
@@ -72,7 +66,25 @@ impl Departure<'_> {
             let Some(rest) = self.go(readers, gone).await else { break };
             readers = rest;
         }
-        self.hub.close_all(CloseReason::GoingAway);
+    }
+
+    /// The same for those that have come since. No more come.
+    pub(super) async fn finish(&self) {
+        for (sessions, sid) in self.others(Sessions::retire) {
+            sessions.end(sid);
+        }
+        let mut readers = self.hub.retire();
+        while !readers.is_empty() {
+            let count = readers.len();
+            let Some(rest) = self.go(readers, count).await else { break };
+            readers = rest;
+            sleep(TICK).await;
+        }
+    }
+
+    fn others(&self, which: impl Fn(&Sessions) -> Vec<Uuid>) -> Vec<(Arc<Sessions>, Uuid)> {
+        let all = self.sessions.iter().map(|sessions| (sessions, which(sessions)));
+        all.flat_map(|(sessions, all)| all.into_iter().map(|sid| (Arc::clone(sessions), sid))).collect()
     }
 
     /// In line with the events. `None`: nobody can say who has left.

@@ -3,6 +3,7 @@
 
 mod drain;
 mod endpoints;
+mod handover;
 mod parts;
 mod running;
 
@@ -33,11 +34,20 @@ pub struct Sidecar {
 /// Called once everything listens.
 pub type Announce = Box<dyn FnOnce() + Send>;
 
-/// Runs until SIGTERM or SIGINT.
+/// How a process begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// With sockets of its own.
+    Anew,
+    /// With those of the process that runs, in whose place it comes.
+    Upgrade,
+}
+
+/// Runs until SIGTERM or SIGINT, or until another process has come in its place.
 ///
 /// # Errors
 /// What cannot be started, such as an address in use.
-pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyhow::Result<()> {
+pub fn run(config: Config, begin: Begin, sidecar: Option<Sidecar>, announce: Announce) -> anyhow::Result<()> {
     let threads = match config.server.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -45,17 +55,27 @@ pub fn run(config: Config, sidecar: Option<Sidecar>, announce: Announce) -> anyh
     let runtime = runtime(threads).context("cannot start threads")?;
     // First of all: a process that has no handler yet dies of SIGTERM, or as a container's first process
     // does not notice it.
-    let signals = runtime.block_on(async { Signals::watch() })?;
+    let signals = runtime.block_on(async { Signals::watch(config.server.upgrade_socket.is_some()) })?;
     let mut addresses = config.server.listen.clone();
     addresses.push(config.admin);
     let sidecar_address = sidecar.as_ref().map(|sidecar| sidecar.address);
-    let sockets = addresses.iter().copied().chain(sidecar_address).map(listen);
-    let sockets = Sockets::new(sockets.collect::<anyhow::Result<_>>()?);
+    let all: Vec<SocketAddr> = addresses.iter().copied().chain(sidecar_address).collect();
+    let (sockets, elder) = match begin {
+        Begin::Anew => (Sockets::new(Vec::new()), None),
+        Begin::Upgrade => {
+            let (sockets, elder) = runtime.block_on(handover::take(&config))?;
+            (sockets, Some(elder))
+        }
+    };
+    sockets.keep(&all);
+    // Looked for first: an address that is there twice is an error.
+    let missing: Vec<_> = all.into_iter().filter(|address| !sockets.has(*address)).collect();
+    missing.into_iter().try_for_each(|address| listen(&sockets, address))?;
     for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration is probably not what was meant");
     }
     let drain = config.server.drain;
-    let parts = Parts::build(config, threads, sidecar, sockets)?;
+    let parts = Parts::build(config, threads, sidecar, (sockets, elder))?;
     let worker = parts.worker;
     let announce = || {
         for address in &addresses {
@@ -82,7 +102,8 @@ fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 /// Connections wait from here on, and no other process can take the address.
-fn listen(address: SocketAddr) -> anyhow::Result<(SocketAddr, TcpListener)> {
+fn listen(sockets: &Sockets, address: SocketAddr) -> anyhow::Result<()> {
     let socket = TcpListener::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
-    socket.map(|socket| (address, socket)).with_context(|| format!("cannot listen on {address}"))
+    sockets.add(address, socket.with_context(|| format!("cannot listen on {address}"))?);
+    Ok(())
 }

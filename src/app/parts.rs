@@ -12,7 +12,7 @@ use super::running::Running;
 use crate::access::Answer;
 use crate::api::{About, Access, Admin, Code, Present, PublishApi};
 use crate::auth::TokenError;
-use crate::broker::{Broker, Memory, Publisher, Remote};
+use crate::broker::{Broker, Meeting, Memory, Publisher, Remote};
 use crate::capture::{Limits, Outcome, Overlaps};
 use crate::config::{CallsConfig, Config, EndpointConfig};
 use crate::dialect::Dialect;
@@ -42,21 +42,21 @@ impl Parts {
         config: Config,
         threads: usize,
         sidecar: Option<Sidecar>,
-        sockets: Sockets,
+        (sockets, mut elder): (Sockets, Option<Meeting>),
     ) -> anyhow::Result<Self> {
         let listed = with_live(&config)?;
         let metrics = Arc::new(metrics(&config, &listed)?);
-        let (hub, asked) = hub(&config, &listed);
+        let (hub, asked) = hub(&config, &listed, elder.as_mut());
         let remote = remote(&config, &hub, &metrics);
-        let broker = broker(remote.as_ref(), &hub, &metrics);
+        let (memory, broker) = broker(remote.as_ref(), &config, &hub, &metrics);
         let (publisher, worker) = Publisher::start(config.tap.queue_limit, broker, Arc::clone(&metrics))
             .context("cannot start the hub's worker")?;
         let nodes = remote.as_ref().map(|remote| remote.nodes());
         let realtime = Realtime::new(&hub, &metrics).among(nodes.clone());
         let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
         let [requests, connections] = [InFlight::default(), InFlight::default()];
-        let in_flight = [requests.clone(), realtime.connections.clone(), connections.clone()];
         let is_leaving = Arc::default();
+        let in_flight = [requests.clone(), realtime.connections.clone(), connections.clone()];
 
         let verifier = config.auth.clone().map(Verifier::new).transpose()?;
         let entrance = Entrance::default();
@@ -65,7 +65,6 @@ impl Parts {
             endpoints(&config, &listed, (verifier.as_ref(), &calls), (&hub, &publisher), &metrics);
         let sessions = endpoints.iter().filter_map(|endpoint| endpoint.sessions.clone()).collect();
         let endpoint = endpoints.pop().context("the live page has an endpoint")?;
-        let live = Live { endpoint, realtime: realtime.clone() };
         let admin = Admin {
             metrics: Arc::clone(&metrics),
             publisher: publisher.clone(),
@@ -74,19 +73,16 @@ impl Parts {
             publish: publish_api(&config, &hub, &publisher, &metrics).among(nodes.clone()),
             present: Present::default(),
         };
-        let house = house(&config, admin, live, sidecar);
+        let house = house(&config, admin, Live { endpoint, realtime: realtime.clone() }, sidecar);
 
-        let limits = config.tap.limits();
-        let calls = Arc::new(Calls::new(entrance.clone(), question_limits(&config)));
+        let (kind, limits) = (config.broker.kind, config.tap.limits());
+        let calls = Calls::new(entrance.clone(), question_limits(&config));
         let routes = Arc::new(config.routes);
-        let answers = Answers {
-            hub: Arc::clone(&hub),
-            routes: Arc::clone(&routes),
-            limits: limits.clone(),
-            metrics: Arc::clone(&metrics),
-        };
-        let asker = asked
-            .map(|asked| (Asker { calls, publisher: publisher.clone(), answers: Arc::new(answers) }, asked));
+        let asker = asked.map(|asked| {
+            let (hub, routes, limits) = (Arc::clone(&hub), Arc::clone(&routes), limits.clone());
+            let answers = Arc::new(Answers { hub, routes, limits, metrics: Arc::clone(&metrics) });
+            (Asker { calls: Arc::new(calls), publisher: publisher.clone(), answers }, asked)
+        });
         let gateway = Gateway {
             routes: Arc::clone(&routes),
             endpoints,
@@ -112,6 +108,10 @@ impl Parts {
             verifier,
             asker,
             broker: remote,
+            memory,
+            kind,
+            elder,
+            upgrade_socket: config.server.upgrade_socket,
             publisher,
             metrics,
         };
@@ -136,11 +136,14 @@ fn publish_api(config: &Config, hub: &Arc<Hub>, publisher: &Publisher, metrics: 
 }
 
 /// The hub, and the questions of those that it has for the backend, if some route has it ask.
-fn hub(config: &Config, listed: &[EndpointConfig]) -> (Arc<Hub>, Option<Asked>) {
+fn hub(config: &Config, listed: &[EndpointConfig], elder: Option<&mut Meeting>) -> (Arc<Hub>, Option<Asked>) {
     let hub = Hub::new(listed.iter().flat_map(desks).collect(), config.hub.max_connections);
     // That of a broker's log is the broker's.
     let epoch = if config.broker.log.is_none() { epoch() } else { Epoch::NONE };
     let hub = hub.sharing(config.limits.shares).keeping(config.history.limits, epoch);
+    if let Some(elder) = elder {
+        elder.settle(&hub);
+    }
     if !config.routes.iter().any(|route| matches!(route.visibility, Visibility::Upstream(_))) {
         return (Arc::new(hub), None);
     }
@@ -155,11 +158,21 @@ fn remote(config: &Config, hub: &Arc<Hub>, metrics: &Arc<Metrics>) -> Option<Arc
     Some(Arc::new(Remote::new(log, local, Uuid::now_v7(), config.broker.outgoing, BEGINNING)))
 }
 
-fn broker(remote: Option<&Arc<Remote>>, hub: &Arc<Hub>, metrics: &Arc<Metrics>) -> Arc<dyn Broker> {
-    match remote {
-        None => Arc::new(Memory::new(Arc::clone(hub), Arc::clone(metrics))),
-        Some(remote) => Arc::clone(remote) as Arc<dyn Broker>,
+/// With what carries events in this process alone, if nothing does between several.
+fn broker(
+    remote: Option<&Arc<Remote>>,
+    config: &Config,
+    hub: &Arc<Hub>,
+    metrics: &Arc<Metrics>,
+) -> (Option<Arc<Memory>>, Arc<dyn Broker>) {
+    if let Some(remote) = remote {
+        // They have the same log, and read it each at its own pace.
+        hub.follow(true);
+        return (None, Arc::clone(remote) as Arc<dyn Broker>);
     }
+    let (hub, metrics) = (Arc::clone(hub), Arc::clone(metrics));
+    let memory = Arc::new(Memory::new(hub, metrics, Uuid::now_v7(), config.broker.outgoing));
+    (Some(Arc::clone(&memory)), memory)
 }
 
 /// What is served beside the proxy.

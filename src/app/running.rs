@@ -7,19 +7,23 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::drain::Departure;
-use crate::broker::{Publisher, Remote};
+use super::handover;
+use crate::broker::{Meeting, Memory, Publisher, Reception, Remote};
 use crate::config::Drain;
 use crate::hub::Hub;
+use crate::message::CloseReason;
 use crate::metrics::Metrics;
 use crate::proxy::{Asked, Asker, InFlight, Listener, Sessions, Sockets, Upstreams};
 use crate::verify::Verifier;
 
 /// How long a name server may hold up the start.
 const FIRST_CHECK: Duration = Duration::from_secs(1);
+/// How long a process that takes another one's place waits for the broker, which the other one may reach.
+const READ_LOG: Duration = Duration::from_secs(10);
 /// How often the end of running requests is looked for.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// How long connections are kept at least for one more request when the process stops: it may be on its way already, and
@@ -30,23 +34,50 @@ const LAST_REQUESTS: Duration = Duration::from_secs(1);
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// `None`: nobody takes its place.
+    quit: Option<Signal>,
+}
+
+/// What a signal wants.
+enum Wanted {
+    End,
+    /// Another process takes its place.
+    Successor,
 }
 
 impl Signals {
-    /// Needs the runtime.
-    pub(super) fn watch() -> anyhow::Result<Self> {
+    /// Needs the runtime. `hands_over`: another process may take its place.
+    pub(super) fn watch(hands_over: bool) -> anyhow::Result<Self> {
         let terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
         let interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
-        Ok(Self { terminate, interrupt })
+        let quit = hands_over.then(|| signal(SignalKind::quit())).transpose();
+        Ok(Self { terminate, interrupt, quit: quit.context("cannot watch for SIGQUIT")? })
     }
 
-    async fn next(&mut self) {
+    async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
     }
+
+    async fn next(&mut self) -> Wanted {
+        let quit = async {
+            match &mut self.quit {
+                Some(quit) => quit.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => Wanted::End,
+            _ = self.interrupt.recv() => Wanted::End,
+            _ = quit => Wanted::Successor,
+        }
+    }
 }
+
+/// What carries events to the process that has taken this one's place.
+type Heir = JoinHandle<std::io::Result<()>>;
 
 /// What runs.
 pub(super) struct Running {
@@ -66,8 +97,15 @@ pub(super) struct Running {
     pub(super) verifier: Option<Verifier>,
     /// Asks the backend what readers may see, where some route wants that.
     pub(super) asker: Option<(Asker, Asked)>,
-    /// What carries events between processes; `None`: there is one process.
+    /// What carries events between processes; `None`: [`memory`](Self::memory) does.
     pub(super) broker: Option<Arc<Remote>>,
+    pub(super) memory: Option<Arc<Memory>>,
+    /// The name of what it is.
+    pub(super) kind: &'static str,
+    /// Whose place this process takes.
+    pub(super) elder: Option<Meeting>,
+    /// Where another one takes its place.
+    pub(super) upgrade_socket: Option<String>,
     pub(super) publisher: Publisher,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -75,27 +113,42 @@ pub(super) struct Running {
 impl Running {
     /// Until the first signal, and then to an orderly end.
     pub(super) async fn serve(mut self, mut signals: Signals, drain: Drain, announce: impl FnOnce()) {
-        let ([stop, close], mut tasks) = (std::array::from_fn(|_| watch::Sender::new(false)), JoinSet::new());
+        let [stop, stop_house, close] = std::array::from_fn(|_| watch::Sender::new(false));
+        let mut tasks = JoinSet::new();
+        // Before there are events: whoever was there before says where they stand.
+        let elder = self.elder.take().map(|elder| elder.go_on(self.memory.clone(), self.publisher.clone()));
+        self.start(&mut tasks);
+        if let Some(remote) = self.broker.as_ref().filter(|_| elder.is_some()) {
+            // Whoever comes has been told of events that are in the log.
+            until(Instant::now() + READ_LOG, || remote.is_there()).await;
+        }
         for listener in std::mem::take(&mut self.listeners) {
             tasks.spawn(listener.run(self.sockets.clone(), stop.subscribe(), close.subscribe()));
         }
-        // Whoever asks how it stands is answered until the end.
-        let never = watch::Sender::new(false);
         for listener in std::mem::take(&mut self.house) {
-            tasks.spawn(listener.run(self.sockets.clone(), never.subscribe(), never.subscribe()));
+            tasks.spawn(listener.run(self.sockets.clone(), stop_house.subscribe(), close.subscribe()));
         }
-        self.start(&mut tasks).await;
+        elder.map(|elder| tasks.spawn(elder));
+        // Names are resolved before the first request needs them, if the name server answers in time.
+        drop(timeout(FIRST_CHECK, self.upstreams.check()).await);
+        let upstreams = Arc::clone(&self.upstreams);
+        tasks.spawn(async move { upstreams.watch().await });
         announce();
-        signals.next().await;
+        let heir = self.until_told(&mut signals).await;
         tracing::info!(delay = ?drain.delay, timeout = ?drain.timeout, "stopping: running requests may finish");
         self.is_leaving.store(true, Ordering::Relaxed);
         tokio::select! {
             () = async {
-                sleep(drain.delay).await;
+                if heir.is_some() {
+                    // It answers in this one's place.
+                    stop_house.send_replace(true);
+                } else {
+                    sleep(drain.delay).await;
+                }
                 stop.send_replace(true);
-                self.leave(drain, &close).await;
+                self.leave(drain, &close, heir).await;
             } => {}
-            () = signals.next() => {}
+            () = signals.end() => {}
         }
         let [requests, connections, _] = self.in_flight.each_ref().map(InFlight::count);
         if requests + connections > 0 {
@@ -106,8 +159,30 @@ impl Running {
         tasks.abort_all();
     }
 
+    /// Until it is to stop; with the link to the process that has taken its place.
+    async fn until_told(&self, signals: &mut Signals) -> Option<Heir> {
+        loop {
+            match (signals.next().await, &self.upgrade_socket) {
+                (Wanted::End, _) => return None,
+                (Wanted::Successor, Some(path)) => {
+                    let (memory, publisher) = (self.memory.clone(), self.publisher.clone());
+                    let reception = Reception { broker: self.kind, memory, publisher };
+                    let given = tokio::select! {
+                        given = handover::give(path, &self.sockets, reception) => given,
+                        () = signals.end() => return None,
+                    };
+                    match given {
+                        Ok(heir) => return Some(heir),
+                        Err(error) => tracing::error!(%error, "no other process takes the place of this one"),
+                    }
+                }
+                (Wanted::Successor, None) => {}
+            }
+        }
+    }
+
     /// Has everything run that is not asked for by connections.
-    async fn start(&mut self, tasks: &mut JoinSet<()>) {
+    fn start(&mut self, tasks: &mut JoinSet<()>) {
         // Keys are on their way before the first token needs them; nothing waits for them.
         if let Some(verifier) = self.verifier.take() {
             let metrics = Arc::clone(&self.metrics);
@@ -120,25 +195,36 @@ impl Running {
             let publisher = self.publisher.clone();
             tasks.spawn(async move { remote.run(&publisher).await });
         }
-        // Names are resolved before the first request needs them, if the name server answers in time.
-        drop(timeout(FIRST_CHECK, self.upstreams.check()).await);
-        let upstreams = Arc::clone(&self.upstreams);
-        tasks.spawn(async move { upstreams.watch().await });
     }
 
     /// Until nothing is under way any more, or its time is over. `close`: what is idle is closed.
-    async fn leave(&self, drain: Drain, close: &watch::Sender<bool>) {
+    async fn leave(&self, drain: Drain, close: &watch::Sender<bool>, heir: Option<Heir>) {
         let (begun, [requests, connections, open]) = (Instant::now(), &self.in_flight);
         let deadline = begun + drain.timeout;
         let departure = Departure { hub: &self.hub, sessions: &self.sessions, publisher: &self.publisher };
-        drop(timeout_at(deadline, departure.run(drain)).await);
+        // Whoever is being answered then is not waited for.
+        let patience = begun + drain.timeout * 7 / 8;
+        let leave = async {
+            departure.run(drain).await;
+            // Who was accepted before may be about to ask for events.
+            until(patience, || open.count() == 0 || begun.elapsed() >= LAST_REQUESTS).await;
+            departure.finish().await;
+        };
+        drop(timeout_at(patience, leave).await);
+        self.hub.close_all(CloseReason::GoingAway);
         // They may send requests of their own up to their end.
         until(deadline, || connections.count() == 0).await;
-        until(deadline, || open.count() == 0 || begun.elapsed() >= LAST_REQUESTS).await;
         close.send_replace(true);
         until(deadline, || requests.count() + open.count() == 0).await;
         if let Some(remote) = &self.broker {
             published(remote, &self.publisher, deadline).await;
+        }
+        if let Some((memory, heir)) = self.memory.clone().zip(heir) {
+            // Where events stand is said by one process at a time.
+            until(deadline, || !memory.follows()).await;
+            self.publisher.answer(Box::new(move || memory.part()));
+            // What it has not been told by then it takes for lost.
+            drop(timeout_at(deadline + LAST_REQUESTS, heir).await);
         }
     }
 }

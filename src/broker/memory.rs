@@ -1,37 +1,253 @@
-//! The broker of a single process: straight to the hub.
+//! The broker of a single process: straight to the hub. While one process takes the place of another there are two of
+//! them with one order: the one that came first says at which offset each event stands, of its own and of the other's,
+//! and both give it to their readers. Once it has gone, the other goes on from there by itself.
+//!
+//! One may be younger than one process and older than a third.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use uuid::Uuid;
+
+use super::kin::{Mail, Word};
 use super::local::Local;
+use super::remote::OutgoingLimits;
+use super::wire::{Content, Letter};
 use super::{Broker, Parcel};
-use crate::hub::Hub;
+use crate::event::{Epoch, Position};
+use crate::hub::{Estate, Hub};
 use crate::metrics::Metrics;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub struct Memory(Local);
+pub struct Memory {
+    local: Local,
+    hub: Arc<Hub>,
+    node: Uuid,
+    limits: OutgoingLimits,
+    /// Changed by the thread that delivers alone, once there are events.
+    kin: Mutex<Kin>,
+}
+
+#[derive(Debug, Default)]
+struct Kin {
+    elder: Option<Elder>,
+    heir: Option<Arc<Mail>>,
+    /// The heir goes on by itself: what it says now, it says to its own readers alone.
+    is_over: bool,
+}
+
+/// The process that came first.
+#[derive(Debug)]
+struct Elder {
+    mail: Arc<Mail>,
+    /// Of the last letter to it.
+    number: u64,
+    /// Those of which it has not said yet where they stand.
+    waiting: VecDeque<(Origin, Content)>,
+}
+
+/// Who says something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Here,
+    Elder,
+    /// By its number there.
+    Heir(u64),
+}
 
 impl Memory {
-    /// Delivers to `hub`.
-    pub fn new(hub: Arc<Hub>, metrics: Arc<Metrics>) -> Self {
-        Self(Local::new(hub, metrics))
+    /// Delivers to `hub`. `limits`: what may wait for another process; one that lets more wait is given up.
+    pub fn new(hub: Arc<Hub>, metrics: Arc<Metrics>, node: Uuid, limits: OutgoingLimits) -> Self {
+        let local = Local::new(Arc::clone(&hub), metrics);
+        Self { local, hub, node, limits, kin: Mutex::default() }
+    }
+
+    /// From now on another process says at which offset events stand. Before there are any.
+    pub(super) fn follow(&self) -> Arc<Mail> {
+        let mail = Arc::new(Mail::new(self.limits));
+        self.hub.follow(true);
+        self.lock().elder = Some(Elder { mail: Arc::clone(&mail), number: 0, waiting: VecDeque::new() });
+        mail
+    }
+
+    /// From now on another process hears of each event where it stands, behind what the hub holds now.
+    pub(super) fn lead(&self) -> (Estate, Arc<Mail>) {
+        let mail = Arc::new(Mail::new(self.limits));
+        let mut kin = self.lock();
+        (kin.heir, kin.is_over) = (Some(Arc::clone(&mail)), false);
+        drop(kin);
+        (self.hub.estate(), mail)
+    }
+
+    /// Another process says where events stand.
+    pub fn follows(&self) -> bool {
+        self.lock().elder.is_some()
+    }
+
+    /// The heir goes on by itself.
+    pub fn part(&self) {
+        let mut kin = self.lock();
+        if let Some(mail) = kin.heir.take() {
+            kin.is_over = true;
+            mail.push(&Word::Over);
+            mail.close();
+        }
+    }
+
+    /// The heir has gone.
+    pub(super) fn lose_heir(&self) {
+        if let Some(mail) = self.lock().heir.take() {
+            mail.close();
+        }
+    }
+
+    /// What the heir says.
+    pub(super) fn hear_heir(&self, letter: &[u8]) {
+        if self.lock().is_over {
+            return;
+        }
+        match Letter::read(letter) {
+            Ok(Letter { number, content, .. }) => drop(self.say(Origin::Heir(number), content)),
+            Err(error) => {
+                tracing::error!(%error, "what the new process says cannot be read");
+                self.lose_heir();
+            }
+        }
+    }
+
+    /// What the elder says.
+    pub(super) fn hear_elder(&self, word: Word) {
+        match word {
+            Word::Entry(offset, letter) => {
+                let content = Letter::read(&letter).map_or_else(
+                    |error| {
+                        tracing::error!(%error, "what the old process says cannot be read");
+                        Content::Lost
+                    },
+                    |letter| letter.content,
+                );
+                self.place(Some(offset), Origin::Elder, content);
+            }
+            Word::Placed(offset, number) => {
+                let waiting = self.lock().elder.as_mut().and_then(|elder| elder.take(number));
+                if let Some((origin, content)) = waiting {
+                    self.place(Some(offset), origin, content);
+                }
+            }
+            Word::Begin(position) => self.begin(position),
+            Word::Over => self.go_on(),
+            Word::Hello(..)
+            | Word::Kept(..)
+            | Word::Hidden(..)
+            | Word::Settled
+            | Word::Ready
+            | Word::Letter(..) => {}
+        }
+    }
+
+    /// The elder has gone, and has not said that it was to be: perhaps its readers got something that nobody knows here.
+    pub(super) fn lose_elder(&self) {
+        if self.lock().elder.is_some() {
+            let epoch = Epoch::new(Uuid::new_v4().as_u64_pair().1);
+            self.begin(Position { epoch, offset: self.hub.offset() });
+            self.go_on();
+        }
+    }
+
+    fn begin(&self, position: Position) {
+        self.local.adopt(position);
+        if let Some(heir) = &self.lock().heir {
+            heir.push(&Word::Begin(position));
+        }
+    }
+
+    /// Nobody else says where events stand.
+    fn go_on(&self) {
+        let Some(elder) = self.lock().elder.take() else { return };
+        elder.mail.close();
+        self.hub.follow(false);
+        for (origin, content) in elder.waiting {
+            self.place(None, origin, content);
+        }
+        tracing::info!("the old process has gone");
+    }
+
+    /// Returns how many readers of this process it reached.
+    fn say(&self, origin: Origin, content: Content) -> u64 {
+        let mut kin = self.lock();
+        if let Some(elder) = &mut kin.elder {
+            elder.send(self.node, self.limits.letters, (origin, content));
+            return 0;
+        }
+        drop(kin);
+        self.place(None, origin, content)
+    }
+
+    fn place(&self, offset: Option<u64>, origin: Origin, content: Content) -> u64 {
+        let heir = self.lock().heir.clone();
+        let letter = Letter { node: self.node, number: 0, content, asks: None };
+        // It has what it said itself.
+        let bytes = heir.as_ref().filter(|_| !matches!(origin, Origin::Heir(_))).map(|_| letter.write());
+        let reached = match letter.content {
+            Content::Parcel(parcel) => self.local.deliver(offset, *parcel),
+            Content::Lost => {
+                self.local.lose(offset);
+                0
+            }
+        };
+        let offset = offset.unwrap_or_else(|| self.hub.offset());
+        if let Some(heir) = heir {
+            let has_room = match (origin, bytes) {
+                (Origin::Heir(number), _) => heir.push(&Word::Placed(offset, number)),
+                (_, bytes) => heir.push(&Word::Entry(offset, bytes.unwrap_or_default())),
+            };
+            if !has_room {
+                tracing::error!("the new process does not take what is sent, and goes on by itself");
+                self.lose_heir();
+            }
+        }
+        reached
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kin> {
+        // Nothing under it can panic half-way.
+        self.kin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Elder {
+    /// Where it takes no more, it is given up: whoever reads from it hears so.
+    fn send(&mut self, node: Uuid, most: usize, (origin, content): (Origin, Content)) {
+        self.number += 1;
+        let letter = Letter { node, number: self.number, content, asks: None };
+        if self.waiting.len() >= most || !self.mail.push(&Word::Letter(letter.write())) {
+            self.mail.close();
+        }
+        self.waiting.push_back((origin, letter.content));
+    }
+
+    /// What has this number, which is the next.
+    fn take(&mut self, number: u64) -> Option<(Origin, Content)> {
+        let next = self.number + 1 - self.waiting.len() as u64;
+        self.waiting.pop_front_if(|_| number == next)
     }
 }
 
 impl Broker for Memory {
     fn publish(&self, parcel: Parcel) -> u64 {
-        self.0.deliver(None, parcel)
+        self.say(Origin::Here, Content::Parcel(Box::new(parcel)))
     }
 
     fn gather(&self) {
-        self.0.gather();
+        self.local.gather();
     }
 
     fn flush(&self) {
-        self.0.flush();
+        self.local.flush();
     }
 
     fn lose(&self) {
-        self.0.lose(None);
+        self.say(Origin::Here, Content::Lost);
     }
 }

@@ -8,6 +8,7 @@
 //! What clients and webhooks say to others goes the same way, in a room of its own beside that of the events:
 //! nobody can make them lost by talking. Where it is full, what is said is dropped and counted.
 
+mod kin;
 mod local;
 mod log;
 mod memory;
@@ -30,6 +31,7 @@ use uuid::Uuid;
 use crate::event::{Event, Position};
 use crate::message::Push;
 use crate::metrics::Metrics;
+pub use kin::{Bequest, Meeting, Reception, meet, receive};
 pub use log::{Append, Away, Entry, Follow, Head, Hear, Log, Say, Session, Talk};
 pub use memory::Memory;
 pub use nats::{Nats, Servers as NatsServers, Settings as NatsSettings, parse as parse_nats};

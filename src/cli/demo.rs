@@ -28,7 +28,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let sidecar = Sidecar { site: Arc::new(Backend::seeded()), address: backend };
     let words = words(options, backend);
     let announce = move || drop(io::stdout().write_all(words.as_bytes()));
-    app::run(config, Some(sidecar), Box::new(announce))
+    app::run(config, app::Begin::Anew, Some(sidecar), Box::new(announce))
         .context("the demo did not start; --listen and --admin choose other addresses")
 }
 

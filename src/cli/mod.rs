@@ -24,7 +24,7 @@ pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: ConfigFile,
+    serve: ServeOptions,
     /// How log lines look; they go to standard error, filtered by `RUST_LOG` (default: info).
     #[arg(long, global = true, value_enum, default_value = "text")]
     log_format: LogFormat,
@@ -43,10 +43,19 @@ struct ConfigFile {
     config: PathBuf,
 }
 
+#[derive(Debug, Clone, Args)]
+struct ServeOptions {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Take the place of the process that runs: wait for its sockets, which it hands over at SIGQUIT.
+    #[arg(long)]
+    upgrade: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy (also what restcast does without a command).
-    Serve(ConfigFile),
+    Serve(ServeOptions),
     /// Try restcast with nothing installed: a sample backend, the proxy in front of it, a live page.
     Demo(demo::Options),
     /// Check a configuration: all errors and warnings at once; exit code 0 or 1.
@@ -64,7 +73,10 @@ pub fn run(cli: Cli) -> ExitCode {
     start_log(cli.log_format);
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     let result = match command {
-        Command::Serve(file) => load(&file.config).and_then(|config| app::run(config, None, Box::new(|| {}))),
+        Command::Serve(ServeOptions { file, upgrade }) => load(&file.config).and_then(|config| {
+            let begin = if upgrade { app::Begin::Upgrade } else { app::Begin::Anew };
+            app::run(config, begin, None, Box::new(|| {}))
+        }),
         Command::Demo(options) => demo::run(&options),
         Command::Check(file) => check(&file.config),
         Command::Explain(options) => explain::run(&options),
@@ -100,9 +112,11 @@ fn check(path: &Path) -> anyhow::Result<()> {
 const DISCREET: [&str; 6] =
     ["pingora_core", "pingora_proxy", "pingora_pool", "tungstenite", "tokio_tungstenite", "rustls"];
 
-/// The first calls it an error that an idle connection was just being looked at, and opens another one; the second
+/// The first calls it an error that an idle connection was just being looked at, and opens another one; the second, that
+/// it waits; the third
 /// has a line for every message that a slow reader does not take. What matters of it is said by whoever uses it.
-const CHATTY: [&str; 2] = ["pingora_core::connectors=off", "async_nats=off"];
+const CHATTY: [&str; 3] =
+    ["pingora_core::connectors=off", "pingora_core::server::transfer_fd=off", "async_nats=off"];
 
 fn start_log(format: LogFormat) {
     let mut filter =

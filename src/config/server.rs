@@ -4,11 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use toml::de::DeValue;
 
 use super::reader::Section;
 use super::setting::{Setting as _, zero_or_more};
 use super::up_to;
-use crate::proxy::TrustedProxies;
+use crate::proxy::{Sockets, TrustedProxies};
 
 /// `[server]`
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct ServerConfig {
     pub trusted_proxies: TrustedProxies,
     /// How the process ends.
     pub drain: Drain,
+    /// Where it hands its sockets to the one that takes its place; `None`: it does not.
+    pub upgrade_socket: Option<String>,
 }
 
 /// What happens once the process is told to stop.
@@ -49,12 +52,32 @@ pub(super) fn server(section: Section<'_>) -> ServerConfig {
         listen: listen.unwrap_or_else(|| vec![SocketAddr::from(([127, 0, 0, 1], 8080))]),
         threads: section.read("threads", |value| up_to(value, 1024)).unwrap_or(0),
         trusted_proxies: TrustedProxies(trusted.unwrap_or_default()),
+        upgrade_socket: section.read("upgrade_socket", upgrade_socket).flatten(),
         drain: Drain {
             delay: section.read("drain_delay", zero_or_more).unwrap_or_default(),
             spread: section.read("drain_spread", zero_or_more).unwrap_or(Duration::from_secs(10)),
             timeout: section.get("drain_timeout", Duration::from_secs(30)),
         },
     };
+    let most = Sockets::MOST - 1;
+    if config.upgrade_socket.is_some() && config.listen.len() > most {
+        section.report(
+            "upgrade_socket",
+            format!("no more than {most} addresses of server.listen can be handed over"),
+        );
+    }
     section.finish();
     config
+}
+
+fn upgrade_socket(value: &DeValue<'_>) -> Result<Option<String>, String> {
+    let path = String::read(value)?;
+    let is_good = path.starts_with('/') && path.len() <= Sockets::LONGEST_PATH && !path.contains('\0');
+    let expected = || {
+        format!(
+            "the absolute path of a socket, up to {} bytes, such as \"/run/restcast/upgrade.sock\"",
+            Sockets::LONGEST_PATH
+        )
+    };
+    if path.is_empty() { Ok(None) } else { is_good.then_some(Some(path)).ok_or_else(expected) }
 }

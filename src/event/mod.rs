@@ -328,6 +328,16 @@ impl Topic {
         Self(Arc::from(format!("{}/{id}", model.to_lowercase())))
     }
 
+    /// Its name; one that [`named`](Self::named) by it is the same.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// The one of this name, letter by letter.
+    pub fn named(name: &str) -> Self {
+        Self(Arc::from(name))
+    }
+
     /// Reads a name as a client wrote it. Empty means `all`; any other name is accepted, and a name that
     /// no event has stays silent (`protocols.md`, section 1.1).
     pub fn parse(name: &str) -> Self {
@@ -340,11 +350,6 @@ impl Topic {
 }
 
 impl Topic {
-    /// The one that says this of itself.
-    pub fn named(text: &str) -> Self {
-        Self(Arc::from(text))
-    }
-
     /// A room of a namespace. No model begins as it does.
     pub fn room(namespace: &str, room: &str) -> Self {
         Self(Arc::from(format!("\u{1}{namespace}\u{1}{room}")))

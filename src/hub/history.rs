@@ -37,7 +37,7 @@ pub(super) struct Kept {
     pub(super) topics: Vec<Topic>,
     /// `None`: the backend says who may see it, and that is not asked later.
     pub(super) rendered: Option<Arc<Rendered>>,
-    time: SystemTime,
+    pub(super) time: SystemTime,
     bytes: usize,
 }
 
@@ -162,6 +162,26 @@ impl History {
         Ok(kept.range(begin..end.max(begin)).cloned().collect())
     }
 
+    /// All that is kept, and what is known to be forgotten: of topics without a strand, and of those that have one.
+    pub(super) fn whole(&self) -> (Vec<Arc<Kept>>, u64, Vec<(Topic, u64)>) {
+        let floors = self.strands.iter().map(|(topic, strand)| (topic.clone(), strand.floor));
+        (self.log.iter().cloned().collect(), self.floor, floors.collect())
+    }
+
+    /// Begins with what another one kept, in its order, and with what was forgotten there.
+    pub(super) fn begin(&mut self, kept: Vec<Kept>, floor: u64, floors: Vec<(Topic, u64)>) {
+        self.clear(floor);
+        for kept in kept {
+            self.push(kept);
+        }
+        for (topic, floor) in floors {
+            match self.strands.get_mut(&topic) {
+                Some(strand) => strand.floor = strand.floor.max(floor),
+                None => self.floor = self.floor.max(floor),
+            }
+        }
+    }
+
     /// Events that are kept, and their bytes, about.
     #[cfg(test)]
     fn size(&self) -> (usize, usize) {
@@ -259,5 +279,24 @@ mod tests {
         let mut history = History::new(HistoryLimits { size: 0, ..LIMITS });
         history.push_if_on(|| kept(1, 1, "a"));
         assert_eq!(history.size(), (0, 0));
+    }
+
+    #[test]
+    fn what_another_one_kept_is_known_and_no_more() {
+        let events = ["a", "b", "a", "a", "b", "a"];
+        let old = history(LIMITS, &events);
+        let (log, floor, floors) = old.whole();
+        let again = |kept: &Arc<Kept>| Kept::new(kept.offset, kept.time, kept.topics.clone(), None);
+        let mut new = History::new(LIMITS);
+        new.begin(log.iter().map(again).collect(), floor, floors.clone());
+        for name in ["a", "b", "c"] {
+            for from in 0..=6 {
+                assert_eq!(missed(&new, name, from), missed(&old, name, from), "{name} from {from}");
+            }
+        }
+        // One that keeps less.
+        let mut less = History::new(HistoryLimits { size: 1, ..LIMITS });
+        less.begin(log.iter().map(again).collect(), floor, floors);
+        assert_eq!((missed(&less, "a", 3), missed(&less, "a", 4)), (Err(Forgotten), Ok(vec![6])));
     }
 }

@@ -18,12 +18,15 @@ pub struct Leaving {
 }
 
 impl Hub {
-    /// No reader is taken from now on. Those that are there, but for such as share a connection: they go with that.
+    /// No reader is taken from now on. Gives those that are there.
     pub fn retire(self: &Arc<Self>) -> Leaving {
-        let mut tables = self.lock();
-        tables.closing = true;
-        let all = tables.everybody();
-        drop(tables);
+        self.lock().closing = true;
+        self.leaving()
+    }
+
+    /// Those that are there, but for such as share a connection: they go with that.
+    pub fn leaving(self: &Arc<Self>) -> Leaving {
+        let all = self.lock().everybody();
         let is_alone = |reader: &Arc<Reader>| {
             self.desks.get(reader.endpoint).is_some_and(|desk| desk.namespace.is_none())
         };
@@ -73,7 +76,8 @@ impl Hub {
         if !reader.line.is_empty() {
             return false;
         }
-        let offset = self.position.load(Ordering::Relaxed);
+        // It may have got more elsewhere.
+        let offset = self.position.load(Ordering::Relaxed).max(reader.seen());
         // Who wants nothing yet, or has not been heard, may still have missed something.
         let epoch = if standing.subscriptions.is_empty() { Position::untold(0).epoch } else { self.epoch() };
         reader.lane.retire(CloseReason::Restart(Position { epoch, offset }))

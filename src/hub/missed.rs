@@ -47,6 +47,8 @@ impl Subscriber {
             held.since
         });
         let offset = certain.min().unwrap_or_else(|| self.hub().position.load(Ordering::Relaxed));
+        let ahead = since.filter(|since| missed.as_ref().is_some_and(Result::is_ok) && since.offset > offset);
+        let offset = ahead.map_or(offset, |since| since.offset);
         let position = Position { epoch: self.hub().epoch(), offset };
         let position = position.is_told().then_some(position);
         let (recovered, frames) = match missed {
@@ -58,7 +60,8 @@ impl Subscriber {
     }
 
     fn missed(&self, standing: &mut Standing, since: Position, pick: Pick) -> Result<Vec<Frame>, Loss> {
-        let events = self.hub().missed(standing, since)?;
+        let is_expected = self.reader().seen() >= since.offset;
+        let events = self.hub().missed(standing, since, is_expected)?;
         // Nobody can say now what the backend would have said then.
         let rendered = events.iter().map(|kept| Some((kept.rendered.as_ref()?, &kept.topics)));
         let events: Vec<_> = rendered.collect::<Option<_>>().ok_or(Loss::Expired)?;
@@ -174,13 +177,19 @@ impl Hub {
     }
 
     /// What came to topics of fresh subscriptions behind `since`, and before they counted.
-    fn missed(&self, standing: &Standing, since: Position) -> Result<Vec<Arc<Kept>>, Loss> {
+    /// `is_expected`: what comes up to there is not offered to the reader.
+    fn missed(
+        &self,
+        standing: &Standing,
+        since: Position,
+        is_expected: bool,
+    ) -> Result<Vec<Arc<Kept>>, Loss> {
         let tables = self.lock();
         if since.epoch != self.epoch() || !since.is_told() {
             return Err(Loss::UnknownEpoch);
         }
         if since.offset > self.position.load(Ordering::Relaxed) {
-            return Err(Loss::Ahead);
+            return if is_expected { Ok(Vec::new()) } else { Err(Loss::Ahead) };
         }
         let mut events = BTreeMap::new();
         for held in standing.subscriptions.iter().filter(|held| held.is_fresh) {

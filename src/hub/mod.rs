@@ -22,6 +22,7 @@ mod gathering;
 mod history;
 mod index;
 mod leaving;
+mod legacy;
 mod line;
 mod meant;
 mod missed;
@@ -43,7 +44,7 @@ mod wishes;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -62,6 +63,7 @@ pub use history::HistoryLimits;
 use history::Kept;
 use index::Cursor;
 pub use leaving::Leaving;
+pub use legacy::{Estate, Heirloom, Legacy};
 use meant::Meant;
 pub use outbox::{Full, Outbox, OutboxLimits};
 use reader::Reader;
@@ -169,6 +171,8 @@ pub struct Hub {
     asked_for: AtomicUsize,
     receipts: Receipts,
     gathering: Arc<Gathering>,
+    /// Others may have events sooner.
+    follows: AtomicBool,
 }
 
 /// The hub takes no connection more.
@@ -201,6 +205,7 @@ impl Hub {
             asked_for: AtomicUsize::new(0),
             receipts: Receipts::default(),
             gathering: Arc::default(),
+            follows: AtomicBool::new(false),
         }
     }
 

@@ -68,13 +68,19 @@ impl Reader {
     }
 
     /// Whether it was not offered this position yet; it counts as having been from now on. Events come one at
-    /// a time, so nobody else asks.
+    /// a time, and nobody else asks.
     pub(super) fn is_first(&self, position: u64) -> bool {
-        let is_first = self.seen.load(Ordering::Relaxed) < position;
-        if is_first {
-            self.seen.store(position, Ordering::Relaxed);
-        }
-        is_first
+        self.seen.fetch_max(position, Ordering::Relaxed) < position
+    }
+
+    /// It got elsewhere what comes up to this position.
+    pub(super) fn skip_to(&self, position: u64) {
+        self.seen.fetch_max(position, Ordering::Relaxed);
+    }
+
+    /// The last position that it was offered here, or has got elsewhere.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
     }
 
     /// To be called with its standing or the tables locked.

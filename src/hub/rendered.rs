@@ -43,6 +43,11 @@ impl Rendered {
         Self { publication, desks, renderings, variants: Mutex::default(), gone }
     }
 
+    /// What was written.
+    pub(super) fn event(&self) -> &Event {
+        &self.publication.event
+    }
+
     /// Sends a reader what it may see of what it wants, and the end of what it may see no more.
     pub(super) fn offer(&self, found: &Found, wishes: &Wishes<'_>, delivery: &mut Delivery) {
         self.tell(&found.reader, Some(found), wishes, delivery);
@@ -166,11 +171,6 @@ impl Rendered {
             Rendering::Tagged(items) => Some(items.get(place)?.as_ref()?.frame(&tag.text)),
             Rendering::Nothing | Rendering::Whole(_) | Rendering::Each(_) => None,
         }
-    }
-
-    /// What it renders.
-    pub(super) fn event(&self) -> &Event {
-        &self.publication.event
     }
 
     /// What it holds while it waits, about.

@@ -27,6 +27,7 @@ mod request;
 mod respond;
 mod service;
 mod site;
+mod sockets;
 mod takeover;
 mod tap;
 #[cfg(test)]
@@ -44,7 +45,8 @@ pub use gateway::Gateway;
 pub use in_flight::InFlight;
 pub use realtime::{Endpoint, Realtime};
 pub use request::RequestState;
-pub use service::{Listener, Sockets, proxy_service, site_service};
+pub use service::{Listener, proxy_service, site_service};
 pub use site::Live;
+pub use sockets::Sockets;
 pub use tap::Tap;
 pub use upstream::{Config as UpstreamConfig, HostHeader, ServerAddress, Upstreams};

@@ -1,7 +1,6 @@
 //! Listening sockets and what answers on them.
 
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::IntoRawFd as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,8 +10,8 @@ use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::l4::stream::L4BufferSettings;
 use pingora::proxy::{HttpProxy, ProcessCustomSession, ProxyServiceBuilder};
+use pingora::server::ShutdownWatch;
 use pingora::server::configuration::ServerConf;
-use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
 use tokio::sync::watch;
 
@@ -21,6 +20,7 @@ use super::connector::TailConnector;
 use super::downstream::Downstream;
 use super::gateway::Gateway;
 use super::site::{Live, SiteApp};
+use super::sockets::Sockets;
 use crate::api::Site;
 
 /// Whoever reads has a buffer of its own, and every idle WebSocket would keep this one too: there is none.
@@ -33,27 +33,6 @@ const SITE_WRITE_BUFFER_BYTES: usize = 1460;
 const KEEPALIVE_SECONDS: u64 = 60;
 /// As pingora says it. Our own connections are few, and end with what holds them.
 const FOREVER: u64 = 0;
-
-/// Sockets that listen already: each is accepted from by the [`Listener`] of its address.
-#[derive(Clone)]
-pub struct Sockets(ListenFds);
-
-impl std::fmt::Debug for Sockets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sockets").finish_non_exhaustive()
-    }
-}
-
-impl Sockets {
-    /// Takes over sockets, which must not block, by the addresses that they were bound to.
-    pub fn new(sockets: Vec<(SocketAddr, TcpListener)>) -> Self {
-        let mut table = Fds::new();
-        for (address, socket) in sockets {
-            table.add(address.to_string(), socket.into_raw_fd());
-        }
-        Self(Arc::new(table.into()))
-    }
-}
 
 /// Something that listens.
 pub struct Listener(Box<dyn pingora::services::Service>);
@@ -73,7 +52,7 @@ impl Listener {
     /// panics if it cannot.
     pub async fn run(mut self, sockets: Sockets, mut stops: ShutdownWatch, mut closes: ShutdownWatch) {
         let stopping = watch::Sender::new(false);
-        let mut service = self.0.start_service(Some(sockets.0), stopping.subscribe(), 1);
+        let mut service = self.0.start_service(Some(sockets.table()), stopping.subscribe(), 1);
         tokio::select! {
             () = &mut service => return,
             _ = stops.wait_for(|stops| *stops) => {}

@@ -144,14 +144,7 @@ fn metrics() -> Known {
     metrics
 }
 
-<<<<<<< ours
-/// A label, the operator and the value.
-type Matcher = (String, String, String);
-
 /// `a="b",c=~"d"`, each.
-=======
-/// `a="b",c=~"d"`, each as its label, the operator and the value.
->>>>>>> theirs
 fn matchers(text: &str) -> Vec<Matcher> {
     let matcher = |part: &str| {
         let (left, value) = part.split_once('"').unwrap();

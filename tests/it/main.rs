@@ -17,6 +17,7 @@ mod cli;
 mod clients;
 mod concurrent;
 mod deploy;
+mod deploys;
 mod early;
 mod fastcms;
 mod fastcms_pages;

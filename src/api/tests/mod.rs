@@ -4,8 +4,10 @@ mod publish;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use uuid::Uuid;
+
 use super::*;
-use crate::broker::Memory;
+use crate::broker::{Memory, OutgoingLimits};
 use crate::hub::Hub;
 use crate::metrics::Labels;
 
@@ -15,12 +17,14 @@ struct Setup {
     _worker: JoinHandle<()>,
 }
 
+const ROOM: OutgoingLimits = OutgoingLimits { letters: 1, bytes: 1 };
+
 fn setup() -> Setup {
     let hub = Arc::new(Hub::new(Vec::new(), 1));
     let routes = vec!["/api/authors/{id}".to_owned()];
     let labels = Labels { routes, broker: "memory", ..Labels::default() };
     let metrics = Arc::new(Metrics::new(&labels).unwrap());
-    let broker = Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics)));
+    let broker = Arc::new(Memory::new(Arc::clone(&hub), Arc::clone(&metrics), Uuid::nil(), ROOM));
     let (publisher, worker) = Publisher::start(1, broker, Arc::clone(&metrics)).unwrap();
     let publish = PublishApi::new(hub, publisher.clone(), Arc::clone(&metrics), Access::Open);
     let ready = Arc::new(AtomicBool::new(true));

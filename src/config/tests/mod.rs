@@ -266,3 +266,29 @@ proxy.toml:12: route[2].path = "/{a\nb}": expected "{name}" of letters, digits a
 proxy.toml:14: c d: unknown table; there are server, admin, upstream, tap, hub, history, limits, access, calls, route, endpoint, auth, broker"#
     );
 }
+
+#[test]
+fn how_a_process_ends_is_checked() {
+    let many: Vec<_> = (0..32).map(|port| format!("\"127.0.0.1:{}\"", 8000 + port)).collect();
+    let long = format!("/{}", "x".repeat(100));
+    let rows = [
+        ("drain_delay = \"1\"", r#"server.drain_delay = "1": expected a duration with a unit"#),
+        ("drain_spread = -1", "server.drain_spread = -1: expected a duration with a unit"),
+        ("drain_timeout = \"0s\"", r#"server.drain_timeout = "0s": expected a duration above zero"#),
+        (
+            "upgrade_socket = \"upgrade.sock\"",
+            r#"server.upgrade_socket = "upgrade.sock": expected the absolute path of a socket, up to 100 bytes"#,
+        ),
+        (&*format!("upgrade_socket = \"{long}\""), "expected the absolute path of a socket"),
+        (
+            &*format!("upgrade_socket = \"/run/x\"\nlisten = [{}]", many.join(", ")),
+            "no more than 31 addresses of server.listen can be handed over",
+        ),
+    ];
+    for (line, expected) in rows {
+        let error = errors(&format!("[server]\n{line}\n{MINIMAL}"));
+        assert!(error.contains(expected), "{line}: {error}");
+    }
+    let none = Config::parse("proxy.toml", &format!("[server]\nupgrade_socket = \"\"\n{MINIMAL}")).unwrap();
+    assert_eq!(none.server.upgrade_socket, None);
+}

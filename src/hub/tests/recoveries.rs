@@ -238,3 +238,43 @@ fn who_is_sent_elsewhere_hears_up_to_where_it_got_everything() {
     let untold = inboxes[8].closed.lock().unwrap().clone();
     assert!(matches!(untold[..], [CloseReason::Restart(position)] if !position.is_told()), "{untold:?}");
 }
+
+#[test]
+fn who_got_more_elsewhere_gets_what_comes_behind_that_where_others_have_the_same_events() {
+    let hub = keeping(LIMITS);
+    deliver(&hub, event("author", &["1"]));
+    let come = |since| {
+        let inbox = Inbox::new();
+        let mut subscriber = attach(&hub, &inbox);
+        subscriber.expect(Some(since));
+        subscriber.handle(Command::subscribe(Topic::parse("author")));
+        let (caught, missed) = subscriber.catch_up(Some(since), Pick::All, ROOM);
+        assert!(missed.is_empty());
+        (inbox, subscriber, caught)
+    };
+    assert_eq!(come(at(3)).2.recovered, Some(Err(Loss::Ahead)), "nobody else has events");
+    hub.follow(true);
+    let (inbox, subscriber, caught) = come(at(3));
+    assert_eq!((caught.recovered, caught.position), (Some(Ok(())), Some(at(3))));
+    for far in [at(u64::MAX), at(1_000_000)] {
+        assert_eq!(come(far).2.recovered, Some(Err(Loss::Ahead)), "nobody is as far as that");
+    }
+    let before = hub.retire().len();
+    for _ in 2..=5 {
+        deliver(&hub, event("author", &["1"]));
+    }
+    assert_eq!((inbox.take(), before), (vec!["4 author".to_owned(), "5 author".to_owned()], 1));
+    drop(subscriber);
+}
+
+#[test]
+fn who_got_more_elsewhere_and_leaves_before_that_comes_is_not_told_to_go_back() {
+    let hub = keeping(LIMITS);
+    hub.follow(true);
+    let inbox = Inbox::new();
+    let mut subscriber = attach(&hub, &inbox);
+    subscriber.expect(Some(at(3)));
+    subscriber.handle(Command::subscribe(Topic::parse("author")));
+    hub.retire().go(1);
+    assert_eq!(*inbox.closed.lock().unwrap(), [CloseReason::Restart(at(3))]);
+}

@@ -151,14 +151,16 @@ impl<T: Stream> Sessions<T> {
         })
     }
 
-    /// The process stops: no more connections are taken, and nobody comes back. Those that are there, to be
-    /// [ended](Self::end), in an order by chance.
+    /// No more connections are taken, and nobody comes back. Gives those that are there.
     pub fn retire(&self) -> Vec<Uuid> {
-        let mut table = self.lock();
-        table.is_closing = true;
-        let mut all: Vec<_> = table.sessions.keys().copied().collect();
-        drop(table);
+        self.lock().is_closing = true;
         self.parked.close();
+        self.everybody()
+    }
+
+    /// Those that are there, to be [ended](Self::end), in an order by chance.
+    pub fn everybody(&self) -> Vec<Uuid> {
+        let mut all: Vec<_> = self.lock().sessions.keys().copied().collect();
         // Names are made by chance.
         all.sort_unstable();
         all

@@ -80,6 +80,7 @@ impl<W: Wire> Party<W> {
         // What comes of the commands waits for the words about them.
         let is_told = !turn.commands.is_empty();
         let is_asked = turn.ack.is_some() || turn.since.is_some();
+        self.subscriber.expect(turn.since);
         for command in std::mem::take(&mut turn.commands) {
             identified |= self.handle(command);
         }

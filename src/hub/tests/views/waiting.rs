@@ -87,7 +87,7 @@ fn answers_that_come_while_identities_change_keep_order_and_never_block() {
     scene.join("ann", "a");
     let (inbox, mut subscriber) = scene.readers.remove("ann").unwrap();
     subscriber.identify(user("ann"), Some("a")).unwrap();
-    let done = std::sync::atomic::AtomicBool::new(false);
+    let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Acquire) {

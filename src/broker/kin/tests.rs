@@ -1,0 +1,185 @@
+//! Two processes, without a socket between them: what one says is carried to the other word by word.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::mail::Mail;
+use super::word::Word;
+use crate::broker::memory::Memory;
+use crate::broker::remote::OutgoingLimits;
+use crate::broker::{Broker as _, Parcel};
+use crate::event::{Epoch, Event, Position, Topic};
+use crate::hub::{Desk, HistoryLimits, Hub, Lane, Profile, Sent, Subscriber};
+use crate::identity::Identity;
+use crate::message::{CloseReason, Command, Encode, Frame, Publication, Push, Rendering};
+use crate::metrics::{Labels, Metrics};
+
+const HISTORY: HistoryLimits = HistoryLimits { size: 10, bytes: 1 << 20, age: Duration::from_mins(1) };
+const ROOM: OutgoingLimits = OutgoingLimits { letters: 100, bytes: 1 << 20 };
+
+/// Says where an event stands, and its id.
+#[derive(Debug)]
+struct Plain;
+
+impl Encode for Plain {
+    fn encode(&self, publication: &Publication) -> Rendering {
+        let id = publication.event.items[0].id.as_ref().unwrap().as_str();
+        Rendering::Whole(Frame::text(&format!("{}:{id}", publication.position.offset)))
+    }
+
+    fn push(&self, _: &Push, _: std::time::SystemTime, _: Position) -> Option<Frame> {
+        None
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inbox(Mutex<Vec<String>>);
+
+impl Lane for Inbox {
+    fn send(&self, frame: &Frame) -> Sent {
+        // Behind the two bytes of its head.
+        self.0.lock().unwrap().push(String::from_utf8_lossy(&frame.wire()[2..]).into_owned());
+        Sent::Written
+    }
+
+    fn close(&self, reason: CloseReason) {
+        self.0.lock().unwrap().push(reason.text().into_owned());
+    }
+}
+
+struct Process {
+    hub: Arc<Hub>,
+    memory: Memory,
+    inbox: Arc<Inbox>,
+    _subscriber: Subscriber,
+}
+
+impl Process {
+    fn new(room: OutgoingLimits) -> Self {
+        let desk = Desk {
+            path: Arc::from("/ws"),
+            app: None,
+            namespace: None,
+            encode: Arc::new(Plain),
+            required: false,
+        };
+        let hub = Arc::new(Hub::new(vec![desk], 10).keeping(HISTORY, Epoch::new(7)));
+        let labels = Labels { dialects: vec!["plain"], broker: "memory", ..Labels::default() };
+        let metrics = Arc::new(Metrics::new(&labels).unwrap());
+        let memory = Memory::new(Arc::clone(&hub), metrics, Uuid::new_v4(), room);
+        let inbox = Arc::new(Inbox::default());
+        let (id, since) = (Uuid::new_v4(), std::time::SystemTime::UNIX_EPOCH);
+        let profile = Profile { id, endpoint: 0, identity: Identity::Anonymous, since, address: None };
+        let mut subscriber = hub.attach(Arc::clone(&inbox) as Arc<dyn Lane>, profile).unwrap();
+        subscriber.handle(Command::subscribe(Topic::all()));
+        Self { hub, memory, inbox, _subscriber: subscriber }
+    }
+
+    fn write(&self, id: u64) {
+        self.memory.publish(Parcel::Event(Event::sample("author", &id.to_string())));
+    }
+
+    fn heard(&self) -> Vec<String> {
+        std::mem::take(&mut *self.inbox.0.lock().unwrap())
+    }
+
+    /// One that takes its place; with the ways between them.
+    fn successor(&self) -> (Self, Arc<Mail>, Arc<Mail>) {
+        let (estate, down) = self.memory.lead();
+        let new = Self::new(ROOM);
+        new.hub.inherit(estate.legacy(), Vec::new());
+        let up = new.memory.follow();
+        (new, down, up)
+    }
+}
+
+/// What waits, word by word.
+async fn words(mail: &Mail) -> Vec<Word> {
+    mail.close();
+    let frames = mail.next().await.unwrap_or_default().concat();
+    let (mut rest, mut words) = (frames.as_slice(), Vec::new());
+    while let Some(word) = Word::receive(&mut rest).await.unwrap() {
+        words.push(word);
+    }
+    words
+}
+
+fn letter(word: &Word) -> Bytes {
+    let Word::Letter(letter) = word else { panic!("{word:?}") };
+    letter.clone()
+}
+
+#[tokio::test]
+async fn events_of_both_have_one_order_and_what_was_not_placed_is_told_at_the_end() {
+    let old = Process::new(ROOM);
+    old.write(1);
+    let (new, down, up) = old.successor();
+    old.write(2);
+    new.write(3);
+    new.write(4);
+    assert_eq!(new.heard(), [""; 0], "the old one says where they stand");
+    let said = words(&up).await;
+    old.memory.hear_heir(&letter(&said[0]));
+    old.write(5);
+    old.memory.part();
+    // It comes too late: the new one tells it itself.
+    old.memory.hear_heir(&letter(&said[1]));
+    assert_eq!(old.heard(), ["1:1", "2:2", "3:3", "4:5"]);
+    for word in words(&down).await {
+        new.memory.hear_elder(word);
+    }
+    new.write(6);
+    assert_eq!(new.heard(), ["2:2", "3:3", "4:5", "5:4", "6:6"]);
+    assert!(!new.memory.follows());
+    assert_eq!(new.hub.position(), Some(Position { epoch: Epoch::new(7), offset: 6 }));
+}
+
+#[tokio::test]
+async fn where_the_old_one_breaks_off_readers_reload_and_nothing_of_the_new_one_is_lost() {
+    let old = Process::new(ROOM);
+    old.write(1);
+    let (new, down, _up) = old.successor();
+    new.write(2);
+    drop(words(&down).await);
+    new.memory.lose_elder();
+    new.memory.lose_elder();
+    assert_eq!(new.heard(), ["events lost", "2:2"]);
+    let position = new.hub.position().unwrap();
+    assert!(position.epoch != Epoch::new(7) && position.offset == 2, "{position}");
+}
+
+#[tokio::test]
+async fn one_in_the_middle_passes_on_what_both_sides_say() {
+    let old = Process::new(ROOM);
+    let (middle, down, up) = old.successor();
+    let (new, down_to_new, up_from_new) = middle.successor();
+    new.write(1);
+    for word in words(&up_from_new).await {
+        middle.memory.hear_heir(&letter(&word));
+    }
+    for word in words(&up).await {
+        old.memory.hear_heir(&letter(&word));
+    }
+    old.write(2);
+    for word in words(&down).await {
+        middle.memory.hear_elder(word);
+    }
+    for word in words(&down_to_new).await {
+        new.memory.hear_elder(word);
+    }
+    for process in [&old, &middle, &new] {
+        assert_eq!(process.heard(), ["1:1", "2:2"]);
+    }
+}
+
+#[tokio::test]
+async fn who_takes_nothing_is_given_up_and_costs_nobody_an_event() {
+    let old = Process::new(OutgoingLimits { letters: 2, bytes: 1 << 20 });
+    let (_new, down, _up) = old.successor();
+    (1..=4).for_each(|id| old.write(id));
+    assert_eq!(old.heard(), ["1:1", "2:2", "3:3", "4:4"]);
+    assert!(!words(&down).await.contains(&Word::Over), "it must not go on as if nothing were missing");
+}
