@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
@@ -15,6 +16,7 @@ use crate::harness::*;
 use crate::http::request;
 use crate::nodes::server::{Kind, Server};
 use crate::readme::blocks;
+use crate::tools::haproxy;
 use crate::wire::{Wire, waiting};
 
 const TABLES: &str = "[history]\nsize = 100000\n[hub]\nqueue_frames = 100000\nqueue_bytes = \"64MiB\"\n\
@@ -184,9 +186,12 @@ fn agree(all: &[(Vec<u64>, usize)], count: u64) {
 const WEBSOCKETS: u8 = 12;
 const STREAMS: u8 = 6;
 
-/// Whether all readers are there.
-fn are_there(proxy: &Proxy) -> bool {
-    let count = |dialect| proxy.metric(&format!("restcast_subscriptions{{dialect=\"{dialect}\"}}"));
+/// Whether all readers are there, at one of these.
+fn are_there(nodes: &[&Proxy]) -> bool {
+    let count = |dialect| -> f64 {
+        let series = format!("restcast_subscriptions{{dialect=\"{dialect}\"}}");
+        nodes.iter().map(|node| node.metric(&series)).sum()
+    };
     (count("flarchitect"), count("sse")) == (f64::from(WEBSOCKETS), f64::from(STREAMS))
 }
 
@@ -231,7 +236,7 @@ fn ten_deploys_under_continuous_writes_lose_and_double_nothing() {
     let deployed = std::cell::RefCell::new(&mut deployed);
     let all = under_load(
         address,
-        || eventually("all are there", || are_there(&deployed.borrow().proxy).then_some(())),
+        || eventually("all are there", || are_there(&[&deployed.borrow().proxy]).then_some(())),
         || {
             let mut before: Option<Process> = None;
             for _ in 0..10 {
@@ -258,7 +263,7 @@ fn a_deploy_during_another_loses_and_doubles_nothing() {
     let deployed = std::cell::RefCell::new(&mut deployed);
     under_load(
         address,
-        || eventually("all are there", || are_there(&deployed.borrow().proxy).then_some(())),
+        || eventually("all are there", || are_there(&[&deployed.borrow().proxy]).then_some(())),
         || {
             let olds: Vec<Process> = (0..3).map(|_| deployed.borrow_mut().deploy()).collect();
             olds.into_iter().for_each(ends);
@@ -266,17 +271,21 @@ fn a_deploy_during_another_loses_and_doubles_nothing() {
     );
 }
 
+fn is_ready(proxy: &Proxy) {
+    let status = || request(proxy.admin, "GET", "/readyz", &[], b"").status;
+    eventually("it is ready", || (status() == 200).then_some(()));
+}
+
 #[test]
 fn nodes_with_a_broker_are_deployed_alike() {
     let (origin, server) = (counting(), Server::start(Kind::Redis));
     let mut deployed = Deployed::start(origin.address, &server.broker());
     let address = deployed.proxy.address;
-    let is_ready = |proxy: &Proxy| request(proxy.admin, "GET", "/readyz", &[], b"").status == 200;
-    eventually("it is ready", || is_ready(&deployed.proxy).then_some(()));
+    is_ready(&deployed.proxy);
     let deployed = std::cell::RefCell::new(&mut deployed);
     under_load(
         address,
-        || eventually("all are there", || are_there(&deployed.borrow().proxy).then_some(())),
+        || eventually("all are there", || are_there(&[&deployed.borrow().proxy]).then_some(())),
         || (0..3).for_each(|_| ends(deployed.borrow_mut().deploy())),
     );
 }
@@ -383,4 +392,57 @@ fn the_readme_says_what_is_done_here() {
     let words: BTreeSet<&str> = start.split(" &").next().unwrap().split(' ').collect();
     assert_eq!(words, SUCCESSOR.into_iter().chain(["restcast", "proxy.toml"]).collect());
     assert!(signal.starts_with("kill -QUIT "), "{signal}");
+}
+
+/// `haproxy` as `deploy/cluster` has it, in front of these nodes.
+fn balancer(mut haproxy: Command, nodes: &[&Proxy], folder: &Folder) -> (Process, SocketAddr) {
+    let (text, address) = (include_str!("../../deploy/cluster/haproxy.cfg"), free_address());
+    let server = |(number, node): (usize, &&Proxy)| {
+        format!("    server node{number} {} port {}\n", node.address, node.admin.port())
+    };
+    let servers: String = nodes.iter().enumerate().map(server).collect();
+    let lines = text.lines().map(|line| match line.trim() {
+        // For which this machine may not have files enough.
+        "maxconn 100000" => String::new(),
+        "bind :8080" => format!("    bind {address}\n"),
+        line if line.starts_with("server-template ") => servers.clone(),
+        _ => format!("{line}\n"),
+    });
+    let config = folder.write("haproxy.cfg", lines.collect::<String>());
+    let process = Process::start(haproxy.arg("-f").arg(config));
+    eventually("the balancer listens", || TcpStream::connect(address).ok());
+    (process, address)
+}
+
+#[test]
+fn nodes_behind_a_balancer_are_restarted_one_after_the_other_and_nobody_notices() {
+    let Some(haproxy) = haproxy() else { return };
+    let (origin, server, folder) = (counting(), Server::start(Kind::Redis), Folder::new());
+    let upstream = format!("servers = [\"http://{}\"]", origin.address);
+    // As deploy/cluster/proxy.toml has it: longer than two looks of the balancer.
+    let settings = "drain_delay = \"5s\"\ndrain_spread = \"300ms\"";
+    let start = || Proxy::with_server(settings, &upstream, &format!("{TABLES}{}", server.broker()));
+    let (mut one, mut two) = (start(), start());
+    [&one, &two].into_iter().for_each(is_ready);
+    let (_balancer, address) = balancer(haproxy, &[&one, &two], &folder);
+    let nodes = std::cell::RefCell::new((&mut one, &mut two));
+    let all = under_load(
+        address,
+        || {
+            let nodes = nodes.borrow();
+            eventually("all are there", || are_there(&[nodes.0, nodes.1]).then_some(()));
+        },
+        || {
+            let mut nodes = nodes.borrow_mut();
+            nodes.0.restart();
+            is_ready(nodes.0);
+            // The balancer has seen that, or it would have nobody to send clients to.
+            eventually("it is used again", || {
+                (nodes.0.metric("restcast_requests_total{route=\"/api/authors/{id}\",status=\"2xx\"}") > 0.0)
+                    .then_some(())
+            });
+            nodes.1.restart();
+        },
+    );
+    assert!(all.iter().all(|(_, times)| *times > 0), "somebody was not sent away");
 }
