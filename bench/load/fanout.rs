@@ -22,7 +22,7 @@ use crate::websocket::Reader;
 use crate::wish::{WANTED, Wish};
 
 /// Handshakes under way at once, so that no server's accept queue overflows.
-const HANDSHAKES_MAX: usize = 64;
+pub(crate) const HANDSHAKES_MAX: usize = 64;
 /// Connections that share the POSTs, so that a slow answer does not hold back the next event.
 const PUBLISHERS: u32 = 4;
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);

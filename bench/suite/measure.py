@@ -23,6 +23,7 @@ NODES_EVENTS_PER_SECOND = 500
 NODES_RATES = [1000, 2000, 3000, 4000, 6000, 8000, 12000]
 NODES_RATE_SECONDS = 3
 LAG_P99_US = 100_000
+SOCKETIO_FORMER = 64
 FILTERED_READERS = 10
 OTHER_READERS = 8990
 FILTERED_EVENTS_PER_SECOND = 500
@@ -71,19 +72,23 @@ class Measurements:
                 self.record(turn, "idle", name, self.measured(system, [*arguments, *system.pid_options()]))
 
     def socketio(self, turn):
-        """Readers of a room, each with a token; slow enough that no server falls behind. First each event comes alone,
-        then eight at once, as an import or a bulk action has them. Then as many that do nothing."""
+        """Readers of a room, each with a token; slow enough that no server falls behind. First each event comes alone, also
+        for readers that read in batches, then eight at once, as an import or a bulk action has them. Then as many that do nothing, of a server that
+        has had a few before, and of one that has just started."""
         for name in self.in_turns(turn, SOCKETIO_SYSTEMS):
             with self.laboratory.system(name) as system:
                 arguments = fanout_arguments(system, self.plan.seconds, SOCKETIO_EVENTS_PER_SECOND)
                 arguments += ["--token", TOKEN]
                 self.record(turn, "socketio", name, self.measured(system, arguments))
+                batched = [*arguments, "--batch-us", str(BATCH_MICROSECONDS)]
+                self.record(turn, "socketio_batched", name, self.measured(system, batched))
                 arguments += ["--burst", str(SOCKETIO_BURST)]
                 self.record(turn, "socketio_burst", name, self.measured(system, arguments))
-            with self.laboratory.system(name) as system:
-                arguments = ["idle", "--url", system.readers, "--connections", str(READERS), "--token", TOKEN]
-                answer = self.measured(system, [*arguments, *system.pid_options()])
-                self.record(turn, "socketio_idle", name, answer)
+            for row, former in (("socketio_idle", SOCKETIO_FORMER), ("socketio_first", 0)):
+                with self.laboratory.system(name) as system:
+                    arguments = ["idle", "--url", system.readers, "--connections", str(READERS), "--token", TOKEN]
+                    arguments += ["--former", str(former), *system.pid_options()]
+                    self.record(turn, row, name, self.measured(system, arguments))
 
     def history(self, turn):
         """The fan-out with the last events kept, and without."""
