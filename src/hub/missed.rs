@@ -10,7 +10,7 @@ use super::reader::{Reader, Standing};
 use super::rendered::Told;
 use super::tables::Tables;
 use super::{Hub, Subscriber};
-use crate::event::{Epoch, Event, Item, Operation, Position};
+use crate::event::{Epoch, Event, Item, Operation, Outcome, Position, Strength};
 use crate::message::{Caught, CloseReason, Frame, Loss, Pick};
 
 /// The frames that a reader missed of one event.
@@ -26,6 +26,13 @@ impl Told for Missed {
 }
 
 impl Subscriber {
+    /// Its client does not ask what it missed of what it subscribed to just now, and is not told so later.
+    pub fn settle(&mut self) {
+        for held in &mut self.reader().standing().subscriptions {
+            held.is_fresh = false;
+        }
+    }
+
     /// What became of the subscriptions since the last call, and the frames that the client missed of them since it
     /// got the event at `since`, or what it is to have of that: to be sent behind the answer, and before what is
     /// [held](super::Lane::hold). If they have more than so many bytes they count as expired.
@@ -60,6 +67,10 @@ impl Subscriber {
     }
 
     fn missed(&self, standing: &mut Standing, since: Position, pick: Pick) -> Result<Vec<Frame>, Loss> {
+        if !standing.subscriptions.iter().any(|held| held.is_fresh) {
+            // It asks behind what it is told live already, and what it has of that nobody knows.
+            return Err(Loss::Expired);
+        }
         let is_expected = self.reader().seen() >= since.offset;
         let events = self.hub().missed(standing, since, is_expected)?;
         // Nobody can say now what the backend would have said then.
@@ -89,15 +100,21 @@ impl Subscriber {
     }
 }
 
-/// Without the writes of a record that a later one of the same follows. What writes several stays: which of them the
-/// reader was told of is not known here.
+/// Without the writes of a record that a later one of the same takes the place of: one that says the whole record, or that
+/// it is gone. What writes several stays: which of them the reader was told of is not known here.
 fn latest<T>(told: Vec<(&Event, T)>) -> Vec<(&Event, T)> {
     let mut written = HashSet::new();
-    let mut is_latest = |event: &Event| match event.items.as_slice() {
-        [Item { id: Some(id), .. }] if event.operation != Operation::Custom => {
-            written.insert((event.model.to_lowercase(), id.scalar_text()))
+    let mut is_latest = |event: &Event| {
+        let [item @ Item { id: Some(id), .. }] = event.items.as_slice() else { return true };
+        if event.operation == Operation::Custom {
+            return true;
         }
-        _ => true,
+        let record = (event.model.to_lowercase(), id.scalar_text());
+        let is_whole = event.operation == Operation::Delete || item.strength() == Strength::Record;
+        if is_whole && event.outcome == Outcome::Certain {
+            return written.insert(record);
+        }
+        !written.contains(&record)
     };
     let mut latest: Vec<_> = told.into_iter().rev().filter(|(event, _)| is_latest(event)).collect();
     latest.reverse();

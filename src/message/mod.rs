@@ -321,6 +321,16 @@ pub struct Publication {
     pub event: Event,
 }
 
+impl Publication {
+    /// What the frame of the item at this place says of where it stands, where each has a frame of its own: who has
+    /// the last one has all of the event, and who lost the connection before that gets the event again.
+    pub fn position_of(&self, place: usize) -> Position {
+        let is_last = place + 1 >= self.event.items.len();
+        let Position { epoch, offset } = self.position;
+        if is_last { self.position } else { Position { epoch, offset: offset.saturating_sub(1) } }
+    }
+}
+
 /// What an event is in one dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rendering {

@@ -93,13 +93,18 @@ impl Client {
                 let shown = snapshot.then(|| self.snapshot(&collection)).transpose()?;
                 let commands = &mut turn.commands;
                 self.subscriptions.add(&collection, filter.as_ref(), &self.settings, commands)?;
+                if since.is_some() || shown.is_some() {
+                    *commands = anew(std::mem::take(commands));
+                }
                 turn.since = since;
                 let ack = Ack::new(move |caught| words::subscribed(&collection, filter.as_ref(), caught));
                 match shown {
                     None => turn.ack = Some(ack),
                     Some((topic, call)) => {
                         turn.call = Some(call);
-                        let commands = std::mem::take(commands);
+                        let is_end = |command: &Command| matches!(command, Command::Unsubscribe { .. });
+                        let (left, commands) = std::mem::take(commands).into_iter().partition(is_end);
+                        turn.commands = left;
                         self.shown = Some(Box::new(Shown { topic, commands, ack }));
                     }
                 }
@@ -113,9 +118,34 @@ impl Client {
     }
 }
 
+/// The same for a client that says where it was, or is shown what there is: what it hears of these topics begins anew, so
+/// that nothing of them comes before what it is told of that time.
+fn anew(commands: Vec<Command>) -> Vec<Command> {
+    let (mut left, mut entered) = (Vec::new(), Vec::new());
+    for command in commands {
+        match command {
+            Command::Swap { leave, enter } => {
+                left.extend(leave);
+                entered.extend(enter);
+            }
+            Command::Subscribe { topic, filter, tag: None } => {
+                left.push(topic.clone());
+                entered.push((topic, filter));
+            }
+            // None of a subscription's here.
+            Command::Subscribe { .. } | Command::Unsubscribe { .. } | Command::Identify(_) => {}
+        }
+    }
+    let entered = entered.into_iter().map(|(topic, filter)| Command::Subscribe { topic, filter, tag: None });
+    left.into_iter().map(Command::unsubscribe).chain(entered).collect()
+}
+
 impl Client {
     /// The request for what there is of a collection, which has a topic of its own then.
     fn snapshot(&self, collection: &str) -> Result<(Topic, Call), Fault> {
+        if self.subscriptions.is_global() {
+            return Err(Fault::NoSnapshot("all collections are subscribed to already"));
+        }
         let topics = self.settings.collections.topics(collection);
         let [topic] = topics.as_slice() else { return Err(Fault::NoSnapshot(UNKNOWN)) };
         let call = self.settings.snapshots.call(topic).map_err(Fault::NoSnapshot)?;

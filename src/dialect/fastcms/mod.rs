@@ -75,8 +75,8 @@ impl Encode for FastCms {
         let collection = if is_schema { COLLECTIONS } else { &event.model };
         let (kind, collection) = (Value::from(kind), Value::from(collection));
         let (time, delivered) = (iso(event.time), iso(publication.time));
-        let position = publication.position.member();
-        let frame = |item: &Item| {
+        let frame = |(place, item): (usize, &Item)| {
+            let position = publication.position_of(place).member();
             let id = item.id.as_ref().map_or("null", Json::as_str);
             let schema = is_schema.then(|| collections::schema(item)).flatten();
             let data = schema.unwrap_or_else(|| data(item));
@@ -84,7 +84,7 @@ impl Encode for FastCms {
                 r#"{{"type":"event","data":{{"type":{kind},"collection":{collection},"record_id":{id},"data":{data},"timestamp":"{time}"}},"timestamp":"{delivered}"{position}}}"#
             )))
         };
-        Rendering::Each(event.items.iter().map(frame).collect())
+        Rendering::Each(event.items.iter().enumerate().map(frame).collect())
     }
 }
 

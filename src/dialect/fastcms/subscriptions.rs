@@ -33,6 +33,11 @@ impl Named {
 }
 
 impl Subscriptions {
+    /// All collections are subscribed to at once.
+    pub(super) fn is_global(&self) -> bool {
+        self.global
+    }
+
     /// Adds one, or gives it another filter; that of `*` is nobody's.
     ///
     /// # Errors

@@ -74,16 +74,19 @@ impl Encode for MdbEngine {
         if !self.0.has_model(&event.model) {
             return Rendering::Nothing;
         }
-        let message = |item| {
+        let message = |place, item| {
             let text = self.0.templates.message(event, item)?;
             let mut text = dress::dress(&text, &self.0.app, publication.time)?;
-            text.insert_str(text.len() - 1, &publication.position.member());
+            text.insert_str(text.len() - 1, &publication.position_of(place).member());
             Some(Frame::text(&text))
         };
         match event.items.as_slice() {
             // A list that is not known: something was written.
-            [] => message(None).map_or(Rendering::Nothing, Rendering::Whole),
-            items => Rendering::Each(items.iter().map(|item| message(Some(item))).collect()),
+            [] => message(0, None).map_or(Rendering::Nothing, Rendering::Whole),
+            items => {
+                let items = items.iter().enumerate();
+                Rendering::Each(items.map(|(place, item)| message(place, Some(item))).collect())
+            }
         }
     }
 

@@ -49,7 +49,8 @@ enum Pending {
     Connect(Since),
     /// It says it again, by the namespace's own event with this ack and a token of this mark.
     Again(Option<u64>, u64),
-    Greeting,
+    /// What is asked for the greeting, and what follows behind that.
+    Greeting(Since),
     Task(Box<Task>),
 }
 
@@ -112,8 +113,7 @@ impl Socket {
     fn enter(&mut self, (identity, since): (Identity, Since), now: Now, turn: &mut Turn) {
         turn.frames.push(self.namespace.writer.connected(&self.sid, self.resume.as_deref()));
         self.identify(identity, now, turn);
-        since.follow(&self.namespace.writer, turn);
-        self.greet(now, turn);
+        self.greet(since, now, turn);
     }
 
     fn identify(&mut self, identity: Identity, now: Now, turn: &mut Turn) {
@@ -137,14 +137,15 @@ impl Socket {
         (self.identity, self.wants) = (Some(identity), wants);
     }
 
-    fn greet(&mut self, now: Now, turn: &mut Turn) {
-        let Some(greeting) = &self.namespace.greeting else { return };
-        let ask = greeting.backend.as_ref().and_then(|backend| backend.ask(&self.scope(now)));
-        if let Some(ask) = ask {
-            self.pending = Some(Pending::Greeting);
+    /// Behind the greeting comes what it missed.
+    fn greet(&mut self, since: Since, now: Now, turn: &mut Turn) {
+        let backend = self.namespace.greeting.as_ref().and_then(|greeting| greeting.backend.as_ref());
+        if let Some(ask) = backend.and_then(|backend| backend.ask(&self.scope(now))) {
+            self.pending = Some(Pending::Greeting(since));
             turn.call = Some(Call::Upstream(ask));
         } else {
             turn.frames.extend(self.greeting(None, now));
+            since.follow(&self.namespace.writer, turn);
         }
     }
 
@@ -253,7 +254,6 @@ impl Socket {
                     (self.rooms, self.wants) = (rooms.into_iter().collect(), wants);
                 }
                 turn.frames.extend(frames);
-                task.since.follow(&self.namespace.writer, turn);
                 turn.pushes.extend(pushes);
                 self.count(task.event(), Fate::Done, turn);
             }
@@ -271,7 +271,7 @@ impl Socket {
                 self.identify(identity, now, turn);
                 self.count(&self.namespace.connect_event, Fate::Done, turn);
                 self.acknowledge(ack, "true", turn);
-                self.greet(now, turn);
+                self.greet(Since::Unsaid, now, turn);
             }
             Err(refusal) => {
                 let error = format!(r#"{{"message":{}}}"#, quoted(refusal.text(&self.namespace.refusal)));
@@ -329,9 +329,10 @@ impl Conversation for Socket {
                 self.mark = self.mark.filter(|_| !is_other);
                 self.again(ack, &credential, now, turn);
             }
-            (Some(Pending::Greeting), Returned::Upstream(answer)) => {
+            (Some(Pending::Greeting(since)), Returned::Upstream(answer)) => {
                 let answer = super::task::answer_of(answer.ok());
                 turn.frames.extend(self.greeting(answer.as_ref(), now));
+                since.follow(&self.namespace.writer, turn);
             }
             (Some(Pending::Task(task)), returned) => match task.read(returned) {
                 Ok(answer) => self.finish(&task, answer.as_ref(), now, turn),

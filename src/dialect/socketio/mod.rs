@@ -170,7 +170,8 @@ impl Encode for Within {
         let is_of = |broadcast: &&Arc<broadcast::Broadcast>| broadcast.model == event.model.to_lowercase();
         let Some(broadcast) = self.0.broadcasts.iter().find(is_of) else { return Rendering::Nothing };
         let frame = |(place, item)| {
-            let (name, data) = broadcast.say(event, item, (publication.time, publication.position))?;
+            let (name, data) =
+                broadcast.say(event, item, (publication.time, publication.position_of(place)))?;
             let stamp = Stamp::Position(publication.position.offset, place);
             let frame = self.0.writer.event(name, &format!("{data}{}", self.0.offset(stamp)), None);
             Some(frame.stamped(stamp))

@@ -1,7 +1,7 @@
-//! Where a client has been: it says with its CONNECT, or with an event that joins a room, what it got last (`since`), and
-//! hears in the event `position` what became of that, then what it missed, and then what comes.
+//! Where a client has been: it says with its CONNECT what it got last (`since`), and hears in the event `position` what
+//! became of that, then what it missed, and then what comes.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::packet::Writer;
 use crate::event::Position;
@@ -27,12 +27,7 @@ pub(super) enum Since {
 impl Since {
     /// As data has it.
     pub(super) fn read(data: Option<&Value>) -> Self {
-        data.and_then(Value::as_object).map_or(Self::Unsaid, Self::of)
-    }
-
-    /// The same of an object's members.
-    pub(super) fn of(members: &Map<String, Value>) -> Self {
-        match members.get(KEYS.0) {
+        match data.and_then(|data| data.get(KEYS.0)) {
             None | Some(Value::Null) => Self::Unsaid,
             Some(Value::String(text)) if text.is_empty() => Self::Nowhere,
             // What is no text is no position, and that is said where a position is of no epoch.
@@ -45,15 +40,20 @@ impl Since {
         if self == Self::Unsaid {
             return;
         }
-        if let Self::At(position) = self {
-            turn.since = Some(position);
-        }
-        let writer = writer.clone();
-        turn.ack = Some(Ack::new(move |caught| writer.event(EVENT, &said(caught), None)));
+        turn.since = match self {
+            Self::At(position) => Some(position),
+            Self::Nowhere | Self::Unsaid => None,
+        };
+        let (writer, since) = (writer.clone(), turn.since);
+        turn.ack = Some(Ack::new(move |caught| writer.event(EVENT, &said(since, caught), None)));
     }
 }
 
-fn said(caught: &Caught) -> String {
+/// Where more follows that it missed, it is where it was: a client that loses the connection before that is to say so.
+fn said(since: Option<Position>, caught: &Caught) -> String {
+    let is_to_follow = caught.recovered == Some(Ok(()));
+    let position = if is_to_follow { since } else { caught.position };
+    let caught = Caught { position, ..*caught };
     // Its members have a comma before each.
     format!("{{{}}}", caught.members().trim_start_matches(','))
 }

@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 
 use super::binary;
 use super::namespace::Namespace;
-use super::position::Since;
 use super::request::{Request, Wrong};
 use super::scope::Scope;
 use super::template::Text;
@@ -23,8 +22,6 @@ pub(super) struct Task {
     event: String,
     data: Value,
     ack: Option<u64>,
-    /// Where the client was of what it asks for.
-    pub(super) since: Since,
 }
 
 /// What is done at its end.
@@ -52,7 +49,6 @@ impl Task {
         identity: &Identity,
         now: Now,
     ) -> Result<Self, Option<String>> {
-        let since = Since::of(&data);
         if !namespace.own(&mut data, identity, &Scope::at(now.time)) {
             return Err(Some(OTHERS.to_owned()));
         }
@@ -60,8 +56,7 @@ impl Task {
             Wrong::Said(text) => Some(text.to_owned()),
             Wrong::Silent => None,
         })?;
-        let (event, data) = (request.event.clone(), Value::Object(data));
-        Ok(Self { event, request: Some(request), data, ack, since })
+        Ok(Self { event: request.event.clone(), request: Some(request), data: Value::Object(data), ack })
     }
 
     /// An event of which the config says nothing; `None`: nobody is asked about it.
@@ -70,7 +65,7 @@ impl Task {
         (event, data, ack): (&str, Value, Option<u64>),
         who: (&str, &Identity),
     ) -> Option<(Self, Call)> {
-        let task = Self { request: None, event: event.to_owned(), data, ack, since: Since::Unsaid };
+        let task = Self { request: None, event: event.to_owned(), data, ack };
         let call = task.delivery(namespace, who)?;
         Some((task, call))
     }

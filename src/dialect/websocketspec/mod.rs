@@ -75,14 +75,14 @@ impl Encode for WebSocketSpec {
         }
         let id_field = self.settings.resources.id_field(&event.model);
         let rules = self.settings.resources.rules(&event.model);
-        let halves = |item: &Item| {
+        let halves = |(place, item): (usize, &Item)| {
             let shown = rules.show(variant, &data(event, item, id_field));
             // What cannot be masked is not shown, and is an object all the same: clients read fields of it.
             let is_shown = shown.as_str() != "null";
             let data = if is_shown { shown } else { rules.show(variant, &data_of_id(item, id_field)) };
-            Some(words::notification(publication, data.as_str()))
+            Some(words::notification(publication, place, data.as_str()))
         };
-        Rendering::Tagged(event.items.iter().map(halves).collect())
+        Rendering::Tagged(event.items.iter().enumerate().map(halves).collect())
     }
 }
 

@@ -136,8 +136,9 @@ pub(super) fn meta(of: &Name, schema: &str, columns: &[&str], key: &str) -> Done
 }
 
 /// Around the [`tag`] of each subscription.
-pub(super) fn notification(Publication { event, position, .. }: &Publication, data: &str) -> Halves {
-    let (operation, time, position) = (event.operation.name(), utc(event.time), position.member());
+pub(super) fn notification(publication: &Publication, place: usize, data: &str) -> Halves {
+    let (event, position) = (&publication.event, publication.position_of(place).member());
+    let (operation, time) = (event.operation.name(), utc(event.time));
     Halves {
         before: format!(r#"{{"type":"notification","operation":"{operation}","#).into(),
         behind: format!(r#""data":{data},"timestamp":"{time}"{position}}}"#).into(),

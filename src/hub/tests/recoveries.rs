@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::identities::user;
 use super::*;
-use crate::event::{Epoch, Operation};
+use crate::event::{Epoch, Operation, Outcome};
 use crate::filter::{Deletes, Filter};
 use crate::message::{Caught, Loss, Pick};
 
@@ -87,17 +87,50 @@ fn who_has_the_records_gets_the_last_write_of_each_alone() {
         ("a", &["1"]),
         ("a", &[]),
     ];
+    let whole = |model: &str, ids: &[&str]| {
+        let mut event = event(model, ids);
+        for item in &mut event.items {
+            (item.record, item.partial) = (Json::parse("{}"), false);
+        }
+        event
+    };
     for (model, ids) in writes {
-        deliver(&hub, event(model, ids));
+        deliver(&hub, whole(model, ids));
     }
-    deliver(&hub, Event { operation: Operation::Custom, ..event("a", &["1"]) });
+    deliver(&hub, Event { operation: Operation::Custom, ..whole("a", &["1"]) });
     deliver(&hub, Event { operation: Operation::Delete, ..event("a", &["1"]) });
     let mut subscriber = join(&hub, &Inbox::new(), "all");
     let (caught_up, frames) = subscriber.catch_up(Some(at(0)), Pick::Latest, ROOM);
-    let told: Vec<_> =
-        frames.iter().map(|frame| String::from_utf8_lossy(&frame.payload()).into_owned()).collect();
-    assert_eq!(told, ["3 b", "5 a", "6 A", "8 a", "9 a", "10 a"]);
+    assert_eq!(told(&frames), ["3 b", "5 a", "6 A", "8 a", "9 a", "10 a"]);
     assert_eq!(caught_up, caught(10, Ok(())));
+}
+
+#[test]
+fn a_write_that_said_a_part_of_a_record_took_the_place_of_one_that_said_another() {
+    let hub = keeping(HistoryLimits { size: 20, ..LIMITS });
+    let with = |record: Option<&str>, partial, outcome| {
+        let mut event = Event { outcome, ..event("a", &["1"]) };
+        event.items[0].record = record.and_then(Json::parse);
+        event.items[0].partial = partial;
+        event
+    };
+    for (record, partial, outcome) in [
+        (Some(r#"{"n":1}"#), false, Outcome::Certain),
+        (Some(r#"{"n":2}"#), false, Outcome::Certain),
+        (Some(r#"{"title":2}"#), true, Outcome::Certain),
+        (Some(r#"{"body":2}"#), true, Outcome::Certain),
+        (None, false, Outcome::Certain),
+        (Some(r#"{"n":3}"#), false, Outcome::Uncertain),
+    ] {
+        deliver(&hub, with(record, partial, outcome));
+    }
+    let mut subscriber = join(&hub, &Inbox::new(), "all");
+    let (_, frames) = subscriber.catch_up(Some(at(0)), Pick::Latest, ROOM);
+    assert_eq!(told(&frames), ["2 a", "3 a", "4 a", "5 a", "6 a"]);
+}
+
+fn told(frames: &[Frame]) -> Vec<String> {
+    frames.iter().map(|frame| String::from_utf8_lossy(&frame.payload()).into_owned()).collect()
 }
 
 #[test]

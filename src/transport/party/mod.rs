@@ -150,7 +150,12 @@ impl<W: Wire> Party<W> {
 
     /// Goes on with what has come, from elsewhere or from the client meanwhile.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) {
+        let was_full = self.is_full();
         self.catch_up();
+        if was_full && !self.is_full() {
+            // Reading stopped for it, and nothing else brings that back.
+            context.waker().wake_by_ref();
+        }
         // Behind the messages, since one of them may have asked for something.
         if let Poll::Ready((returned, token)) = self.asking.poll(context) {
             self.go_on(returned, token);

@@ -86,6 +86,9 @@ impl<W: Wire> Party<W> {
         }
         self.count(subscriptions);
         let missed = if is_asked { self.settle(&mut turn) } else { Vec::new() };
+        if is_told && !is_asked && self.is_let_in {
+            self.subscriber.settle();
+        }
         for receipt in std::mem::take(&mut turn.receipts) {
             self.wire.acknowledged(receipt.number);
             self.backstage.answered(self.subscriber.answer(receipt));
