@@ -31,6 +31,11 @@ impl Loaded {
         }
     }
 
+    /// Forgets all of it.
+    pub(super) fn clear(&mut self) {
+        self.shown.clear();
+    }
+
     /// When the GET began by which the record was loaded.
     pub(super) fn at(&self, load: u128) -> Option<Duration> {
         self.shown.get(&load).copied()

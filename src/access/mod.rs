@@ -37,7 +37,8 @@ struct Decision {
 
 #[derive(Debug)]
 struct Waiter<W> {
-    position: u64,
+    /// `None`: positions have begun anew since.
+    position: Option<u64>,
     change: Change,
     who: W,
 }
@@ -47,8 +48,8 @@ struct Open<W> {
     who: Arc<Credentials>,
     record: Arc<str>,
     since: Duration,
-    /// When it was asked: the last position before, and the time.
-    asked: Option<(u64, Duration)>,
+    /// When it was asked: the last position before, `None` where positions have begun anew since, and the time.
+    asked: Option<(Option<u64>, Duration)>,
     waiting: Vec<Waiter<W>>,
     /// For these it was asked too early.
     again: Vec<Waiter<W>>,
@@ -58,12 +59,21 @@ impl<W> Open<W> {
     /// Waits for this answer, or the next one where the question was asked too early for it. Of a deletion
     /// any answer will do: it is told what could be seen before.
     fn join(&mut self, waiter: Waiter<W>, needed: u64) {
-        let is_late = waiter.change != Change::Deleted && self.asked.is_some_and(|(asked, _)| asked < needed);
+        let is_late =
+            waiter.change != Change::Deleted && self.asked.is_some_and(|(asked, _)| asked < Some(needed));
         if is_late || !self.again.is_empty() {
             self.again.push(waiter);
         } else {
             self.waiting.push(waiter);
         }
+    }
+
+    /// Positions begin anew: it was asked before all of them.
+    fn outlive(&mut self) {
+        if let Some((asked, _)) = &mut self.asked {
+            *asked = None;
+        }
+        self.waiting.iter_mut().chain(&mut self.again).for_each(|waiter| waiter.position = None);
     }
 }
 
@@ -120,6 +130,15 @@ impl<W> Access<W> {
         self.horizon = self.horizon.max(position);
     }
 
+    /// Positions begin anew behind this one: nothing that was answered, loaded or asked before is about them.
+    pub fn forget(&mut self, position: u64) {
+        (self.position, self.horizon) = (position, position);
+        self.decisions.clear();
+        self.changes.clear();
+        self.loaded.clear();
+        self.open.values_mut().for_each(Open::outlive);
+    }
+
     /// Asks, or joins whoever has asked. `waiter` is told where it [waits](Asked::Waits).
     pub fn ask(&mut self, asking: Asking, waiter: W, now: Duration) -> Asked {
         let Asking { who, record, position, change, fresh } = asking;
@@ -127,7 +146,7 @@ impl<W> Access<W> {
         let key = self.keys.of(&(who.key(), &*record));
         let last_change = self.last_change(&record);
         let needed = if change == Change::Unchanged { last_change } else { position };
-        let waiter = Waiter { position, change, who: waiter };
+        let waiter = Waiter { position: Some(position), change, who: waiter };
         if let Some(open) = self.open.get_mut(&key) {
             if open.waiting.len() + open.again.len() >= self.limits.waiters {
                 return Asked::Full;
@@ -192,7 +211,7 @@ impl<W> Access<W> {
                 due.late.extend(told);
                 continue;
             }
-            open.asked = Some((self.position, now));
+            open.asked = Some((Some(self.position), now));
             let (who, record) = (Arc::clone(&open.who), Arc::clone(&open.record));
             due.ask.push(Question { ticket: Ticket(key), who, record });
         }
@@ -209,7 +228,7 @@ impl<W> Access<W> {
         self.line.done(open.who.key());
         let load = loaded::key(&self.keys, &open.who, &open.record);
         let before = self.could_see(key, load, open.asked.map_or(now, |(_, at)| at));
-        if let (Answer::Seen | Answer::Hidden, Some((asked, at))) = (answer, open.asked) {
+        if let (Answer::Seen | Answer::Hidden, Some((Some(asked), at))) = (answer, open.asked) {
             self.decisions.insert(key, Decision { seen: answer == Answer::Seen, asked, at });
         }
         let last_change = self.last_change(&open.record);
@@ -217,7 +236,7 @@ impl<W> Access<W> {
             let verdict = match waiter.change {
                 Change::Deleted => self.deleted(key, load, now),
                 Change::Changed | Change::Unchanged => {
-                    Verdict { answer, before, superseded: last_change > waiter.position }
+                    Verdict { answer, before, superseded: Some(last_change) > waiter.position }
                 }
             };
             (waiter.who, verdict)

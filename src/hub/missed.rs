@@ -158,6 +158,7 @@ impl Hub {
     /// The log of a broker is followed from behind this position on, and what came before is not known. Returns how
     /// many readers were closed for it.
     pub fn adopt(&self, position: Position) -> usize {
+        self.views.iter().for_each(|views| views.forget(position.offset));
         let mut tables = self.lock();
         // Who keeps nothing tells no position either. Nobody finds the offset of one epoch beside the other.
         self.epoch.store(Epoch::NONE.number(), Ordering::SeqCst);

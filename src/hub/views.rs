@@ -112,6 +112,11 @@ impl Views {
         self.lock().lost(position.offset);
     }
 
+    /// Positions begin anew behind this offset.
+    pub(super) fn forget(&self, offset: u64) {
+        self.lock().forget(offset);
+    }
+
     fn changed(&self, change: Change, paths: &[Option<Arc<str>>], position: u64) {
         if change != Change::Unchanged {
             let mut access = self.lock();

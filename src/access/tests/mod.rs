@@ -51,6 +51,10 @@ impl Scene {
                 self.access.changed(record, position.parse().unwrap());
                 String::new()
             }
+            ["forget", position] => {
+                self.access.forget(position.parse().unwrap());
+                String::new()
+            }
             ["ask", who, record, change, position] => {
                 let change = match *change {
                     "write" => Change::Changed,
@@ -189,6 +193,68 @@ fn what_was_asked_before_a_change_does_not_answer_for_after_it() {
          0 answer ann /a 200 => ann1 seen old
          0 ask ann /a write 2 => seen+
          0 ask ann /a write 1 => seen+ old",
+    );
+}
+
+/// A log that is another begins with small offsets.
+#[test]
+fn answers_outlived_the_log_whose_offsets_they_were_given_at() {
+    play(
+        LIMITS,
+        "0 change /a 5000
+         0 ask ann /a write 5000 => waits
+         0 due => ann /a
+         0 answer ann /a 200 => ann5000 seen
+         1 forget 0
+         1 change /a 3
+         1 ask ann /a write 3 => waits
+         1 due => ann /a
+         1 answer ann /a 404 => ann3 hidden
+         1 ask ann /a read 4 => hidden",
+    );
+    // What was loaded, and what nothing has changed since.
+    play(
+        LIMITS,
+        "0 load ann /a 200 0
+         0 ask ann /b read 5000 => waits
+         0 due => ann /b
+         0 answer ann /b 200 => ann5000 seen
+         1 forget 0
+         1 ask ann /a delete 1 => hidden
+         1 ask ann /b read 2 => waits",
+    );
+    // A question that was asked before answers for nothing since, and is remembered for nobody.
+    play(
+        LIMITS,
+        "0 ask ann /a write 5000 => waits
+         0 due => ann /a
+         1 forget 0
+         1 change /a 3
+         1 ask ann /a write 3 => waits
+         1 due =>
+         2 answer ann /a 200 => ann5000 seen old
+         2 due => ann /a
+         2 answer ann /a 404 => ann3 hidden
+         2 ask ann /a write 3 => hidden",
+    );
+    play(
+        LIMITS,
+        "0 ask ann /a write 5000 => waits
+         0 due => ann /a
+         1 forget 0
+         1 answer ann /a 200 => ann5000 seen old
+         1 ask ann /a read 1 => waits",
+    );
+    // One that was to be asked yet is asked since.
+    play(
+        LIMITS,
+        "0 ask ann /a write 5000 => waits
+         1 forget 0
+         1 change /a 3
+         1 ask ann /a write 3 => waits
+         1 due => ann /a
+         2 answer ann /a 200 => ann5000 seen old, ann3 seen
+         2 ask ann /a read 4 => seen+",
     );
 }
 
