@@ -50,9 +50,13 @@ impl<T: Stream> SocketLane<T> {
         state.shared.link.wake();
     }
 
-    /// Its connection ends; one that is away does not come back.
-    pub(super) fn end(&self, end: impl FnOnce(&Shared<T>)) {
+    /// Its connection ends; one that is away does not come back, nor one that something was lost for.
+    pub(super) fn end(&self, reason: CloseReason, end: impl FnOnce(&Shared<T>)) {
         let mut state = self.lock();
+        if reason == CloseReason::Lagging {
+            // What is kept has a hole that nobody could see.
+            state.recent = None;
+        }
         if state.stage == Stage::Away {
             state.stage = Stage::Gone;
             return;

@@ -60,7 +60,7 @@ impl<T: Stream> Lane for SocketLane<T> {
 
     fn close(&self, reason: CloseReason) {
         match end(reason) {
-            End::Connection => self.end(|shared| shared.link.close(reason)),
+            End::Connection => self.end(reason, |shared| shared.link.close(reason)),
             End::Dismissed => self.dismiss(true),
             End::Silent => self.dismiss(false),
         }

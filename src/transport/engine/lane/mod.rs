@@ -31,7 +31,7 @@ struct State<T> {
     shared: Arc<Shared<T>>,
     held: Held,
     stage: Stage,
-    /// `None`: nobody comes back.
+    /// `None`: nobody comes back, or begins anew.
     recent: Option<Box<Recent>>,
 }
 

@@ -32,7 +32,7 @@ impl<T: Stream> Wire for SocketLane<T> {
 
     fn close_after(&self, reason: CloseReason) {
         match end(reason) {
-            End::Connection => self.end(|shared| shared.link.close_after(reason)),
+            End::Connection => self.end(reason, |shared| shared.link.close_after(reason)),
             End::Dismissed => self.dismiss(true),
             End::Silent => self.dismiss(false),
         }

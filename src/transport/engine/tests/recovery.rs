@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::*;
 use crate::access::{Credentials, Keys};
+use crate::message::CloseReason;
 
 /// In `/a`; with the name by which it comes back.
 async fn come(peer: &mut Peer) -> String {
@@ -56,6 +57,25 @@ async fn who_was_away_a_second_time_was_given_up_at_the_end_of_the_first() {
         // Nobody waits for who is back.
         timeout(Duration::from_secs(1), house.tasks.join_next()).await.unwrap().unwrap().unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_closed_because_events_were_lost_was_told_that_it_had_missed_nothing() {
+    let mut house = House::waiting(10);
+    let mut peer = house.open_on().await;
+    let name = come(&mut peer).await;
+    tell(&house, 1);
+    assert!(peer.next().await.starts_with(r#"42/a,["x",1,"#));
+    assert_eq!(house.hub.lose(None), 1);
+    assert_eq!(peer.next().await, format!("close {}", CloseReason::Lagging.code()));
+    // The former connection may not have ended yet.
+    for _ in 0..2 {
+        let mut back = come_back(&mut house, &name).await;
+        assert_ne!(pid(&back.next().await), name, "it begins anew");
+    }
+    drop(peer);
+    let mut back = come_back(&mut house, &name).await;
+    assert_ne!(pid(&back.next().await), name, "it begins anew");
 }
 
 #[tokio::test(start_paused = true)]
