@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::local::Local;
@@ -35,6 +35,8 @@ const RANGE: usize = 64;
 /// Between two attempts to reach the server: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MOST_PAUSE: Duration = Duration::from_secs(5);
+/// How often it is looked whether all is written.
+const TICK: Duration = Duration::from_millis(20);
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -78,6 +80,19 @@ impl Remote {
     /// The other nodes, and this one among them.
     pub fn nodes(&self) -> Arc<Nodes> {
         Arc::clone(&self.nodes)
+    }
+
+    /// Until all that was published before is in the log, whether or not the server is there; at `deadline` at the latest.
+    /// Returns how much waits then.
+    pub async fn finish(&self, publisher: &Publisher, deadline: Instant) -> usize {
+        let is_through = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_through);
+        publisher.answer(Box::new(move || told.store(true, Ordering::Release)));
+        let is_done = || is_through.load(Ordering::Acquire) && self.waiting() == 0;
+        while Instant::now() < deadline && !is_done() {
+            sleep(TICK).await;
+        }
+        self.waiting()
     }
 
     /// Tells the others that this node goes; ends soon.

@@ -421,3 +421,28 @@ async fn an_entry_that_waited_for_room_was_lost_where_writing_failed_meanwhile()
     node.remote.room.add_permits(room);
     assert_eq!(node.hear(|heard| heard.len() == 2).await, lines([(1, 1), (2, 2)]));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waited_while_the_broker_was_away_was_dropped_at_the_end() {
+    let server = Server::new();
+    let mut node = Node::start(&server, 1);
+    node.begin().await;
+    server.set_there(false);
+    let is_away = async {
+        while node.remote.is_there() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, is_away).await.expect("it is there");
+    let late = || Instant::now() + Duration::from_hours(1);
+    let nothing = timeout(SOON, node.remote.finish(&node.publisher, late())).await;
+    assert_eq!(nothing.expect("nothing waits for it"), 0);
+    node.write(1);
+    let soon = Instant::now() + Duration::from_millis(100);
+    assert_eq!(node.remote.finish(&node.publisher, soon).await, 1);
+    let finish = async {
+        tokio::join!(node.remote.finish(&node.publisher, late()), async { server.set_there(true) }).0
+    };
+    assert_eq!(timeout(SOON, finish).await.expect("it is not written"), 0);
+    assert_eq!(server.lock().entries.len(), 1);
+}
