@@ -114,8 +114,12 @@ impl Remote {
         loop {
             match self.log.open().await {
                 Ok(session) => {
-                    pause = FIRST_PAUSE;
-                    self.follow(session, &mut sequence, publisher).await;
+                    let begun = Instant::now();
+                    let has_written = self.follow(session, &mut sequence, publisher).await;
+                    // It may let everybody in, and take nothing.
+                    if has_written || begun.elapsed() >= MOST_PAUSE {
+                        pause = FIRST_PAUSE;
+                    }
                 }
                 Err(away) => self.is_away(&away),
             }
@@ -124,7 +128,9 @@ impl Remote {
         }
     }
 
-    async fn follow(&self, session: Session, sequence: &mut Sequence, publisher: &Publisher) {
+    /// Until the connection breaks off; whether something was written by then.
+    async fn follow(&self, session: Session, sequence: &mut Sequence, publisher: &Publisher) -> bool {
+        let mut has_written = false;
         let Session { head, mut writer, mut reader, talk } = session;
         let room = self.room(1).await;
         hand_over(sequence.open(head).into_iter().collect(), room, publisher);
@@ -143,6 +149,7 @@ impl Remote {
                 let letters = self.outgoing.next(writer.largest()).await;
                 writer.append(&letters).await?;
                 self.outgoing.written(letters.len());
+                has_written = true;
                 self.metrics.broker_published(letters.len());
             }
         };
@@ -153,6 +160,7 @@ impl Remote {
         if let Err(away) = ended {
             self.is_away(&away);
         }
+        has_written
     }
 
     async fn take(

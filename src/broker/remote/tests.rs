@@ -23,6 +23,17 @@ const LIMITS: OutgoingLimits = OutgoingLimits { letters: 1000, bytes: 1 << 20 };
 #[derive(Debug, Clone)]
 struct Server(Arc<Mutex<State>>);
 
+/// What becomes of letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Slot {
+    #[default]
+    Open,
+    /// The next are added, and then it breaks off, so that nobody hears of it.
+    Deaf,
+    /// None is taken.
+    Full,
+}
+
 #[derive(Debug)]
 struct State {
     epoch: u64,
@@ -30,8 +41,9 @@ struct State {
     /// Entries that it has forgotten.
     gone: usize,
     is_there: bool,
-    /// Adds letters and then breaks off, so that nobody hears of it.
-    is_deaf: bool,
+    slot: Slot,
+    /// How often it was opened.
+    opened: usize,
     /// Of every so many entries one is not told.
     skips: usize,
     live: broadcast::Sender<Entry>,
@@ -42,7 +54,17 @@ impl Server {
     fn new() -> Self {
         let (live, talk) = (broadcast::channel(16).0, broadcast::channel(64).0);
         let (epoch, entries) = (7, Vec::new());
-        let state = State { epoch, entries, gone: 0, is_there: true, is_deaf: false, skips: 0, live, talk };
+        let state = State {
+            epoch,
+            entries,
+            gone: 0,
+            is_there: true,
+            slot: Slot::default(),
+            opened: 0,
+            skips: 0,
+            live,
+            talk,
+        };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -79,7 +101,8 @@ impl Log for Server {
     }
 
     async fn open(&self) -> Result<Session, Away> {
-        let state = self.check()?;
+        let mut state = self.check()?;
+        state.opened += 1;
         let (first, last) = (state.gone as u64 + 1, state.entries.len() as u64);
         let head = Head { epoch: Epoch::new(state.epoch), first, last };
         let reader = Box::new(Reading(self.clone(), state.live.subscribe()));
@@ -113,6 +136,9 @@ impl Hear for Hearing {
 impl Append for Server {
     async fn append(&mut self, letters: &[(String, Bytes)]) -> Result<(), Away> {
         let mut state = self.check()?;
+        if state.slot == Slot::Full {
+            return Err(Away("it takes nothing".to_owned()));
+        }
         for (_, bytes) in letters {
             state.entries.push(bytes.clone());
             let offset = state.entries.len() as u64;
@@ -120,7 +146,11 @@ impl Append for Server {
                 drop(state.live.send(Entry { offset, bytes: bytes.clone() }));
             }
         }
-        if std::mem::take(&mut state.is_deaf) { Err(Away("it broke off".to_owned())) } else { Ok(()) }
+        if std::mem::take(&mut state.slot) == Slot::Deaf {
+            Err(Away("it broke off".to_owned()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -303,7 +333,7 @@ async fn while_the_server_is_away_events_wait_and_nothing_is_told_twice() {
     server.set_there(true);
     assert_eq!(node.hear(|heard| heard.len() == 5).await, lines((1..=5).zip(1..=5)));
     // It takes some, and nobody hears that it did.
-    server.lock().is_deaf = true;
+    server.lock().slot = Slot::Deaf;
     node.write(6);
     node.write(7);
     let heard = node.hear(|heard| heard.last().is_some_and(|last| last.ends_with(" 7"))).await;
@@ -410,7 +440,7 @@ async fn an_entry_that_waited_for_room_was_lost_where_writing_failed_meanwhile()
         }
     };
     timeout(SOON, is_heard).await.expect("it does not listen");
-    server.lock().is_deaf = true;
+    server.lock().slot = Slot::Deaf;
     node.write(2);
     let is_away = async {
         while node.remote.is_there() {
@@ -445,4 +475,16 @@ async fn what_waited_while_the_broker_was_away_was_dropped_at_the_end() {
     };
     assert_eq!(timeout(SOON, finish).await.expect("it is not written"), 0);
     assert_eq!(server.lock().entries.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_let_everybody_in_and_took_nothing_was_tried_ten_times_a_second() {
+    let server = Server::new();
+    server.lock().slot = Slot::Full;
+    let node = Node::start(&server, 1);
+    node.remote.publish(Parcel::Event(Event::sample("a", "1")));
+    // Time goes on by itself.
+    sleep(Duration::from_mins(1)).await;
+    let opened = server.lock().opened;
+    assert!((2..40).contains(&opened), "{opened} times");
 }
