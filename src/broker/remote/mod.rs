@@ -176,6 +176,7 @@ impl Remote {
         }
         let room = self.room(1).await;
         hand_over(sequence.read(&entry).unwrap_or_default().into_iter().collect(), room, publisher);
+        self.metrics.broker_lag(sequence.lag(entry.offset));
         Ok(())
     }
 

@@ -488,3 +488,23 @@ async fn a_server_that_let_everybody_in_and_took_nothing_was_tried_ten_times_a_s
     let opened = server.lock().opened;
     assert!((2..40).contains(&opened), "{opened} times");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_event_counted_as_not_delivered_for_ever() {
+    let server = Server::new();
+    let mut node = Node::start(&server, 1);
+    node.begin().await;
+    node.write(1);
+    node.hear(|heard| heard.len() == 1).await;
+    let lag = || {
+        let all = node.remote.metrics.render(0);
+        let line = all.lines().find(|line| line.starts_with("restcast_broker_lag_events"));
+        line.and_then(|line| line.rsplit(' ').next()).map(str::to_owned)
+    };
+    let is_read = async {
+        while lag().as_deref() != Some("0") {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, is_read).await.unwrap_or_else(|_| panic!("{:?}", lag()));
+}
