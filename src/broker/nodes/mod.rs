@@ -53,7 +53,7 @@ pub struct Nodes {
     state: Mutex<State>,
     /// There is something to say.
     news: Notify,
-    /// Another question is the next that is due.
+    /// Something else is the next that is due.
     asked: Notify,
 }
 
@@ -166,6 +166,8 @@ impl Nodes {
     /// Clients are about to be asked by this number what another node, or this one, wants to hear.
     pub(super) fn collect(self: &Arc<Self>, from: Uuid, number: u64, here: u64) {
         self.lock().collecting.insert((from, number), (here, Instant::now() + LONGEST));
+        // Who asks may be gone by then, and nothing else due here.
+        self.asked.notify_one();
         let nodes = Arc::clone(self);
         let collect = move |answers| {
             nodes.lock().collecting.remove(&(from, number));

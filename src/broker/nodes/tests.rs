@@ -139,6 +139,18 @@ async fn one_that_leaves_is_waited_for_no_more() {
     assert_eq!(told.recv().unwrap(), Roll { there: 2, heard: 1 });
 }
 
+#[tokio::test(start_paused = true)]
+async fn answers_for_a_node_that_was_gone_were_collected_for_ever_where_nobody_asked_anything() {
+    let air = Air::new();
+    let (nodes, _task) = air.node(1);
+    // It keeps time by now, and nothing is due.
+    tokio::time::sleep(PATIENCE).await;
+    nodes.collect(Uuid::from_u128(2), 7, 1);
+    assert_eq!(nodes.lock().collecting.len(), 1);
+    tokio::time::sleep(LONGEST + PATIENCE).await;
+    assert_eq!(nodes.lock().collecting.len(), 0);
+}
+
 #[test]
 fn what_has_no_room_or_no_broker_is_not_said() {
     let air = Air::new();
