@@ -266,7 +266,7 @@ fn cms(proxy: &Proxy) -> Reader {
 }
 
 /// Subscribes a reader of `fastcms`; the answer.
-fn subscribe(reader: &mut Reader, what: Value) -> Value {
+fn subscribe(reader: &mut Reader, what: &Value) -> Value {
     let mut message = json!({"action": "subscribe"});
     message.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
     reader.send(message.to_string());
@@ -283,16 +283,16 @@ fn who_had_something_already_missed_the_rest_of_what_it_subscribed_to_behind_a_p
     let origin = counting();
     let proxy = Proxy::with(origin.address, TABLES);
     let mut reader = cms(&proxy);
-    let begin = subscribe(&mut reader, json!({"collection": "author"}))["position"].clone();
+    let begin = subscribe(&mut reader, &json!({"collection": "author"}))["position"].clone();
     assert_eq!(proxy.send("POST", "/api/books", "").status, 201);
     write(&proxy, 1);
     assert_eq!(WAYS[3].next(&mut reader).0, 2);
-    let answer = subscribe(&mut reader, json!({"collection": "*", "since": begin}));
+    let answer = subscribe(&mut reader, &json!({"collection": "*", "since": begin}));
     assert_eq!(recovery(&answer), (Some(true), None), "{answer}");
     assert_eq!([WAYS[3].next(&mut reader).0, WAYS[3].next(&mut reader).0], [1, 2]);
     // Of what it is told of anyway nobody knows what it has.
     for collection in ["*", "book"] {
-        let answer = subscribe(&mut reader, json!({"collection": collection, "since": begin}));
+        let answer = subscribe(&mut reader, &json!({"collection": collection, "since": begin}));
         assert_eq!(recovery(&answer), (Some(false), Some("expired")));
     }
     write(&proxy, 1);

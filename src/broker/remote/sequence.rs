@@ -13,11 +13,22 @@ use crate::recent::Recent;
 /// and starts anew when it is.
 const NODES: usize = 512;
 
-/// Letters of one process that were passed over and may come yet: a server may refuse one and take the next.
+/// Letters of one process that were passed over and may come yet: a server may refuse one and take the next. As many as
+/// it sends before the first is acknowledged.
 const PASSED_OVER: usize = 256;
 
+/// How a letter stands to those of its sender that were read before it. Their numbers begin at one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Next,
+    /// Later ones were read before it, and it was not.
+    Late,
+    /// It was read, or passed over long ago.
+    Again,
+}
+
 /// What was read of one process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
     last: u64,
     /// Smaller ones that have not come.
@@ -25,17 +36,16 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether it comes for the first time.
-    fn is_new(&mut self, number: u64) -> bool {
+    fn turn(&mut self, number: u64) -> Turn {
         if number <= self.last {
-            return self.missing.remove(&number);
+            return if self.missing.remove(&number) { Turn::Late } else { Turn::Again };
         }
         self.missing.extend((self.last + 1..number).rev().take(PASSED_OVER));
         while self.missing.len() > PASSED_OVER {
             self.missing.pop_first();
         }
         self.last = number;
-        true
+        Turn::Next
     }
 }
 
@@ -113,8 +123,13 @@ impl Sequence {
                 return Arrived::Lost(offset);
             }
         };
-        if !self.is_new(letter.node, letter.number) {
-            return Arrived::Nothing(offset);
+        match self.turn(letter.node, letter.number) {
+            Turn::Next => {}
+            Turn::Late => {
+                tracing::warn!(offset, "a letter came behind later ones of its sender, and counts as lost");
+                return Arrived::Lost(offset);
+            }
+            Turn::Again => return Arrived::Nothing(offset),
         }
         match letter.content {
             Content::Parcel(parcel) => {
@@ -126,13 +141,16 @@ impl Sequence {
 }
 
 impl Sequence {
-    /// What was sent again, since its sender never heard that it had arrived, is told once.
-    fn is_new(&mut self, node: Uuid, number: u64) -> bool {
+    /// What was sent again, since its sender never heard that it had arrived, is told once. What comes late would be
+    /// taken for newer than it is. Of a sender that is read for the first time, what it wrote last may come late, too.
+    fn turn(&mut self, node: Uuid, number: u64) -> Turn {
         if let Some(seen) = self.nodes.get_mut(&node) {
-            return seen.is_new(number);
+            return seen.turn(number);
         }
-        self.nodes.insert(node, Seen { last: number, missing: BTreeSet::new() });
-        true
+        let mut seen = Seen::default();
+        let turn = seen.turn(number);
+        self.nodes.insert(node, seen);
+        turn
     }
 }
 
@@ -217,17 +235,39 @@ mod tests {
         assert_eq!(told, expected);
     }
 
+    /// What is told of letters of one sender with these numbers.
+    fn told_of<const N: usize>(numbers: [u64; N]) -> [String; N] {
+        let (mut sequence, mut offset) = (at(0), 0);
+        numbers.map(|number| {
+            offset += 1;
+            told(sequence.read(&entry(offset, 1, number)).unwrap())
+        })
+    }
+
     #[test]
-    fn what_was_refused_and_came_behind_later_ones_was_taken_for_a_duplicate() {
-        let mut sequence = at(0);
-        let told: Vec<String> = [1, 3, 4, 2, 2, 3, 700, 600, 300]
-            .into_iter()
-            .zip(1..)
-            .map(|(number, offset)| told(sequence.read(&entry(offset, 1, number)).unwrap()))
-            .collect();
-        let expected = ["parcel 1", "parcel 2", "parcel 3", "parcel 4", "nothing 5", "nothing 6", "parcel 7"];
-        assert_eq!(told[..7], expected);
-        assert_eq!(told[7..], ["parcel 8", "nothing 9"], "so many are remembered");
+    fn what_was_refused_and_came_behind_later_ones_was_told_as_if_it_were_newer() {
+        assert_eq!(told_of([1, 3, 2, 4]), ["parcel 1", "parcel 2", "lost 3", "parcel 4"]);
+        assert_eq!(
+            told_of([1, 3, 4, 2, 2, 3, 700, 600, 300]),
+            [
+                "parcel 1",
+                "parcel 2",
+                "parcel 3",
+                "lost 4",
+                "nothing 5",
+                "nothing 6",
+                "parcel 7",
+                "lost 8",
+                "nothing 9"
+            ],
+            "so many are remembered"
+        );
+    }
+
+    #[test]
+    fn what_came_late_was_taken_for_a_duplicate_where_its_sender_was_not_known() {
+        assert_eq!(told_of([3, 2, 1, 2, 4]), ["parcel 1", "lost 2", "lost 3", "nothing 4", "parcel 5"]);
+        assert_eq!(told_of([1000, 744, 743, 1000]), ["parcel 1", "lost 2", "nothing 3", "nothing 4"]);
     }
 
     #[test]
