@@ -115,10 +115,10 @@ impl Delivery {
 }
 
 impl Told for Delivery {
-    /// Hands frames to a reader, up to the first that it does not take.
+    /// Hands frames to a reader, up to the first that nobody takes any more.
     fn write<F: Borrow<Frame>>(&mut self, reader: &Reader, frames: impl Iterator<Item = F>) {
         let (mut count, mut frames) = (0, frames.peekable());
-        let mut is_gathered = false;
+        let (mut is_gathered, mut is_full) = (false, false);
         while let Some(frame) = frames.next() {
             // The last of several frames takes the others along.
             let sent = if self.gathering.is_some() || is_gathered || frames.peek().is_some() {
@@ -129,13 +129,12 @@ impl Told for Delivery {
             is_gathered |= sent == Sent::Gathered;
             match sent {
                 Sent::Written | Sent::Queued | Sent::Gathered => count += 1,
-                Sent::Overflow => {
-                    self.overflowed += 1;
-                    break;
-                }
+                // It is closed for it; but what a client may come back for has to be whole.
+                Sent::Overflow => is_full = true,
                 Sent::Gone => break,
             }
         }
+        self.overflowed += u64::from(is_full);
         match &self.gathering {
             Some(gathering) if is_gathered => gathering.add(&reader.lane),
             None if is_gathered => reader.lane.flush(),

@@ -60,6 +60,19 @@ fn what_lanes_say_is_counted() {
     );
 }
 
+/// What is kept of a socket for a client that comes back would have a hole.
+#[test]
+fn behind_a_frame_that_was_too_much_the_others_of_its_event_were_told_to_nobody() {
+    let hub = Arc::new(Hub::new(vec![desk("/ws", None, Arc::new(ItemByItem))], 10));
+    for (answer, frames, overflowed) in [(Sent::Overflow, 3, 1), (Sent::Gone, 1, 0)] {
+        let inbox = Inbox::new();
+        let _subscriber = join(&hub, &inbox, "author");
+        *inbox.answer.lock().unwrap() = answer;
+        assert_eq!(deliver(&hub, event("author", &["1", "2", "3"])).overflowed, overflowed);
+        assert_eq!(inbox.take().len(), frames);
+    }
+}
+
 #[test]
 fn readers_that_may_not_see_an_event_do_not_get_it() {
     let hub = hub(100);
