@@ -43,16 +43,12 @@ mod why;
 mod wishes;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use uuid::Uuid;
-
 use crate::access::Keys;
 use crate::event::{Audience, Epoch, Event, Topic};
-use crate::identity::Identity;
 use crate::message::{CloseReason, Encode, Frame, Publication, Push};
 pub use census::{Counts, Page, Resident, Tally};
 pub use crowd::{Crowd, Shares, Whose};
@@ -66,6 +62,7 @@ pub use leaving::Leaving;
 pub use legacy::{Estate, Heirloom, Legacy};
 use meant::Meant;
 pub use outbox::{Full, Outbox, OutboxLimits};
+pub use reader::Profile;
 use reader::Reader;
 use readers::{Entry, Found};
 use receipts::Receipts;
@@ -134,21 +131,6 @@ pub struct Desk {
     pub encode: Arc<dyn Encode>,
     /// Who has not said who it is has not come in yet, and is not meant by anything.
     pub required: bool,
-}
-
-/// What is known of a connection when it comes.
-#[derive(Debug, Clone)]
-pub struct Profile {
-    /// Unique.
-    pub id: Uuid,
-    /// The number of its endpoint.
-    pub endpoint: usize,
-    /// Who it is, to begin with.
-    pub identity: Identity,
-    /// When it came.
-    pub since: SystemTime,
-    /// Where it comes from, as far as that is known.
-    pub address: Option<IpAddr>,
 }
 
 /// See the module's documentation.

@@ -9,9 +9,24 @@ use uuid::Uuid;
 
 use super::line::Line;
 use super::subscriber::Subscription;
-use super::{Lane, OutboxLimits, Profile};
+use super::{Lane, OutboxLimits};
 use crate::access::Credentials;
 use crate::identity::Identity;
+
+/// What is known of a connection when it comes.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Unique.
+    pub id: Uuid,
+    /// The number of its endpoint.
+    pub endpoint: usize,
+    /// Who it is, to begin with.
+    pub identity: Identity,
+    /// When it came.
+    pub since: SystemTime,
+    /// Where it comes from, as far as that is known.
+    pub address: Option<IpAddr>,
+}
 
 /// See the module's documentation.
 #[derive(Debug)]

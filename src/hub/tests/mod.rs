@@ -18,10 +18,14 @@ mod topics;
 mod views;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use uuid::Uuid;
 
 use super::*;
 use crate::event::{Audience, Json, Position, Topic};
+use crate::identity::Identity;
 use crate::message::{Command, Group, Rendering, Target};
 
 /// A reader that keeps what it gets.
