@@ -181,6 +181,9 @@ async fn a_node_that_fails_is_followed_by_another_log() {
     let id = word(&nodes[at].ask("CLUSTER MYID"));
     until(|| replica.ask(&format!("CLUSTER REPLICATE {id}")).starts_with("+OK")).await;
     until(|| replica.ask("INFO replication").contains("master_link_status:up")).await;
+    // Masters vote for nobody of whom they have not heard, and behind the kill nobody tells them.
+    let own = word(&replica.ask("CLUSTER MYID"));
+    until(|| nodes.iter().all(|node| node.ask(&format!("CLUSTER REPLICAS {id}")).contains(&own))).await;
     session.writer.append(&letters(["a"])).await.unwrap();
     assert_eq!(next(&mut session).await.unwrap().offset, 1);
     nodes[at].kill();
