@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::broker::Publisher;
+use crate::broker::{Nodes, Publisher};
 use crate::config::{Config, EndpointAuth, EndpointConfig};
 use crate::dialect::{self, Dialect};
 use crate::hub::{Desk, Hub};
@@ -41,7 +41,7 @@ pub(super) fn endpoints(
     config: &Config,
     listed: &[EndpointConfig],
     (verifier, calls): (Option<&Verifier>, &Arc<Calls>),
-    (hub, publisher): (&Arc<Hub>, &Publisher),
+    (hub, publisher, nodes): (&Arc<Hub>, &Publisher, Option<&Arc<Nodes>>),
     metrics: &Arc<Metrics>,
 ) -> Vec<Endpoint> {
     let system = Roots::system();
@@ -55,6 +55,8 @@ pub(super) fn endpoints(
     };
     let backstage = |index, endpoint: &EndpointConfig| Backstage {
         endpoint: index,
+        path: Arc::from(endpoint.path.as_str()),
+        nodes: nodes.cloned(),
         verifier: verifier.filter(|_| endpoint.auth != EndpointAuth::None).cloned(),
         webhooks: webhooks(endpoint),
         calls: endpoint.dialect.calls().map(|_| Arc::clone(calls)),

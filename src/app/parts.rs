@@ -47,10 +47,10 @@ impl Parts {
         let listed = with_live(&config)?;
         let metrics = Arc::new(metrics(&config, &listed)?);
         let (hub, asked) = hub(&config, &listed, elder.as_mut());
-        let remote = remote(&config, &hub, &metrics);
-        let (memory, broker) = broker(remote.as_ref(), &config, &hub, &metrics);
-        let (publisher, worker) = Publisher::start(config.tap.queue_limit, broker, Arc::clone(&metrics))
-            .context("cannot start the hub's worker")?;
+        let remote = remote(&config, &listed, (&hub, &metrics));
+        let (memory, broker) = broker(remote.as_ref(), &config, (&hub, &metrics));
+        let started = Publisher::start(config.tap.queue_limit, broker, Arc::clone(&metrics));
+        let (publisher, worker) = started.context("cannot start the hub's worker")?;
         let nodes = remote.as_ref().map(|remote| remote.nodes());
         let realtime = Realtime::new(&hub, &metrics).among(nodes.clone());
         let upstreams = Arc::new(Upstreams::new(config.upstream.clone()));
@@ -61,8 +61,8 @@ impl Parts {
         let verifier = config.auth.clone().map(Verifier::new).transpose()?;
         let entrance = Entrance::default();
         let calls = Arc::new(Calls::new(entrance.clone(), client_limits(&config)));
-        let mut endpoints =
-            endpoints(&config, &listed, (verifier.as_ref(), &calls), (&hub, &publisher), &metrics);
+        let way = (&hub, &publisher, nodes.as_ref());
+        let mut endpoints = endpoints(&config, &listed, (verifier.as_ref(), &calls), way, &metrics);
         let sessions = endpoints.iter().filter_map(|endpoint| endpoint.sessions.clone()).collect();
         let endpoint = endpoints.pop().context("the live page has an endpoint")?;
         let admin = Admin {
@@ -78,11 +78,8 @@ impl Parts {
         let (kind, limits) = (config.broker.kind, config.tap.limits());
         let calls = Calls::new(entrance.clone(), question_limits(&config));
         let routes = Arc::new(config.routes);
-        let asker = asked.map(|asked| {
-            let (hub, routes, limits) = (Arc::clone(&hub), Arc::clone(&routes), limits.clone());
-            let answers = Arc::new(Answers { hub, routes, limits, metrics: Arc::clone(&metrics) });
-            (Asker { calls: Arc::new(calls), publisher: publisher.clone(), answers }, asked)
-        });
+        let read = (Arc::clone(&routes), limits.clone());
+        let asker = asked.map(|asked| (asker(calls, &publisher, read, (&hub, &metrics)), asked));
         let gateway = Gateway {
             routes: Arc::clone(&routes),
             endpoints,
@@ -153,17 +150,35 @@ fn hub(config: &Config, listed: &[EndpointConfig], elder: Option<&mut Meeting>) 
 }
 
 /// What carries events between processes, if anything does.
-fn remote(config: &Config, hub: &Arc<Hub>, metrics: &Arc<Metrics>) -> Option<Arc<Remote>> {
+fn remote(
+    config: &Config,
+    listed: &[EndpointConfig],
+    (hub, metrics): (&Arc<Hub>, &Arc<Metrics>),
+) -> Option<Arc<Remote>> {
     let (log, local) = (config.broker.log.clone()?, (Arc::clone(hub), Arc::clone(metrics)));
-    Some(Arc::new(Remote::new(log, local, Uuid::now_v7(), config.broker.outgoing, BEGINNING)))
+    let doorman =
+        |endpoint: &EndpointConfig| Some((Arc::from(endpoint.path.as_str()), endpoint.dialect.doorman()?));
+    let doormen = listed.iter().filter_map(doorman).collect();
+    let remote = Remote::new(log, local, Uuid::now_v7(), config.broker.outgoing, BEGINNING);
+    Some(Arc::new(remote.with_doormen(doormen)))
+}
+
+/// Asks the backend who may see what.
+fn asker(
+    calls: Calls,
+    publisher: &Publisher,
+    (routes, limits): (Arc<Routes>, Limits),
+    (hub, metrics): (&Arc<Hub>, &Arc<Metrics>),
+) -> Asker {
+    let answers = Answers { hub: Arc::clone(hub), routes, limits, metrics: Arc::clone(metrics) };
+    Asker { calls: Arc::new(calls), publisher: publisher.clone(), answers: Arc::new(answers) }
 }
 
 /// With what carries events in this process alone, if nothing does between several.
 fn broker(
     remote: Option<&Arc<Remote>>,
     config: &Config,
-    hub: &Arc<Hub>,
-    metrics: &Arc<Metrics>,
+    (hub, metrics): (&Arc<Hub>, &Arc<Metrics>),
 ) -> (Option<Arc<Memory>>, Arc<dyn Broker>) {
     if let Some(remote) = remote {
         // They have the same log, and read it each at its own pace.

@@ -35,7 +35,7 @@ pub use kin::{Bequest, Meeting, Reception, meet, receive};
 pub use log::{Append, Away, Entry, Follow, Head, Hear, Log, Say, Session, Talk};
 pub use memory::Memory;
 pub use nats::{Nats, Servers as NatsServers, Settings as NatsSettings, parse as parse_nats};
-pub use nodes::{Ask, Heard, Nodes, Report, Roll, Tell, TooMany};
+pub use nodes::{Ask, Doormen, Heard, Nodes, Report, Roll, Tell, TooMany};
 use queue::Queue;
 pub use redis::{Redis, RedisServers};
 pub use remote::{OutgoingLimits, Remote};

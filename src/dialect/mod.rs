@@ -31,7 +31,7 @@ use http::{HeaderName, request};
 use uuid::Uuid;
 
 use crate::identity::{Credential, Identity};
-use crate::message::{Encode, Message, Now, Returned, Shortcut, Turn, Upstream, Webhook};
+use crate::message::{Doorman, Encode, Message, Now, Returned, Shortcut, Turn, Upstream, Webhook};
 pub use mdb_engine::{Declaration, Entry, read_manifest};
 pub use multiplex::{Engine, Multiplex, Resume, Route, Routing};
 pub use options::{Defaults, Options};
@@ -111,6 +111,11 @@ pub trait Dialect: Encode {
     /// Events of clients that it knows by their names.
     fn events(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How it tells who comes and who leaves, if it does.
+    fn doorman(&self) -> Option<Arc<dyn Doorman>> {
+        None
     }
 
     /// What its config allows and probably does not mean, one sentence each.

@@ -5,6 +5,7 @@ mod caught;
 mod close;
 mod frame;
 mod heard;
+mod presence;
 mod upstream;
 
 use std::fmt;
@@ -16,7 +17,7 @@ use http::Uri;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::event::{Audience, Event, Item, Json, Position, Topic};
+use crate::event::{Event, Json, Position, Topic};
 use crate::filter::Filter;
 use crate::identity::{Credential, Identity};
 pub use block::Block;
@@ -24,6 +25,7 @@ pub use caught::{Ack, Caught, Loss, Pick};
 pub use close::CloseReason;
 pub use frame::{Frame, Stamp};
 pub use heard::{Fate, Heard};
+pub use presence::{Announcement, Coming, Doorman};
 pub use upstream::{Answer, POSITION, Upstream, UpstreamError};
 
 /// One message of a client.
@@ -175,19 +177,6 @@ pub enum Returned {
     Webhook(Result<Bytes, WebhookError>),
     /// What the backend answered.
     Upstream(Result<Answer, UpstreamError>),
-}
-
-/// An event that a conversation causes; it goes the way of all others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Announcement {
-    /// In whose topics it appears.
-    pub model: Arc<str>,
-    /// What it is called.
-    pub action: Arc<str>,
-    /// What it is about.
-    pub item: Item,
-    /// Who may get it.
-    pub audience: Audience,
 }
 
 /// What a dialect wants done after it read a message. In this order: commands, frames to the client, what

@@ -8,9 +8,9 @@ use http::{Request, header, response};
 use uuid::Uuid;
 
 use super::call::{CallError, Calls, Tapping};
-use crate::broker::{Parcel, Publisher};
+use crate::broker::{Nodes, Parcel, Publisher};
 use crate::capture;
-use crate::event::{Event, Operation, Origin, Outcome};
+use crate::event::Event;
 use crate::hub::{AttachError, Whose};
 use crate::identity::Credential;
 use crate::message::{
@@ -26,6 +26,10 @@ use crate::webhook::Webhooks;
 pub struct Backstage {
     /// The endpoint's number.
     pub endpoint: usize,
+    /// Its path.
+    pub path: Arc<str>,
+    /// The nodes of which this process is one; `None`: it is alone.
+    pub nodes: Option<Arc<Nodes>>,
     /// Whose tokens are believed; `None`: nobody's.
     pub verifier: Option<Verifier>,
     /// Who asks webhooks; `None`: there are none.
@@ -125,7 +129,15 @@ impl transport::Backstage for Backstage {
     }
 
     fn announce(&self, announcement: Announcement) {
-        self.publisher.tell(Box::new(move || Parcel::Event(event(announcement))));
+        // Where a user may be at another node too, they find out who tells it.
+        let is_told = announcement
+            .coming
+            .as_ref()
+            .zip(self.nodes.as_ref())
+            .is_some_and(|(coming, nodes)| nodes.come(&self.path, coming));
+        if !is_told {
+            self.publisher.tell(Box::new(move || Parcel::Event(event(announcement))));
+        }
     }
 
     fn push(&self, push: Push) {
@@ -172,19 +184,5 @@ impl transport::Backstage for Backstage {
 
 #[expect(clippy::disallowed_methods, reason = "it happens now")]
 fn event(announcement: Announcement) -> Event {
-    Event {
-        id: Uuid::now_v7(),
-        time: SystemTime::now(),
-        origin: Origin::Presence,
-        model: announcement.model,
-        operation: Operation::Custom,
-        action: Some(announcement.action),
-        many: false,
-        items: vec![announcement.item],
-        request_body: None,
-        http: None,
-        audience: announcement.audience,
-        outcome: Outcome::Certain,
-        overlapping: false,
-    }
+    announcement.event(Uuid::now_v7(), SystemTime::now())
 }

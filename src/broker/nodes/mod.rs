@@ -8,10 +8,12 @@
 //! Bounds: 255 other nodes, 512 questions at once, 1,024 notes that wait to be said; what is more is not asked, or not
 //! said, and then somebody is missing.
 
+mod attend;
 mod forms;
 mod merge;
 mod others;
 mod questions;
+mod roster;
 mod shell;
 #[cfg(test)]
 mod tests;
@@ -19,19 +21,23 @@ mod words;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
+use crate::broker::remote::Outgoing;
 use crate::hub::{Answers, Hub};
 use crate::message::CloseReason;
 use crate::metrics::Metrics;
+pub use attend::Doormen;
+use attend::Untold;
 use others::Others;
 pub use questions::{Heard, Roll, Tell, TooMany};
 use questions::{Patience, Questions};
+use roster::Roster;
 pub use words::{Ask, Report};
 use words::{MOST_BYTES, Note, Word};
 
@@ -50,11 +56,16 @@ pub struct Nodes {
     broker: &'static str,
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
+    outgoing: Arc<Outgoing>,
+    /// Of the endpoints that tell who comes.
+    doormen: OnceLock<Doormen>,
     state: Mutex<State>,
     /// There is something to say.
     news: Notify,
     /// Something else is the next that is due.
     asked: Notify,
+    /// There is something to tell of who comes and leaves.
+    shifts: Notify,
 }
 
 impl fmt::Debug for Nodes {
@@ -69,16 +80,49 @@ struct State {
     questions: Questions,
     /// Pushes of nodes, by their number there, that clients of this one answer: by which number here, and until when.
     collecting: HashMap<(Uuid, u64), (u64, Instant)>,
+    roster: Roster,
+    /// Others want to know all that is in it.
+    is_wanted: bool,
+    untold: VecDeque<Untold>,
     notes: VecDeque<Bytes>,
     bytes: usize,
-    is_there: bool,
+    /// While the broker is there.
+    connected: Option<Connected>,
+}
+
+#[derive(Debug)]
+struct Connected {
+    since: Instant,
+    /// That is a while ago, and the others have heard so.
+    is_settled: bool,
+}
+
+impl State {
+    fn is_there(&self) -> bool {
+        self.connected.is_some()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.connected.as_ref().is_some_and(|connected| connected.is_settled)
+    }
 }
 
 impl Nodes {
     /// `me`: as which this process speaks; `broker`: what carries that.
-    pub(super) fn new(me: Uuid, broker: &'static str, hub: Arc<Hub>, metrics: Arc<Metrics>) -> Self {
-        let (state, news, asked) = (Mutex::default(), Notify::new(), Notify::new());
-        Self { me, broker, hub, metrics, state, news, asked }
+    pub(super) fn new(
+        (me, broker): (Uuid, &'static str),
+        hub: Arc<Hub>,
+        metrics: Arc<Metrics>,
+        outgoing: Arc<Outgoing>,
+    ) -> Self {
+        let (state, [news, asked, shifts]) = (Mutex::default(), std::array::from_fn(|_| Notify::new()));
+        let doormen = OnceLock::new();
+        Self { me, broker, hub, metrics, outgoing, doormen, state, news, asked, shifts }
+    }
+
+    /// These endpoints tell who comes and leaves; said once.
+    pub(super) fn set_doormen(&self, doormen: Doormen) {
+        drop(self.doormen.set(doormen));
     }
 
     /// What carries what they say, as the config calls it.
@@ -140,7 +184,7 @@ impl Nodes {
 
     /// What waits for the broker may wait for long: nobody waits for what becomes of it.
     fn grace(&self) -> Duration {
-        if self.lock().is_there { PATIENCE } else { Duration::ZERO }
+        if self.lock().is_there() { PATIENCE } else { Duration::ZERO }
     }
 
     fn wait_for(&self, times: usize, patience: Patience, tell: Tell) -> Result<u64, Tell> {
@@ -179,7 +223,7 @@ impl Nodes {
     /// This node, and the others.
     fn there(&self, state: &State) -> Vec<Uuid> {
         // While nobody can be asked, nobody is there.
-        let others = state.others.iter().filter(|_| state.is_there);
+        let others = state.others.iter().filter(|_| state.is_there());
         others.chain([self.me]).collect()
     }
 
@@ -187,7 +231,7 @@ impl Nodes {
     fn say(&self, state: &mut State, word: Word) {
         let note = Note { node: self.me, word }.write();
         let bytes = state.bytes + note.len();
-        if !state.is_there {
+        if !state.is_there() {
             return;
         }
         if note.len() > MOST_BYTES || state.notes.len() >= NOTES || bytes > NOTES_BYTES {

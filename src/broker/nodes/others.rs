@@ -14,16 +14,33 @@ const MOST: usize = 255;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct Others(HashMap<Uuid, Instant>);
+pub(super) struct Others(HashMap<Uuid, Other>);
+
+#[derive(Debug)]
+struct Other {
+    heard: Instant,
+    is_settled: bool,
+}
 
 impl Others {
     /// One has said something; `false`: there are too many.
     pub(super) fn hear(&mut self, node: Uuid, now: Instant) -> bool {
         let is_known = self.0.contains_key(&node) || self.0.len() < MOST;
         if is_known {
-            self.0.insert(node, now);
+            self.0.entry(node).or_insert(Other { heard: now, is_settled: false }).heard = now;
         }
         is_known
+    }
+
+    /// One knows what the others know, or not yet.
+    pub(super) fn settle(&mut self, node: Uuid, is_settled: bool) {
+        if let Some(other) = self.0.get_mut(&node) {
+            other.is_settled = is_settled;
+        }
+    }
+
+    pub(super) fn settled(&self) -> impl Iterator<Item = Uuid> + '_ {
+        self.0.iter().filter(|(_, other)| other.is_settled).map(|(node, _)| *node)
     }
 
     /// One has said that it goes; `false`: nobody knew it.
@@ -33,16 +50,16 @@ impl Others {
 
     /// Those that are gone since they were silent for too long.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Uuid> {
-        let is_gone = |heard: &Instant| now.duration_since(*heard) >= GONE;
+        let is_gone = |other: &Other| now.duration_since(other.heard) >= GONE;
         let gone: Vec<Uuid> =
-            self.0.iter().filter(|(_, heard)| is_gone(heard)).map(|(node, _)| *node).collect();
-        self.0.retain(|_, heard| !is_gone(heard));
+            self.0.iter().filter(|(_, other)| is_gone(other)).map(|(node, _)| *node).collect();
+        self.0.retain(|_, other| !is_gone(other));
         gone
     }
 
     /// Nobody could be heard until now, so nobody was silent.
     pub(super) fn excuse(&mut self, now: Instant) {
-        self.0.values_mut().for_each(|heard| *heard = now);
+        self.0.values_mut().for_each(|other| other.heard = now);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Uuid> + '_ {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::others::BEAT;
 use super::words::{Note, Word};
-use super::{Ask, Nodes, finish};
+use super::{Ask, Connected, Nodes, finish};
 use crate::broker::{Away, Talk};
 
 /// Notes that are said in one go.
@@ -42,7 +42,12 @@ impl Nodes {
                 self.beat();
             }
         };
-        tokio::select! { away = speak => away, away = listen => away, away = beat => away }
+        tokio::select! {
+            away = speak => away,
+            away = listen => away,
+            away = beat => away,
+            away = async { self.tell().await; std::future::pending().await } => away,
+        }
     }
 
     /// Sees to it that nobody waits for too long; for ever.
@@ -59,14 +64,14 @@ impl Nodes {
     /// The broker is away, or was not there.
     pub(in crate::broker) fn end(&self) {
         let mut state = self.lock();
-        (state.is_there, state.bytes) = (false, 0);
+        (state.connected, state.bytes) = (None, 0);
         state.notes.clear();
         self.metrics.nodes(1);
     }
 
     /// Says that this node goes; returns when that is said, or soon.
     pub(in crate::broker) async fn leave(&self) {
-        self.say(&mut self.lock(), Word::Bye);
+        self.say_bye();
         let said = async {
             while !self.lock().notes.is_empty() {
                 sleep(BEAT / 100).await;
@@ -75,9 +80,16 @@ impl Nodes {
         drop(timeout(BEAT / 2, said).await);
     }
 
+    fn say_bye(&self) {
+        let mut state = self.lock();
+        self.say(&mut state, Word::Bye);
+        // Behind that it says nothing, or others would take it for one that has come.
+        state.connected = None;
+    }
+
     fn begin(&self) {
         let mut state = self.lock();
-        state.is_there = true;
+        state.connected = Some(Connected { since: Instant::now(), is_settled: false });
         state.others.excuse(Instant::now());
         self.say(&mut state, Word::Hello);
         self.metrics.nodes(1 + state.others.len());
@@ -86,9 +98,14 @@ impl Nodes {
     fn beat(&self) {
         let now = Instant::now();
         let mut state = self.lock();
-        self.say(&mut state, Word::Here);
+        self.say_here(&mut state);
         let gone = state.others.expire(now);
-        let done: Vec<_> = gone.iter().flat_map(|node| state.questions.forget(*node)).collect();
+        let mut done = Vec::new();
+        for node in &gone {
+            done.extend(state.questions.forget(*node));
+            let shifts = state.roster.leave(*node);
+            self.shifted(&mut state, shifts);
+        }
         self.metrics.nodes(1 + state.others.len());
         drop(state);
         for node in gone {
@@ -141,13 +158,29 @@ impl Nodes {
         }
         let mut done = Vec::new();
         match word {
-            Word::Here => {}
-            Word::Hello => self.say(&mut state, Word::Here),
+            Word::Here { version, is_settled } => {
+                state.others.settle(node, is_settled);
+                if state.roster.lacks(node, version) {
+                    self.say(&mut state, Word::Want(node));
+                }
+            }
+            Word::Hello => self.say_here(&mut state),
+            Word::Change(change) => {
+                let shifts = state.roster.hear(node, change).unwrap_or_default();
+                self.shifted(&mut state, shifts);
+            }
+            Word::Want(whose) => state.is_wanted |= whose == self.me,
+            Word::Part(part) => {
+                let shifts = state.roster.part(node, part);
+                self.shifted(&mut state, shifts);
+            }
             Word::Bye => {
                 state.others.leave(node);
                 tracing::info!(%node, "a node has gone");
                 self.metrics.nodes(1 + state.others.len());
                 done = state.questions.forget(node);
+                let shifts = state.roster.leave(node);
+                self.shifted(&mut state, shifts);
             }
             Word::Ask(number, ask) => return Some((node, number, ask)),
             Word::Over(number) => {

@@ -1,16 +1,21 @@
 //! Nodes that talk with each other over a broker that says everything to everybody.
 
 use std::sync::mpsc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
+use super::others::BEAT;
+use super::roster::{Change, Part, Place};
 use super::*;
+use crate::broker::wire::{Content, Letter};
 use crate::broker::{Away, Hear, Say, Talk};
-use crate::event::Json;
+use crate::broker::{OutgoingLimits, Parcel};
+use crate::event::{Audience, Item, Json};
 use crate::hub::{Page, Tally};
-use crate::message::{Group, Target};
+use crate::message::{Announcement, Coming, Doorman, Group, Target};
 use crate::metrics::Labels;
 
 fn target() -> Target {
@@ -18,11 +23,18 @@ fn target() -> Target {
     Target { app: Some(Arc::from("shop")), endpoint: Some(Arc::from("/ws")), only, ..Target::default() }
 }
 
+fn place() -> Place {
+    Place { endpoint: Arc::from("/ws"), user: Arc::from("ann") }
+}
+
 #[test]
 fn what_nodes_say_arrives_as_it_was_said() {
     let answers = Answers { sent: 2, acked: 1, answers: vec![(Uuid::nil(), Json::parse("[1]").unwrap())] };
     let words = [
-        Word::Here,
+        Word::Here { version: 7, is_settled: true },
+        Word::Change(Change { version: 7, place: place(), count: 3 }),
+        Word::Want(Uuid::max()),
+        Word::Part(Part { version: 7, number: 1, parts: 2, places: vec![(place(), 3)] }),
         Word::Hello,
         Word::Bye,
         Word::Ask(7, Ask::Page { to: target(), after: Some(Uuid::max()), limit: 9 }),
@@ -75,20 +87,30 @@ impl Air {
         Self(broadcast::channel(256).0)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the test ends with it")]
     fn node(&self, number: u128) -> (Arc<Nodes>, JoinHandle<()>) {
+        self.node_with(number, Vec::new())
+    }
+
+    fn node_with(&self, number: u128, doormen: Doormen) -> (Arc<Nodes>, JoinHandle<()>) {
         let hub = Arc::new(Hub::new(Vec::new(), 10));
         let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
-        let nodes = Arc::new(Nodes::new(Uuid::from_u128(number), "test", hub, metrics));
+        let outgoing = Arc::new(Outgoing::new(Uuid::nil(), OutgoingLimits { letters: 100, bytes: 1 << 20 }));
+        let nodes = Arc::new(Nodes::new((Uuid::from_u128(number), "test"), hub, metrics, outgoing));
+        nodes.set_doormen(doormen);
+        let task = self.talks(&nodes);
+        (nodes, task)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the test ends with it")]
+    fn talks(&self, nodes: &Arc<Nodes>) -> JoinHandle<()> {
         let talk = Talk { say: Box::new(self.clone()), hear: Box::new(Ear(self.0.subscribe())) };
-        let talking = Arc::clone(&nodes);
-        let task = tokio::spawn(async move {
+        let talking = Arc::clone(nodes);
+        tokio::spawn(async move {
             tokio::select! {
                 away = talking.talk(talk) => panic!("{away}"),
                 () = talking.keep_time() => {}
             }
-        });
-        (nodes, task)
+        })
     }
 }
 
@@ -133,10 +155,13 @@ async fn one_that_leaves_is_waited_for_no_more() {
     let (tell, told) = mpsc::channel();
     first.expect(1, Box::new(move |heard| tell.send(heard.roll).unwrap())).unwrap();
     second.leave().await;
-    leaves.abort();
     knows(&first, 1).await;
     first.report(first.me, 1, Report::Reached(3));
     assert_eq!(told.recv().unwrap(), Roll { there: 2, heard: 1 });
+    // It has a moment yet.
+    tokio::time::sleep(2 * BEAT).await;
+    assert_eq!(first.lock().others.len(), 0);
+    leaves.abort();
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,13 +182,134 @@ fn what_has_no_room_or_no_broker_is_not_said() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _within = runtime.enter();
     let (nodes, _task) = air.node(1);
-    let say = || nodes.say(&mut nodes.lock(), Word::Here);
+    let say = || nodes.say(&mut nodes.lock(), Word::Hello);
     say();
     assert_eq!(nodes.lock().notes.len(), 0, "nobody is there");
-    nodes.lock().is_there = true;
+    nodes.lock().connected = Some(Connected { since: Instant::now(), is_settled: false });
     (0..2 * NOTES).for_each(|_| say());
     assert_eq!(nodes.lock().notes.len(), NOTES);
     nodes.end();
     let state = nodes.lock();
     assert_eq!((state.notes.len(), state.bytes), (0, 0));
+}
+
+/// Tells in a word.
+#[derive(Debug)]
+struct Porter {
+    each: bool,
+}
+
+impl Doorman for Porter {
+    fn tells_each(&self) -> bool {
+        self.each
+    }
+
+    fn announcement(&self, coming: &Coming, _: SystemTime) -> Announcement {
+        let action = if coming.is_here { "joined" } else { "left" };
+        Announcement {
+            model: Arc::clone(&coming.user),
+            action: Arc::from(action),
+            item: Item::default(),
+            audience: Audience::Everyone,
+            coming: Some(coming.clone()),
+        }
+    }
+}
+
+/// What these nodes have told, sorted.
+fn told(nodes: &[&Arc<Nodes>]) -> Vec<String> {
+    let mut told = Vec::new();
+    for letter in nodes.iter().flat_map(|nodes| nodes.outgoing.letters()) {
+        let Content::Parcel(parcel) = Letter::read(&letter).unwrap().content else { panic!("lost") };
+        let Parcel::Event(event) = *parcel else { panic!("a push") };
+        told.push(format!("{} {}", event.model, event.action.unwrap()));
+    }
+    told.sort_unstable();
+    told
+}
+
+fn come(nodes: &Nodes, user: &str, is_here: bool) -> bool {
+    nodes.come(&Arc::from("/ws"), &Coming { user: Arc::from(user), is_here })
+}
+
+fn doormen(each: bool) -> Doormen {
+    vec![(Arc::from("/ws"), Arc::new(Porter { each }))]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_comes_and_leaves_once_however_many_nodes_it_is_at() {
+    let air = Air::new();
+    let (first, _first) = air.node_with(1, doormen(false));
+    let (second, dies) = air.node_with(2, doormen(false));
+    let users: Vec<String> = (0..20).map(|user| format!("u{user}")).collect();
+    for before in [Duration::from_millis(100), Duration::from_secs(10)] {
+        knows(&first, 2).await;
+        knows(&second, 2).await;
+        tokio::time::sleep(before).await;
+        for user in &users {
+            assert!(come(&first, user, true) && come(&second, user, true));
+        }
+        tokio::time::sleep(BEAT).await;
+        for user in &users {
+            assert!(come(&second, user, false) && come(&first, user, false));
+        }
+        tokio::time::sleep(BEAT).await;
+        let all = told(&[&first, &second]);
+        assert_eq!(all.len(), 40, "{all:?}");
+        assert_eq!(all.iter().filter(|told| told.ends_with("joined")).count(), 20);
+        assert!(
+            !first.outgoing.letters().is_empty() && !second.outgoing.letters().is_empty(),
+            "they share it"
+        );
+        for nodes in [&first, &second] {
+            nodes.outgoing.written(100);
+        }
+    }
+    // One is at both, and one at the node that dies.
+    assert!(come(&first, "both", true) && come(&second, "both", true) && come(&second, "ann", true));
+    tokio::time::sleep(BEAT).await;
+    let survivor = || told(&[&first]).into_iter().filter(|told| told.ends_with("left")).collect::<Vec<_>>();
+    assert_eq!(survivor(), [""; 0]);
+    dies.abort();
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(survivor(), ["ann left"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_each_connection_its_own_node_tells_and_others_where_that_dies() {
+    let air = Air::new();
+    let (first, _first) = air.node_with(1, doormen(true));
+    let (second, dies) = air.node_with(2, doormen(true));
+    knows(&first, 2).await;
+    for _ in 0..3 {
+        assert!(!come(&second, "ann", true), "it is told at once");
+    }
+    come(&second, "ann", false);
+    tokio::time::sleep(BEAT).await;
+    assert_eq!(told(&[&first, &second]), [""; 0]);
+    dies.abort();
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(told(&[&first]), ["ann left", "ann left"]);
+    assert!(!first.come(&Arc::from("/elsewhere"), &Coming { user: Arc::from("ann"), is_here: true }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_missed_of_who_comes_is_told_once_it_is_known() {
+    let air = Air::new();
+    let (first, _first) = air.node_with(1, doormen(false));
+    let (second, breaks) = air.node_with(2, doormen(false));
+    knows(&first, 2).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    breaks.abort();
+    second.end();
+    // Nobody hears that; it is back before it is missed.
+    for user in ["ann", "bob"] {
+        come(&second, user, true);
+    }
+    come(&second, "bob", false);
+    let _again = air.talks(&second);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(first.lock().roster.parts(second.me)[0].places.len(), 1);
+    let all = told(&[&first, &second]);
+    assert_eq!(all.iter().filter(|told| *told == "ann joined").count(), 1, "{all:?}");
 }

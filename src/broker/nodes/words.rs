@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::forms::{AnswersForm, PageForm, TallyForm};
+use super::roster::{Change, Part};
 use crate::broker::wire::TargetForm;
 use crate::hub::{Answers, Page, Tally};
 use crate::message::Target;
@@ -71,12 +72,18 @@ impl Report {
 /// What one node says.
 #[derive(Debug)]
 pub(super) enum Word {
-    /// It is there.
-    Here,
+    /// It is there, so much has changed of who is at it, and it knows what the others know.
+    Here { version: u64, is_settled: bool },
     /// It has just come, and wants to know who is there.
     Hello,
     /// It goes.
     Bye,
+    /// Somebody has come to it or left.
+    Change(Change),
+    /// All that is at this node is wanted once more.
+    Want(Uuid),
+    /// Some of that.
+    Part(Part),
     /// A question to all.
     Ask(u64, Ask),
     /// Nobody is to wait for clients' answers to this push any more.
@@ -107,9 +114,12 @@ struct Form {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum WordForm {
-    Here,
+    Here { version: u64, is_settled: bool },
     Hello,
     Bye,
+    Change(Change),
+    Want(Uuid),
+    Part(Part),
     Page { number: u64, to: TargetForm, after: Option<Uuid>, limit: usize },
     Tally { number: u64, to: TargetForm, limit: usize },
     Close { number: u64, to: TargetForm },
@@ -130,7 +140,10 @@ enum ReportForm {
 impl Note {
     pub(super) fn write(self) -> Bytes {
         let word = match self.word {
-            Word::Here => WordForm::Here,
+            Word::Here { version, is_settled } => WordForm::Here { version, is_settled },
+            Word::Change(change) => WordForm::Change(change),
+            Word::Want(node) => WordForm::Want(node),
+            Word::Part(part) => WordForm::Part(part),
             Word::Hello => WordForm::Hello,
             Word::Bye => WordForm::Bye,
             Word::Ask(number, Ask::Page { to, after, limit }) => {
@@ -165,7 +178,10 @@ impl Note {
         }
         let Form { node, word, .. } = serde_json::from_slice(bytes).ok()?;
         let word = match word {
-            WordForm::Here => Word::Here,
+            WordForm::Here { version, is_settled } => Word::Here { version, is_settled },
+            WordForm::Change(change) => Word::Change(change),
+            WordForm::Want(node) => Word::Want(node),
+            WordForm::Part(part) => Word::Part(part),
             WordForm::Hello => Word::Hello,
             WordForm::Bye => Word::Bye,
             WordForm::Page { number, to, after, limit } => {

@@ -18,13 +18,13 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::local::Local;
-use super::nodes::{Heard, Nodes, Report};
+use super::nodes::{Doormen, Heard, Nodes, Report};
 use super::{
     Arrived, Away, Broker, Entry, Follow, Log, Parcel, Publisher, Reached, Receipt, Sender, Session,
 };
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use outgoing::Outgoing;
+pub(super) use outgoing::Outgoing;
 pub use outgoing::OutgoingLimits;
 use sequence::Sequence;
 
@@ -43,7 +43,7 @@ const TICK: Duration = Duration::from_millis(20);
 pub struct Remote {
     log: Arc<dyn Log>,
     local: Local,
-    outgoing: Outgoing,
+    outgoing: Arc<Outgoing>,
     nodes: Arc<Nodes>,
     /// So many of the last entries are read at the start.
     history: u64,
@@ -61,10 +61,19 @@ impl Remote {
         limits: OutgoingLimits,
         history: u64,
     ) -> Self {
-        let nodes = Arc::new(Nodes::new(node, log.name(), Arc::clone(&hub), Arc::clone(&metrics)));
+        let outgoing = Arc::new(Outgoing::new(node, limits));
+        let (shared, told) = (Arc::clone(&outgoing), Arc::clone(&metrics));
+        let nodes = Arc::new(Nodes::new((node, log.name()), Arc::clone(&hub), told, shared));
         let local = Local::new(hub, Arc::clone(&metrics));
-        let (outgoing, room) = (Outgoing::new(node, limits), Arc::new(Semaphore::new(ARRIVED as usize)));
+        let room = Arc::new(Semaphore::new(ARRIVED as usize));
         Self { log, local, outgoing, nodes, history, room, is_there: AtomicBool::new(false), metrics }
+    }
+
+    /// The same where these endpoints tell who comes and leaves.
+    #[must_use]
+    pub fn with_doormen(self, doormen: Doormen) -> Self {
+        self.nodes.set_doormen(doormen);
+        self
     }
 
     /// The server is there, and the hub has what it holds.
@@ -74,7 +83,7 @@ impl Remote {
 
     /// What waits to be published.
     pub fn waiting(&self) -> usize {
-        self.outgoing.len()
+        self.outgoing.len() + self.nodes.untold()
     }
 
     /// The other nodes, and this one among them.

@@ -25,7 +25,7 @@ const BATCH: usize = 256;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(in crate::broker) struct Outgoing {
     node: Uuid,
     limits: OutgoingLimits,
     state: Mutex<State>,
@@ -44,12 +44,12 @@ struct State {
 
 impl Outgoing {
     /// `node`: as which this process writes.
-    pub(super) fn new(node: Uuid, limits: OutgoingLimits) -> Self {
+    pub(in crate::broker) fn new(node: Uuid, limits: OutgoingLimits) -> Self {
         Self { node, limits, state: Mutex::default(), filled: Notify::new() }
     }
 
     /// Puts a parcel behind what waits; `false`: it is lost. `asks`: by which number its readers are counted.
-    pub(super) fn push(&self, parcel: Parcel, asks: Option<u64>) -> bool {
+    pub(in crate::broker) fn push(&self, parcel: Parcel, asks: Option<u64>) -> bool {
         let mut state = self.lock();
         // Behind a loss nothing is worth more than the word that says so, which comes when there is room.
         let added = !state.lost && self.add(&mut state, Content::Parcel(Box::new(parcel)), asks);
@@ -121,7 +121,7 @@ impl Outgoing {
     }
 
     /// So many of the oldest are in the log.
-    pub(super) fn written(&self, count: usize) {
+    pub(in crate::broker) fn written(&self, count: usize) {
         let mut state = self.lock();
         let count = count.min(state.letters.len());
         let bytes: usize = state.letters.drain(..count).map(|(_, letter)| letter.len()).sum();
@@ -129,9 +129,15 @@ impl Outgoing {
     }
 
     /// Letters that wait, with the one that will say that others were lost.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::broker) fn len(&self) -> usize {
         let state = self.lock();
         state.letters.len() + usize::from(state.lost)
+    }
+
+    /// The letters that wait.
+    #[cfg(test)]
+    pub(in crate::broker) fn letters(&self) -> Vec<Bytes> {
+        self.lock().letters.iter().map(|(_, letter)| letter.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

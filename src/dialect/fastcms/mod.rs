@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::{Conversation, Dialect, Manner, Opening, Options, Report};
 use crate::event::{Event, Item, Json, Operation, Outcome};
-use crate::message::{Encode, Frame, Publication, Rendering, Turn};
+use crate::message::{Doorman, Encode, Frame, Publication, Rendering, Turn};
 use crate::time::iso;
 use collections::COLLECTIONS;
 use conversation::Client;
@@ -57,6 +57,10 @@ impl Dialect for FastCms {
 
     fn calls(&self) -> Option<&[HeaderName]> {
         self.settings.snapshots.calls()
+    }
+
+    fn doorman(&self) -> Option<Arc<dyn Doorman>> {
+        self.presence.is_told().then(|| Arc::clone(&self.presence) as Arc<dyn Doorman>)
     }
 
     fn report(&self) -> Option<&dyn Report> {

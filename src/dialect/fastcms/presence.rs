@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use serde_json::Value;
 
 use crate::event::{Audience, Item, Json};
-use crate::message::{Announcement, Now, Turn};
+use crate::message::{Announcement, Coming, Doorman, Now, Turn};
 use crate::time::iso;
 
 /// The collection that such events are in.
@@ -51,7 +52,8 @@ impl Presence {
     pub(super) fn enter(self: &Arc<Self>, user: &str, now: Now, turn: &mut Turn) -> Seat {
         let user: Arc<str> = Arc::from(user);
         if self.told == Told::Connections || (self.told == Told::Users && self.is_first(&user)) {
-            turn.announcements.push(self.announcement(&user, "joined", now));
+            turn.announcements
+                .push(self.announcement(&Coming { user: Arc::clone(&user), is_here: true }, now.time));
         }
         Seat { presence: Arc::clone(self), user, left: false }
     }
@@ -78,14 +80,27 @@ impl Presence {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn announcement(&self, user: &str, action: &str, now: Now) -> Announcement {
-        let (id, time) = (Value::from(user), iso(now.time));
+    /// Something is told at all.
+    pub(super) fn is_told(&self) -> bool {
+        self.told != Told::Nothing
+    }
+}
+
+impl Doorman for Presence {
+    fn tells_each(&self) -> bool {
+        self.told == Told::Connections
+    }
+
+    fn announcement(&self, coming: &Coming, time: SystemTime) -> Announcement {
+        let (user, action) = (&*coming.user, if coming.is_here { "joined" } else { "left" });
+        let (id, time) = (Value::from(user), iso(time));
         let record = format!(r#"{{"user_id":{id},"action":"{action}","timestamp":"{time}"}}"#);
         Announcement {
             model: Arc::from(COLLECTION),
             action: Arc::from(format!("user.{action}")),
             item: Item { id: Some(Json::string(user)), record: Json::parse(&record), ..Item::default() },
             audience: self.audience.clone(),
+            coming: Some(coming.clone()),
         }
     }
 }
@@ -98,7 +113,8 @@ impl Seat {
     /// The user is not here any more.
     pub(super) fn leave(mut self, now: Now, turn: &mut Turn) {
         if self.end() {
-            turn.announcements.push(self.presence.announcement(&self.user, "left", now));
+            let coming = Coming { user: Arc::clone(&self.user), is_here: false };
+            turn.announcements.push(self.presence.announcement(&coming, now.time));
         }
     }
 

@@ -23,7 +23,7 @@ fn acquainted(origin: &Origin, server: &Server, count: usize) -> Vec<Proxy> {
     nodes
 }
 
-fn knows(node: &Proxy, server: &Server, count: usize) {
+pub fn knows(node: &Proxy, server: &Server, count: usize) {
     let series = format!("restcast_broker_nodes{{kind=\"{}\"}}", name(server.kind()));
     let expected = f64::from(u32::try_from(count).unwrap());
     eventually("the node knows so many", || (node.metric(&series) == expected).then_some(()));

@@ -3,6 +3,7 @@
 mod asked;
 mod cut;
 mod link;
+mod presence;
 pub mod server;
 mod streams;
 

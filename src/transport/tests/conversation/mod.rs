@@ -31,7 +31,7 @@ fn say(turn: &mut Turn, text: &str) {
 
 fn announcement(name: &str) -> Announcement {
     let (model, action) = (Arc::from("presence"), Arc::from(name));
-    Announcement { model, action, item: Item::default(), audience: Audience::Everyone }
+    Announcement { model, action, item: Item::default(), audience: Audience::Everyone, coming: None }
 }
 
 impl Conversation for Obedient {
