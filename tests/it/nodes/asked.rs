@@ -240,10 +240,14 @@ fn while_the_broker_is_away_a_node_speaks_for_itself() {
             eventually("it is not ready", || (status(node, "/readyz") == 503).then_some(()));
             let said = list(node, "");
             assert_eq!((&said["count"], &said["nodes"]), (&json!(1), &all(1)), "{kind:?} {said}");
-            let since = Instant::now();
-            let (_, said) = ask(node, "POST", "/api/broadcast", &json!({"message": {}}));
-            assert_eq!(said, json!({"sent": 0, "nodes": {"there": 1, "heard": 0}}), "{kind:?}");
-            assert!(since.elapsed() < Duration::from_millis(900), "nobody waits for the broker");
+            let is_at_once = || {
+                let since = Instant::now();
+                let (_, said) = ask(node, "POST", "/api/broadcast", &json!({"message": {}}));
+                assert_eq!(said, json!({"sent": 0, "nodes": {"there": 1, "heard": 0}}), "{kind:?}");
+                (since.elapsed() < Duration::from_millis(900)).then_some(())
+            };
+            // However busy the machine is, once.
+            eventually("nobody waits for the broker", is_at_once);
         }
         server.come();
         nodes.iter().for_each(is_ready);
