@@ -76,10 +76,9 @@ impl Snapshots {
 }
 
 fn path(resources: &Resources, topic: &Topic) -> Option<String> {
-    let name = topic.to_string();
-    match name.split_once('/') {
+    match topic.name().split_once('/') {
         Some((model, id)) => resources.path(model, Some(id)),
-        None => resources.path(&name, None),
+        None => resources.path(topic.name(), None),
     }
 }
 
@@ -166,7 +165,7 @@ pub(super) fn position(answer: &Result<Answer, UpstreamError>) -> Option<Positio
 
 /// What there is of a topic, or why that is not known: a JSON object.
 pub(super) fn said(topic: &Topic, answer: &Result<Answer, UpstreamError>) -> String {
-    let topic = Value::from(topic.to_string());
+    let topic = Value::from(topic.name());
     let (status, shown) = match answer {
         Ok(answer) => (format!(r#","status":{}"#, answer.status.as_u16()), shown(answer)),
         Err(error) => (String::new(), Err(error.to_string())),

@@ -44,9 +44,8 @@ impl Subscriber {
     ) -> (Caught, Vec<Frame>) {
         let mut standing = self.reader().standing();
         let missed = since.map(|since| {
-            let frames = self.missed(&mut standing, since, pick)?;
-            let bytes: usize = frames.iter().map(|frame| frame.wire().len()).sum();
-            if bytes > bytes_max { Err(Loss::Expired) } else { Ok(frames) }
+            let frames = self.missed(&mut standing, since, (pick, bytes_max))?;
+            if bytes(&frames) > bytes_max { Err(Loss::Expired) } else { Ok(frames) }
         });
         let fresh = standing.subscriptions.iter_mut().filter(|held| held.is_fresh);
         let certain = fresh.map(|held| {
@@ -66,7 +65,13 @@ impl Subscriber {
         (Caught { position, recovered }, frames)
     }
 
-    fn missed(&self, standing: &mut Standing, since: Position, pick: Pick) -> Result<Vec<Frame>, Loss> {
+    /// Ends behind what is more than `bytes_max`, unless some of it is left out again.
+    fn missed(
+        &self,
+        standing: &mut Standing,
+        since: Position,
+        (pick, bytes_max): (Pick, usize),
+    ) -> Result<Vec<Frame>, Loss> {
         if !standing.subscriptions.iter().any(|held| held.is_fresh) {
             // It asks behind what it is told live already, and what it has of that nobody knows.
             return Err(Loss::Expired);
@@ -79,17 +84,22 @@ impl Subscriber {
         for held in standing.subscriptions.iter_mut().filter(|held| held.is_fresh) {
             held.catching = Some(since.offset);
         }
-        let mut told = Vec::new();
+        // Of several subscriptions to one topic each is told by itself, in frames of its own.
+        let is_tagged = standing.subscriptions.iter().any(|held| held.tag.is_some());
+        let is_conflated = pick == Pick::Latest && !is_tagged;
+        let (mut told, mut sum) = (Vec::new(), 0);
         for (rendered, topics) in &events {
             let mut missed = Missed(Vec::new());
             rendered.tell_missed(self.reader(), standing, topics, &mut missed);
+            sum += bytes(&missed.0);
             if !missed.0.is_empty() {
                 told.push((rendered.event(), missed.0));
             }
+            if sum > bytes_max && !is_conflated {
+                break;
+            }
         }
-        // Of several subscriptions to one topic each is told by itself.
-        let is_tagged = standing.subscriptions.iter().any(|held| held.tag.is_some());
-        if pick == Pick::Latest && !is_tagged {
+        if is_conflated {
             told = latest(told);
         }
         let frames = told.into_iter().flat_map(|(_, frames)| frames).collect();
@@ -98,6 +108,10 @@ impl Subscriber {
         }
         Ok(frames)
     }
+}
+
+fn bytes(frames: &[Frame]) -> usize {
+    frames.iter().map(|frame| frame.wire().len()).sum()
 }
 
 /// Without the writes of a record that a later one of the same takes the place of: one that says the whole record, or that
