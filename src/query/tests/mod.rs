@@ -2,6 +2,8 @@
 
 mod answers;
 mod methods;
+mod options;
+mod paths;
 mod presets;
 mod requests;
 

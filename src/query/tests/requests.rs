@@ -1,7 +1,5 @@
 //! What is sent.
 
-use std::sync::Arc;
-
 use super::*;
 
 const TEMPLATES: &str = r#"
@@ -158,93 +156,6 @@ fn what_is_not_supported_is_refused_ignored_or_done_here() {
 }
 
 #[test]
-fn ids_and_parameters_cannot_leave_their_segment() {
-    let books = resource("/api/authors/{author_id}/books/{id}", "", "books");
-    let query = options(&filter("author_id", "eq", r#""a;b?c""#));
-    let none = Query::default();
-    let target = |wish: Wish<'_>| books.ask(wish).map(|asked| asked.request.target);
-    let id = json(r#""a#x""#);
-    assert_eq!(target(Wish::Item { id: &id, query: &query }).unwrap(), "/api/authors/a%3Bb%3Fc/books/a%23x");
-    assert_eq!(target(Wish::List(&query)).unwrap(), "/api/authors/a%3Bb%3Fc/books");
-    assert_eq!(target(Wish::List(&none)), Err(QueryError::Parameter("author_id".to_owned())));
-    let data = json(r#"{"author_id":7,"title":"x"}"#);
-    assert_eq!(target(Wish::Create { data: &data, query: &none }).unwrap(), "/api/authors/7/books");
-    let steps = ["..", ".", "", "..;a", ";a", "../x", "1/books/7", "a/b", "a\\\\b", "a\\nb", "a\\u0000"];
-    for step in steps.map(|step| format!("\"{step}\"")) {
-        let step = &step;
-        let id = json(step);
-        assert!(target(Wish::Delete { id: &id, query: &query }).is_err(), "{step}");
-        let query = options(&filter("author_id", "eq", step));
-        assert!(target(Wish::List(&query)).is_err(), "{step}");
-    }
-    let id = json(r#"{"a":1}"#);
-    assert_eq!(target(Wish::Delete { id: &id, query: &query }), Err(QueryError::Id));
-}
-
-/// The resource `users`, and other routes beside it.
-fn beside(query: &str, others: &[(&str, &str)]) -> Arc<Resources> {
-    let route = |(path, model): &(&str, &str)| format!("[[route]]\npath = \"{path}\"\nmodel = \"{model}\"\n");
-    let text = format!(
-        "[upstream]\nservers = [\"http://127.0.0.1:1\"]\n[[endpoint]]\npath = \"/ws\"\ndialect = \"canonical\"\n\
-         {}{query}\n{}",
-        route(&("/api/users/{id}", "user")),
-        others.iter().map(route).collect::<String>()
-    );
-    Config::parse("proxy.toml", &text).unwrap().resources
-}
-
-#[test]
-fn an_id_was_the_path_of_another_route() {
-    let others = [
-        ("/api/users/payroll", "payroll"),
-        ("/api/users/{id}/books/{book_id}", "book"),
-        ("/api/users/8/{id}", "x"),
-    ];
-    let query = Query::default();
-    for settings in ["", "[route.query]\nupdate = \"PUT /api/users/{id}\"\n"] {
-        let users = beside(settings, &others).find(None, "users").unwrap();
-        for (id, is_right) in [
-            ("\"7\"", true),
-            ("7", true),
-            ("\"payrol\"", true),
-            ("\"payroll\"", false),
-            ("8", false),
-            ("\"1/books/7\"", false),
-            ("\"%70ayroll\"", true),
-        ] {
-            let id = json(id);
-            for wish in [
-                Wish::Item { id: &id, query: &query },
-                Wish::Update { id: &id, data: &json("{}"), query: &query },
-                Wish::Delete { id: &id, query: &query },
-            ] {
-                let asked = users.ask(wish).map(|asked| asked.request.target);
-                assert_eq!(asked.is_ok(), is_right, "{settings} {} {asked:?}", id.as_str());
-                assert!(is_right || asked == Err(QueryError::Id));
-            }
-        }
-    }
-}
-
-#[test]
-fn an_entity_was_the_path_of_another_route() {
-    let open = [("/api/{collection}/{id}", "{collection}"), ("/api/login", "session")];
-    let resources = beside("", &open);
-    let lists = |entity: &str| {
-        let found = resources.find(None, entity);
-        found.map(|found| found.ask(Wish::List(&Query::default())).map(|asked| asked.request.target))
-    };
-    assert_eq!(lists("tags"), Some(Ok("/api/tags".to_owned())));
-    for entity in ["users/7", "USERS", "..", "tags;x/../users", "a\\b"] {
-        assert!(!matches!(lists(entity), Some(Ok(_))), "{entity}");
-    }
-    assert_eq!(
-        resources.find(None, "login").map(|found| found.model.to_string()).as_deref(),
-        Some("session")
-    );
-}
-
-#[test]
 fn writes_carry_the_data_as_it_is() {
     let data = json(r#"{"b":1.50,  "a":12345678901234567890}"#);
     let (query, id) = (Query::default(), json("7"));
@@ -260,33 +171,6 @@ fn writes_carry_the_data_as_it_is() {
     let request = plain.ask(Wish::Delete { id: &id, query: &query }).unwrap().request;
     assert_eq!((request.method.as_str(), &*request.target), ("DELETE", "/api/users/7"));
     assert!(plain.ask(Wish::Create { data: &json("1"), query: &query }).is_err());
-}
-
-#[test]
-fn a_slash_at_the_end_of_the_path_is_kept() {
-    let notes = resource("/api/notes/{id}/", "", "notes");
-    let query = Query::default();
-    assert_eq!(list(&notes, "{}").unwrap(), "GET /api/notes/");
-    let id = json("7");
-    assert_eq!(notes.ask(Wish::Item { id: &id, query: &query }).unwrap().request.target, "/api/notes/7/");
-}
-
-#[test]
-fn options_that_are_none_and_operators_that_nobody_knows_are_errors() {
-    for (text, expected) in [
-        ("[1]", "options:"),
-        (r#"{"limit":-1}"#, "options:"),
-        (r#"{"columns":"a"}"#, "options:"),
-        (r#"{"filters":{}}"#, "the filters must be a list"),
-    ] {
-        let error = Query::read(&json(text)).unwrap_err();
-        assert!(error.to_string().starts_with(expected) && error.is_invalid(), "{text}: {error}");
-    }
-    let error = Query::read(&json(&filter("a", "near", "1"))).unwrap_err();
-    assert_eq!(error.to_string(), "unknown operator: near");
-    for none in ["null", "{}", r#"{"filters":null,"limit":null,"x":1}"#] {
-        assert_eq!(options(none), Query::default());
-    }
 }
 
 #[test]
@@ -323,25 +207,6 @@ fn relations_may_be_asked_for_by_their_number() {
     assert_eq!(of(""), "GET /api/users");
 }
 
-/// Each of them would be looked at for every record, or for every two that are compared.
-#[test]
-fn options_that_name_thousands_of_columns_kept_a_core_busy() {
-    for (option, element, most) in [
-        ("sort", r#"{"column":"a"}"#, 16),
-        ("columns", r#""a""#, 256),
-        ("omit_columns", r#""a""#, 256),
-        ("preload", r#""a""#, 32),
-    ] {
-        let read = |count: usize| {
-            let list = vec![element; count].join(",");
-            Query::read(&json(&format!(r#"{{"{option}":[{list}]}}"#)))
-        };
-        assert!(read(most).is_ok(), "{option}");
-        let expected = QueryError::Options(format!("options: {option} may have {most} elements"));
-        assert_eq!(read(most + 1), Err(expected));
-    }
-}
-
 #[test]
 fn the_page_behind_the_last_number_overflowed() {
     let users = users("page = \"page={page}&per_page={limit}\"\nwhole_lists = true");
@@ -362,59 +227,6 @@ fn a_condition_that_no_header_can_hold_was_lost() {
     {
         assert_eq!(asked(column, value), (false, true), "{column} {value}");
     }
-}
-
-/// The backend (Express) takes no notice of letters' case, or takes what is behind a full stop for a format.
-#[test]
-fn a_path_that_differs_by_case_or_format_alone_led_to_the_records_of_another_route() {
-    let text = "[upstream]\nservers = [\"http://127.0.0.1:1\"]\n[[endpoint]]\npath = \"/ws\"\ndialect = \"canonical\"\n\
-         [[route]]\npath = \"/api/{team}/{collection}/{id}\"\nmodel = \"{collection}\"\n\
-         [[route]]\npath = \"/api/acme/payroll/{id}\"\nmodel = \"pay\"\n\
-         [[route]]\npath = \"/api/users/{id}\"\nmodel = \"user\"\n\
-         [[route]]\npath = \"/api/users/me\"\nmodel = \"self\"\nfields = [\"id\"]\n";
-    let resources = Config::parse("proxy.toml", text).unwrap().resources;
-    let of_team = |team: &str, entity: &str| {
-        let found = resources.find(None, entity)?;
-        let query = options(&filter("team", "eq", &format!("{team:?}")));
-        Some(found.ask(Wish::List(&query)).ok()?.request.target)
-    };
-    assert_eq!(of_team("acme", "rows").as_deref(), Some("/api/acme/rows"));
-    assert_eq!(of_team("other", "rows.v1").as_deref(), Some("/api/other/rows.v1"));
-    for (team, entity) in
-        [("ACME", "Payroll"), ("acme", "PayRoll"), ("acme", "payroll.json"), ("aCmE", "PAYROLL.JSON")]
-    {
-        assert_eq!(of_team(team, entity), None, "{team} {entity}");
-    }
-    let users = resources.find(None, "users").unwrap();
-    for (id, expected) in [
-        ("7", true),
-        ("7.json", true),
-        ("ann.smith", true),
-        ("You", true),
-        ("Me", false),
-        ("ME", false),
-        ("me.json", false),
-        ("Me.", false),
-        ("me.tar", false),
-    ] {
-        let id = Json::string(id);
-        let query = Query::default();
-        assert_eq!(users.ask(Wish::Item { id: &id, query: &query }).is_ok(), expected, "{id:?}");
-    }
-}
-
-#[test]
-fn an_option_that_is_wrong_was_not_named() {
-    for (options, expected) in [
-        (r#"{"limit":-1}"#, "options: limit: expected a whole number that is not negative"),
-        (r#"{"offset":"5"}"#, "options: offset: expected a whole number that is not negative"),
-        (r#"{"columns":"id"}"#, "options: columns: expected a list of names"),
-        (r#"{"sort":["id"]}"#, r#"options: sort: expected a list of {"column","direction"}"#),
-        (r#"{"preload":[1]}"#, r#"options: preload: expected a list of {"relation"} or names"#),
-    ] {
-        assert_eq!(Query::read(&json(options)).unwrap_err().to_string(), expected);
-    }
-    assert_eq!(Query::read(&json(r#"{"limit":null,"sort":null}"#)).unwrap(), Query::default());
 }
 
 #[test]
