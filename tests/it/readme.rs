@@ -4,8 +4,21 @@ use std::path::Path;
 
 use crate::harness::*;
 
+/// The README, and its pages for clients of one dialect each.
+const PAGES: [&str; 5] = [
+    "README.md",
+    "src/dialect/fastcms/README.md",
+    "src/dialect/mdb_engine/README.md",
+    "src/dialect/websocketspec/README.md",
+    "src/dialect/socketio/README.md",
+];
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
 fn readme() -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+    PAGES.map(page).concat()
 }
 
 /// Code blocks of a language, without their indentation.
@@ -151,14 +164,35 @@ fn the_tables_of_fields_are_the_messages() {
     assert_eq!(listed, sent);
 }
 
+/// What a heading is linked to as.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect()
+}
+
 #[test]
-fn every_file_that_the_readme_links_to_is_there() {
-    let text = readme();
-    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let files: Vec<&str> = links.filter(|link| !link.contains("://") && !link.starts_with('#')).collect();
-    assert!(files.contains(&"tests/rows/faults.toml"), "{files:?}");
-    for file in files {
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{file} is not there");
+fn whatever_the_readme_and_its_pages_link_to_is_there() {
+    let mut files = Vec::new();
+    for name in PAGES {
+        let text = page(name);
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { here.clone() } else { here.parent().unwrap().join(file) };
+            let file = file.canonicalize().unwrap_or_else(|error| panic!("{name}: {link}: {error}"));
+            if !heading.is_empty() {
+                let there = std::fs::read_to_string(&file).unwrap();
+                let mut headings = there.lines().filter_map(|line| line.strip_prefix('#'));
+                let is_there = headings.any(|line| anchor(line.trim_start_matches(['#', ' '])) == heading);
+                assert!(is_there, "{name}: {link}");
+            }
+            files.push(file);
+        }
+    }
+    for linked in ["tests/rows/faults.toml", "src/dialect/socketio/README.md", "proxy.toml"] {
+        let linked = Path::new(env!("CARGO_MANIFEST_DIR")).join(linked).canonicalize().unwrap();
+        assert!(files.contains(&linked), "{linked:?} is linked to by nothing");
     }
 }
 
