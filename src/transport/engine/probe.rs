@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message as Received};
 
-use super::mailbox::Upgrading;
+use super::mailbox::{Mailbox, Upgrading};
 use super::payload::Packet;
 use super::shared::{Handle, Shared};
 use crate::message::{CloseReason, Frame};
@@ -61,6 +61,10 @@ impl<T: Stream> Probe<T> {
             Poll::Pending => false,
         };
         while !self.has_gone_over {
+            // What it is answered it is to read before it says more; the drain wakes the task.
+            if self.link.is_busy() {
+                return Poll::Pending;
+            }
             let mut heard = false;
             match self.codec.read(&self.link, context, &mut heard) {
                 Ok(Received::Text(text)) => {
@@ -79,10 +83,14 @@ impl<T: Stream> Probe<T> {
 
     fn hear(&mut self, text: &str) -> bool {
         if text == PING {
-            self.link.answer(Frame::text(PONG).wire());
-            // Behind that the client waits for the poll that is under way.
-            self.shared.leave(|mailbox| mailbox.upgrading = Upgrading::Works);
-            return true;
+            // Behind the answer the client waits for the poll that is under way, and goes over: it asks once.
+            let works =
+                |mailbox: &mut Mailbox<T>| std::mem::replace(&mut mailbox.upgrading, Upgrading::Works);
+            let is_first = self.shared.leave(works) != Upgrading::Works;
+            if is_first {
+                self.link.answer(Frame::text(PONG).wire());
+            }
+            return is_first;
         }
         self.has_gone_over = Packet::parse(text) == Ok(Packet::Upgrade);
         self.has_gone_over

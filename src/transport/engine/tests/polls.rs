@@ -126,3 +126,38 @@ async fn a_client_that_gives_up_going_over_is_polled_as_before() {
     assert_eq!(poll(&handle).await.unwrap(), "42/a,[\"one\",1]");
     assert!(handle.begin_upgrade(), "it may try again");
 }
+
+/// A WebSocket that `handle` tries, over a pipe of so many bytes, whose greeting has left.
+async fn tried(house: &mut House, handle: &Handle<DuplexStream>, size: usize) -> Peer {
+    let (stream, theirs) = tokio::io::duplex(size);
+    assert!(handle.begin_upgrade());
+    house.tasks.spawn(again(handle).upgrade(theirs, Vec::new(), Bytes::from(ANSWER)).run());
+    tokio::task::yield_now().await;
+    Peer(stream)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_tried_a_websocket_and_read_nothing_had_answers_wait_without_bound() {
+    let mut house = House::new(10);
+    let handle = come(&mut house).await;
+    let mut peer = tried(&mut house, &handle, 1000).await;
+    let ping = [&[0x89, 0xFD, 0, 0, 0, 0][..], &[b'x'; 125]].concat();
+    let mut taken = 0;
+    // It is given up in the end, and not before.
+    while taken < 1000 && peer.0.write_all(&ping).await.is_ok() {
+        taken += 1;
+    }
+    assert!(taken < 50, "{taken} pings were read, and nobody read an answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_said_again_and_again_that_it_tries_a_websocket_was_answered_each_time() {
+    let mut house = House::new(10);
+    let handle = come(&mut house).await;
+    let mut peer = tried(&mut house, &handle, 4096).await;
+    peer.0.read_exact(&mut vec![0; ANSWER.len()]).await.unwrap();
+    peer.say("2probe").await;
+    assert_eq!(peer.next().await, "3probe");
+    peer.say("2probe").await;
+    assert_eq!(peer.next().await, "close 1002");
+}
