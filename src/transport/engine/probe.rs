@@ -55,11 +55,9 @@ impl<T: Stream> Probe<T> {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.link.register(context.waker());
-        let drained = match self.link.poll_drain(context) {
-            Poll::Ready(Ok(())) => true,
-            Poll::Ready(Err(_)) => return Poll::Ready(()),
-            Poll::Pending => false,
-        };
+        if let Poll::Ready(Err(_)) = self.link.poll_drain(context) {
+            return Poll::Ready(());
+        }
         while !self.has_gone_over {
             // What it is answered it is to read before it says more; the drain wakes the task.
             if self.link.is_busy() {
@@ -77,8 +75,8 @@ impl<T: Stream> Probe<T> {
                 Ok(Received::Binary(_) | Received::Close(_)) | Err(_) => return Poll::Ready(()),
             }
         }
-        // What waits here would be lost with the link.
-        if drained { Poll::Ready(()) } else { Poll::Pending }
+        // What waits here, the answer to what was read just now perhaps, would be lost with the link.
+        if self.link.is_idle() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn hear(&mut self, text: &str) -> bool {

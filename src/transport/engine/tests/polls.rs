@@ -161,3 +161,18 @@ async fn a_client_that_said_again_and_again_that_it_tries_a_websocket_was_answer
     peer.say("2probe").await;
     assert_eq!(peer.next().await, "close 1002");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_went_over_in_the_same_breath_did_not_get_all_of_the_answer_before_it() {
+    let mut house = House::new(10);
+    let handle = come(&mut house).await;
+    // With room for a half of the answer behind the greeting.
+    let mut peer = tried(&mut house, &handle, ANSWER.len() + 4).await;
+    peer.say("2probe").await;
+    peer.say("5").await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    peer.0.read_exact(&mut vec![0; ANSWER.len()]).await.unwrap();
+    assert_eq!(peer.next().await, "3probe");
+    house.push("/a", r#"{"event":"one","data":1}"#);
+    assert_eq!(peer.next().await, r#"42/a,["one",1]"#);
+}
