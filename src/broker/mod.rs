@@ -5,8 +5,9 @@
 //! lost, and since nobody may miss one unknowingly, every reader is then closed with "events lost" and
 //! reloads when it is back.
 //!
-//! What clients and webhooks say to others goes the same way, in a room of its own beside that of the events:
-//! nobody can make them lost by talking. Where it is full, what is said is dropped and counted.
+//! What clients and webhooks say to others goes the same way, in a room of its own beside that of the events, here and
+//! where it waits for a broker: nobody can make them lost by talking. Where it is full, what is said is dropped and
+//! counted.
 
 mod kin;
 mod local;
@@ -55,6 +56,10 @@ pub trait Broker: Send + Sync + fmt::Debug {
     /// Sends a parcel on its way; returns how many readers of this process it reached. Called by one thread,
     /// in order.
     fn publish(&self, parcel: Parcel) -> u64;
+    /// The same for what a client or a webhook says: where there is no room for it, it is dropped, and nothing is lost.
+    fn tell(&self, parcel: Parcel) -> u64 {
+        self.publish(parcel)
+    }
     /// More parcels follow at once, and then [`flush`](Self::flush).
     fn gather(&self) {}
     /// No parcel follows at once: what was gathered leaves.
@@ -271,7 +276,7 @@ impl Worker {
                 }
             }
             Work::Word(word) => {
-                self.broker.publish(word());
+                self.broker.tell(word());
             }
             Work::Parcels(parcels, receipt) => {
                 if parcels.len() > 1 {

@@ -246,6 +246,13 @@ impl Broker for Remote {
         0
     }
 
+    fn tell(&self, parcel: Parcel) -> u64 {
+        if !self.outgoing.push_word(parcel) {
+            self.metrics.word_dropped();
+        }
+        0
+    }
+
     /// The log brings them to every node, and each says how many it reached.
     fn send(&self, parcels: Vec<Parcel>, receipt: Receipt) {
         let told = Box::new(move |heard: Heard| {

@@ -1,5 +1,6 @@
 //! What waits to be written to a broker's log. Bounded: where it is full, what comes is lost, and as soon as there is
-//! room for a word that says so to every process, nothing else goes before it.
+//! room for a word that says so to every process, nothing else goes before it. What clients say waits in the same line,
+//! and has a smaller room of its own: it takes none from events, and what finds none is dropped.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,8 @@ use uuid::Uuid;
 
 use super::super::Parcel;
 use super::super::wire::{Content, Letter};
+use crate::event::Json;
+use crate::message::{Group, Push, Target};
 
 /// How much may wait.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +25,14 @@ pub struct OutgoingLimits {
 
 /// Letters that are written in one go.
 const BATCH: usize = 256;
+/// The room of words is one for so many of the events'.
+const EVENTS_PER_WORD: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Event,
+    Word,
+}
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -34,12 +45,29 @@ pub(in crate::broker) struct Outgoing {
 
 #[derive(Debug, Default)]
 struct State {
-    letters: VecDeque<(String, Bytes)>,
-    bytes: usize,
+    letters: VecDeque<(String, Bytes, Kind)>,
+    events: Share,
+    words: Share,
     /// Of the last letter.
     number: u64,
     /// Something had no room, and nobody has been told.
     lost: bool,
+}
+
+/// Of these, the letters of one kind.
+#[derive(Debug, Default)]
+struct Share {
+    letters: usize,
+    bytes: usize,
+}
+
+impl State {
+    fn taken(&mut self, kind: Kind) -> &mut Share {
+        match kind {
+            Kind::Event => &mut self.events,
+            Kind::Word => &mut self.words,
+        }
+    }
 }
 
 impl Outgoing {
@@ -52,8 +80,17 @@ impl Outgoing {
     pub(in crate::broker) fn push(&self, parcel: Parcel, asks: Option<u64>) -> bool {
         let mut state = self.lock();
         // Behind a loss nothing is worth more than the word that says so, which comes when there is room.
-        let added = !state.lost && self.add(&mut state, Content::Parcel(Box::new(parcel)), asks);
+        let added = !state.lost && self.add(&mut state, Kind::Event, Content::Parcel(Box::new(parcel)), asks);
         state.lost |= !added;
+        drop(state);
+        self.filled.notify_one();
+        added
+    }
+
+    /// The same for a word, which has no room but that of words; `false`: it is dropped, and nobody is told.
+    pub(super) fn push_word(&self, parcel: Parcel) -> bool {
+        let mut state = self.lock();
+        let added = !state.lost && self.add(&mut state, Kind::Word, Content::Parcel(Box::new(parcel)), None);
         drop(state);
         self.filled.notify_one();
         added
@@ -67,22 +104,35 @@ impl Outgoing {
         self.filled.notify_one();
     }
 
-    /// One that is too large alone is let through when nothing else waits.
-    fn add(&self, state: &mut State, content: Content, asks: Option<u64>) -> bool {
+    /// One that is too large alone is let through when nothing else of its kind waits.
+    fn add(&self, state: &mut State, kind: Kind, content: Content, asks: Option<u64>) -> bool {
         let number = state.number + 1;
         let letter = Letter { node: self.node, number, content, asks }.write();
-        let bytes = state.bytes + letter.len();
-        let fits = state.letters.len() < self.limits.letters && bytes <= self.limits.bytes;
-        if !fits && !state.letters.is_empty() {
+        let (room, taken) = (self.room(kind), state.taken(kind));
+        let bytes = taken.bytes + letter.len();
+        let fits = taken.letters < room.letters && bytes <= room.bytes;
+        if !fits && taken.letters > 0 {
             return false;
         }
-        (state.bytes, state.number) = (bytes, number);
-        state.letters.push_back((format!("{}-{number}", self.node.simple()), letter));
+        *taken = Share { letters: taken.letters + 1, bytes };
+        state.number = number;
+        state.letters.push_back((format!("{}-{number}", self.node.simple()), letter, kind));
         true
     }
 
+    fn room(&self, kind: Kind) -> OutgoingLimits {
+        let OutgoingLimits { letters, bytes } = self.limits;
+        match kind {
+            Kind::Event => self.limits,
+            Kind::Word => {
+                OutgoingLimits { letters: letters / EVENTS_PER_WORD, bytes: bytes / EVENTS_PER_WORD }
+            }
+        }
+    }
+
     /// The next letters, as soon as there are some. They stay until they are [written](Self::written). In the place of
-    /// one that has more than so many bytes stands the word that it is lost: it would never be taken.
+    /// one that has more than so many bytes stands the word that it is lost, or in that of a word one for nobody: it
+    /// would never be taken.
     pub(super) async fn next(&self, largest: usize) -> Vec<(String, Bytes)> {
         loop {
             let letters = self.first(largest);
@@ -98,34 +148,43 @@ impl Outgoing {
         self.give_up_larger(&mut state, largest);
         if state.lost && state.letters.is_empty() {
             state.lost = false;
-            self.add(&mut state, Content::Lost, None);
+            self.add(&mut state, Kind::Event, Content::Lost, None);
         }
-        state.letters.iter().take(BATCH).cloned().collect()
+        let next = state.letters.iter().take(BATCH);
+        next.map(|(name, letter, _)| (name.clone(), letter.clone())).collect()
     }
 
     fn give_up_larger(&self, state: &mut State, largest: usize) {
-        let State { letters, bytes, number: last, .. } = state;
+        let State { letters, events, words, number: last, .. } = state;
         let first = *last + 1 - letters.len() as u64;
-        for ((_, letter), number) in letters.iter_mut().zip(first..).take(BATCH) {
-            if letter.len() > largest {
-                tracing::error!(
-                    bytes = letter.len(),
-                    largest,
-                    "an event is larger than the broker takes, and lost"
-                );
-                *bytes -= letter.len();
-                *letter = Letter { node: self.node, number, content: Content::Lost, asks: None }.write();
-                *bytes += letter.len();
+        for ((_, letter, kind), number) in letters.iter_mut().zip(first..).take(BATCH) {
+            let size = letter.len();
+            if size <= largest {
+                continue;
             }
+            let (taken, content) = match kind {
+                Kind::Event => {
+                    tracing::error!(size, largest, "an event is larger than the broker takes, and lost");
+                    (&mut *events, Content::Lost)
+                }
+                Kind::Word => {
+                    tracing::warn!(size, largest, "a message is larger than the broker takes, and dropped");
+                    (&mut *words, for_nobody())
+                }
+            };
+            *letter = Letter { node: self.node, number, content, asks: None }.write();
+            taken.bytes = taken.bytes - size + letter.len();
         }
     }
 
     /// So many of the oldest are in the log.
     pub(in crate::broker) fn written(&self, count: usize) {
         let mut state = self.lock();
-        let count = count.min(state.letters.len());
-        let bytes: usize = state.letters.drain(..count).map(|(_, letter)| letter.len()).sum();
-        state.bytes -= bytes;
+        for _ in 0..count {
+            let Some((_, letter, kind)) = state.letters.pop_front() else { return };
+            let taken = state.taken(kind);
+            *taken = Share { letters: taken.letters - 1, bytes: taken.bytes - letter.len() };
+        }
     }
 
     /// Letters that wait, with the one that will say that others were lost.
@@ -137,13 +196,20 @@ impl Outgoing {
     /// The letters that wait.
     #[cfg(test)]
     pub(in crate::broker) fn letters(&self) -> Vec<Bytes> {
-        self.lock().letters.iter().map(|(_, letter)| letter.clone()).collect()
+        self.lock().letters.iter().map(|(_, letter, _)| letter.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each change under it is whole, or is not made.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What takes the place of a word, since the numbers of letters go on without gaps.
+fn for_nobody() -> Content {
+    let only = Group { connections: vec![Uuid::nil()], ..Group::default() };
+    let push = Push::new(Target { only, ..Target::default() }, Json::string(""));
+    Content::Parcel(Box::new(Parcel::Push(push)))
 }
 
 #[cfg(test)]
@@ -219,7 +285,36 @@ mod tests {
         outgoing.first(1500);
         assert_eq!(waiting(&outgoing), ["1 1", "2 lost", "3 3"]);
         outgoing.written(3);
-        assert_eq!(outgoing.lock().bytes, 0);
+        assert_eq!(outgoing.lock().events.bytes, 0);
+    }
+
+    fn word(text: &str) -> Parcel {
+        Parcel::Push(Push::new(Target::default(), Json::string(text)))
+    }
+
+    #[test]
+    fn words_have_room_beside_the_events_and_one_without_is_no_loss() {
+        let outgoing = outgoing(16, 1 << 20);
+        for _ in 0..2 {
+            assert!(outgoing.push_word(word("a")) && outgoing.push_word(word("b")));
+            assert!(!outgoing.push_word(word("c")));
+            assert!((1..=16).all(|id| outgoing.push(parcel(id), None)));
+            assert_eq!(outgoing.len(), 18);
+            outgoing.written(18);
+        }
+        let large = "x".repeat(100_000);
+        assert!(outgoing.push_word(word(&large)) && !outgoing.push_word(word(&large)));
+        assert!(outgoing.push(parcel(1), None) && !outgoing.lock().lost);
+    }
+
+    /// A client that may say something to others could close the readers of all nodes by one word.
+    #[test]
+    fn a_word_that_was_larger_than_the_broker_takes_was_told_as_events_that_are_lost() {
+        let outgoing = outgoing(16, 1 << 20);
+        assert!(outgoing.push_word(word(&"x".repeat(2000))) && outgoing.push(parcel(2), None));
+        outgoing.first(1500);
+        assert_eq!(waiting(&outgoing), ["1 push", "2 2"]);
+        assert!(outgoing.first(1500).iter().all(|(_, letter)| letter.len() <= 1500));
     }
 
     #[test]

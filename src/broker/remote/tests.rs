@@ -10,10 +10,10 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::broker::{Append, Head, Hear, Say, Talk};
-use crate::event::{Epoch, Event, Topic};
+use crate::event::{Epoch, Event, Json, Topic};
 use crate::hub::{Desk, HistoryLimits, Lane, Profile, Sent, Subscriber};
 use crate::identity::Identity;
-use crate::message::{CloseReason, Command, Encode, Frame, Pick, Publication, Rendering};
+use crate::message::{CloseReason, Command, Encode, Frame, Pick, Publication, Push, Rendering, Target};
 use crate::metrics::Labels;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -361,6 +361,37 @@ async fn what_had_no_room_while_the_server_was_away_is_told_to_all_as_lost() {
     for node in [&node, &other] {
         assert_eq!(node.hear(|heard| heard.len() == 3).await, expected);
     }
+}
+
+/// A few clients that talked all the time filled the room of the events while the server was away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_talked_made_events_be_lost_on_every_node() {
+    let server = Server::new();
+    let mut other = Node::start(&server, 2);
+    let mut node = Node::with(&server, 1, OutgoingLimits { letters: 16, ..LIMITS });
+    node.begin().await;
+    other.begin().await;
+    server.set_there(false);
+    let word = || Parcel::Push(Push::new(Target::default(), Json::string("hello")));
+    for _ in 0..50 {
+        // So many as there is room for in front of the worker.
+        (0..10).for_each(|_| node.publisher.tell(Box::new(word)));
+        let (done, is_done) = std::sync::mpsc::channel();
+        node.publisher.answer(Box::new(move || done.send(()).unwrap()));
+        is_done.recv_timeout(SOON).unwrap();
+    }
+    (1..=16).for_each(|id| node.write(id));
+    server.set_there(true);
+    for node in [&node, &other] {
+        let heard = node.hear(|heard| heard.last().is_some_and(|last| last.ends_with(" 16"))).await;
+        let expected = (1..=16).map(|id| format!("{} {id}", id + 2));
+        assert_eq!(
+            heard,
+            [r#""hello""#; 2].map(str::to_owned).into_iter().chain(expected).collect::<Vec<_>>()
+        );
+    }
+    let metrics = node.remote.metrics.render(0);
+    assert!(!metrics.contains("restcast_drops_total{reason=\"words_full\"} 0"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
