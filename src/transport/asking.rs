@@ -21,13 +21,20 @@ pub(super) struct Asking {
 
 struct Pending {
     returning: Returning,
+    /// It is there, and waits until its turn has come. Seldom, and room for it would be taken by each connection.
+    returned: Option<Box<Returned>>,
     /// The token that it is about, where the backend may be asked with it.
     token: Option<String>,
 }
 
 impl Asking {
-    /// An answer is awaited.
-    pub(super) fn is_pending(&self) -> bool {
+    /// An answer is awaited, and is not there yet.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.returned.is_none())
+    }
+
+    /// An answer is awaited, or waits.
+    fn is_pending(&self) -> bool {
         self.pending.is_some()
     }
 
@@ -64,14 +71,26 @@ impl Asking {
     }
 
     pub(super) fn begin(&mut self, returning: Returning, token: Option<String>) {
-        self.pending = Some(Pending { returning, token });
+        self.pending = Some(Pending { returning, returned: None, token });
     }
 
-    /// The answer, and the token that it is about.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<(Returned, Option<String>)> {
+    /// The answer, and the token that it is about, if its turn has come. Whoever finds it goes on in any case: what that
+    /// needs is not to be kept from others.
+    pub(super) fn poll(
+        &mut self,
+        is_its_turn: bool,
+        context: &mut Context<'_>,
+    ) -> Poll<(Returned, Option<String>)> {
         let Some(pending) = &mut self.pending else { return Poll::Pending };
-        let Poll::Ready(returned) = pending.returning.as_mut().poll(context) else { return Poll::Pending };
-        Poll::Ready((returned, self.pending.take().and_then(|pending| pending.token)))
+        if pending.returned.is_none()
+            && let Poll::Ready(returned) = pending.returning.as_mut().poll(context)
+        {
+            pending.returned = Some(Box::new(returned));
+        }
+        match self.pending.take_if(|pending| is_its_turn && pending.returned.is_some()) {
+            Some(Pending { returned: Some(returned), token, .. }) => Poll::Ready((*returned, token)),
+            _ => Poll::Pending,
+        }
     }
 
     /// Has the connection polled again for what waits behind an answer. If reading stopped because too much

@@ -98,7 +98,7 @@ impl<W: Wire> Party<W> {
 
     /// An answer is awaited from elsewhere, and the client is not listened to.
     pub(super) fn is_asking(&self) -> bool {
-        self.asking.is_pending()
+        self.asking.is_awaited()
     }
 
     /// So many messages wait that no more should be read.
@@ -156,8 +156,10 @@ impl<W: Wire> Party<W> {
             // Reading stopped for it, and nothing else brings that back.
             context.waker().wake_by_ref();
         }
-        // Behind the messages, since one of them may have asked for something.
-        if let Poll::Ready((returned, token)) = self.asking.poll(context) {
+        // Behind the messages, since one of them may have asked for something. As with those, the client is to read
+        // before more is said: what follows from the answer may be the next question.
+        let is_its_turn = !self.is_open || !self.wire.is_busy();
+        if let Poll::Ready((returned, token)) = self.asking.poll(is_its_turn, context) {
             self.go_on(returned, token);
             self.asking.wake_behind(context);
         }
