@@ -22,7 +22,7 @@ const ALONG: [HeaderName; 8] = [
 const BEARER: &[u8] = b"bearer ";
 
 /// Headers that say nothing of who asks.
-const IMPERSONAL: [&str; 28] = [
+const IMPERSONAL: [&str; 40] = [
     "host",
     "connection",
     "keep-alive",
@@ -51,6 +51,20 @@ const IMPERSONAL: [&str; 28] = [
     "save-data",
     "range",
     "if-range",
+    // They prove where a write comes from, beside a cookie.
+    "x-csrf-token",
+    "x-csrftoken",
+    "x-xsrf-token",
+    // Of those in front.
+    "cdn-loop",
+    "cf-connecting-ip",
+    "cf-ipcountry",
+    "cf-ray",
+    "cf-visitor",
+    "true-client-ip",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "x-forwarded-server",
 ];
 const IMPERSONAL_PREFIXES: [&str; 3] = ["accept", "sec-", "if-"];
 
@@ -85,18 +99,24 @@ fn apart(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// The headers of a reader's handshake that has the credentials of this GET. `None`: it may have been answered
-/// by something that no handshake has. Without a token and a cookie any header of its own may be that, and a
-/// query too.
+/// by something that no handshake has. Without a bearer's token any header of its own may be that, whatever cookies
+/// there are: they may mean nothing. Without a token and a cookie a query may be it too.
 pub(super) fn of_get(head: &request::Parts) -> Option<HeaderMap> {
     let headers = bearing(carried(head), head);
-    if headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE) {
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    if authorizations.next().is_some_and(is_bearer) && authorizations.next().is_none() {
         return Some(headers);
     }
-    let is_impersonal = |name: &HeaderName| {
-        let name = name.as_str();
-        IMPERSONAL.contains(&name) || IMPERSONAL_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    let is_known = |name: &HeaderName| {
+        name == header::AUTHORIZATION || name == header::COOKIE || is_impersonal(name.as_str())
     };
-    (head.uri.query().is_none() && head.headers.keys().all(is_impersonal)).then_some(headers)
+    let has_proof = headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE);
+    let may_be_all = has_proof || head.uri.query().is_none();
+    (may_be_all && head.headers.keys().all(is_known)).then_some(headers)
+}
+
+fn is_impersonal(name: &str) -> bool {
+    IMPERSONAL.contains(&name) || IMPERSONAL_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn carried(head: &request::Parts) -> HeaderMap {
@@ -125,15 +145,14 @@ fn bearing(mut headers: HeaderMap, head: &request::Parts) -> HeaderMap {
 /// (Basic, Digest, Negotiate). A `Bearer` is there only if the client put it there.
 fn remove_ambient(headers: &mut HeaderMap) {
     headers.remove(header::COOKIE);
-    let is_chosen = |value: &HeaderValue| {
-        value
-            .as_bytes()
-            .split_at_checked(BEARER.len())
-            .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(BEARER))
-    };
-    if !headers.get_all(header::AUTHORIZATION).iter().all(is_chosen) {
+    if !headers.get_all(header::AUTHORIZATION).iter().all(is_bearer) {
         headers.remove(header::AUTHORIZATION);
     }
+}
+
+fn is_bearer(value: &HeaderValue) -> bool {
+    let scheme = value.as_bytes().split_at_checked(BEARER.len());
+    scheme.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(BEARER))
 }
 
 #[cfg(test)]
@@ -171,6 +190,23 @@ mod tests {
         }
         let page = head("/a", &[("host", "a.test"), ("cookie", "s=1"), ("origin", "http://evil.test")]);
         assert!(!of_handshake(&page, &Admission::default(), &[]).contains_key(header::COOKIE));
+    }
+
+    /// A backend that knows users by a key, and sets a cookie for the language: what Ann had loaded counted as seen by
+    /// all who speak hers, and they heard when it was deleted.
+    #[test]
+    fn what_one_user_had_loaded_counted_for_all_with_the_same_cookie_of_no_meaning() {
+        let (language, key) = (("cookie", "lang=en"), ("x-api-key", "ann"));
+        let basic = ("authorization", "Basic YTpi");
+        for given in [&[language, key][..], &[basic, key], &[basic, language, ("x-user", "ann")]] {
+            assert_eq!(of_get(&head("/x/7", given)), None, "{given:?}");
+        }
+        for given in [
+            &[language, ("x-xsrf-token", "t"), ("cf-ray", "x")][..],
+            &[("authorization", "Bearer t"), language, key],
+        ] {
+            assert!(of_get(&head("/x/7", given)).is_some(), "{given:?}");
+        }
     }
 
     #[test]
