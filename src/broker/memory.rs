@@ -118,6 +118,10 @@ impl Memory {
 
     /// What the elder says.
     pub(super) fn hear_elder(&self, word: Word) {
+        // One that was given up may still talk, of another epoch.
+        if !self.follows() {
+            return;
+        }
         match word {
             Word::Entry(offset, letter) => {
                 let content = Letter::read(&letter).map_or_else(
@@ -176,12 +180,18 @@ impl Memory {
     /// Returns how many readers of this process it reached.
     fn say(&self, origin: Origin, content: Content) -> u64 {
         let mut kin = self.lock();
-        if let Some(elder) = &mut kin.elder {
-            elder.send(self.node, self.limits.letters, (origin, content));
-            return 0;
-        }
+        let Some(elder) = &mut kin.elder else {
+            drop(kin);
+            return self.place(None, origin, content);
+        };
+        let has_room = elder.send(self.node, self.limits.letters, (origin, content));
         drop(kin);
-        self.place(None, origin, content)
+        if !has_room {
+            tracing::error!("the old process does not take what is sent, and is not waited for any more");
+            // What waits for it is told from here, this with it.
+            self.lose_elder();
+        }
+        0
     }
 
     fn place(&self, offset: Option<u64>, origin: Origin, content: Content) -> u64 {
@@ -217,14 +227,13 @@ impl Memory {
 }
 
 impl Elder {
-    /// Where it takes no more, it is given up: whoever reads from it hears so.
-    fn send(&mut self, node: Uuid, most: usize, (origin, content): (Origin, Content)) {
+    /// `false`: it takes no more, and is to be given up; what is sent waits all the same.
+    fn send(&mut self, node: Uuid, most: usize, (origin, content): (Origin, Content)) -> bool {
         self.number += 1;
         let letter = Letter { node, number: self.number, content, asks: None };
-        if self.waiting.len() >= most || !self.mail.push(&Word::Letter(letter.write())) {
-            self.mail.close();
-        }
+        let has_room = self.waiting.len() < most && self.mail.push(&Word::Letter(letter.write()));
         self.waiting.push_back((origin, letter.content));
+        has_room
     }
 
     /// What has this number, which is the next.

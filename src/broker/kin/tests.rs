@@ -183,3 +183,21 @@ async fn who_takes_nothing_is_given_up_and_costs_nobody_an_event() {
     assert_eq!(old.heard(), ["1:1", "2:2", "3:3", "4:4"]);
     assert!(!words(&down).await.contains(&Word::Over), "it must not go on as if nothing were missing");
 }
+
+/// It hangs, and nothing breaks off: what the new one wrote waited for it without bound, and its readers heard nothing.
+#[tokio::test]
+async fn an_old_one_that_took_nothing_was_waited_for_until_somebody_ended_it() {
+    let old = Process::new(ROOM);
+    let (new, down, _up) = old.successor();
+    old.write(1);
+    (2..=102).for_each(|id| new.write(id));
+    let ids = (2..=102).zip(1..).map(|(id, offset)| format!("{offset}:{id}"));
+    let expected: Vec<String> = [String::from("events lost")].into_iter().chain(ids).collect();
+    assert_eq!(new.heard(), expected);
+    // It wakes up, and nobody listens any more.
+    for word in words(&down).await {
+        new.memory.hear_elder(word);
+    }
+    new.write(103);
+    assert_eq!(new.heard(), ["102:103"]);
+}
