@@ -85,6 +85,12 @@ impl Memory {
         self.lock().elder.is_some()
     }
 
+    /// Another process hears where events stand.
+    #[cfg(test)]
+    pub(super) fn leads(&self) -> bool {
+        self.lock().heir.is_some()
+    }
+
     /// The heir goes on by itself.
     pub fn part(&self) {
         let mut kin = self.lock();

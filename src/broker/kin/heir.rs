@@ -52,6 +52,7 @@ pub async fn receive(
     let leads = Arc::clone(&memory);
     // Nobody hears it who has gone.
     publisher.answer(Box::new(move || drop(told.send(leads.lead()))));
+    let _led = Led { memory: Arc::clone(&memory), publisher: publisher.clone() };
     let (estate, mail) = hears.await.map_err(io::Error::other)?;
     let listen = async {
         let ended = listen(&mut read, Some((&memory, &publisher)), ready).await;
@@ -59,9 +60,20 @@ pub async fn receive(
         ended
     };
     // Until both have ended: what is not read when a socket is closed has the other side lose what it has not read.
-    let ended = tokio::try_join!(tell(&mut write, broker, &estate, &mail), listen);
-    publisher.answer(Box::new(move || memory.lose_heir()));
-    ended.map(|_| ())
+    tokio::try_join!(tell(&mut write, broker, &estate, &mail), listen).map(|_| ())
+}
+
+/// An heir, until it is dropped: also where whoever waits for it gives it up.
+struct Led {
+    memory: Arc<Memory>,
+    publisher: Publisher,
+}
+
+impl Drop for Led {
+    fn drop(&mut self) {
+        let memory = Arc::clone(&self.memory);
+        self.publisher.answer(Box::new(move || memory.lose_heir()));
+    }
 }
 
 async fn tell(write: &mut OwnedWriteHalf, broker: &str, estate: &Estate, mail: &Mail) -> io::Result<()> {

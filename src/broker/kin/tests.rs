@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::net::UnixStream;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::mail::Mail;
 use super::word::Word;
+use super::{Reception, receive};
 use crate::broker::memory::Memory;
 use crate::broker::remote::OutgoingLimits;
-use crate::broker::{Broker as _, Parcel};
+use crate::broker::{Broker, Parcel, Publisher};
 use crate::event::{Epoch, Event, Position, Topic};
 use crate::hub::{Desk, HistoryLimits, Hub, Lane, Profile, Sent, Subscriber};
 use crate::identity::Identity;
@@ -200,4 +203,28 @@ async fn an_old_one_that_took_nothing_was_waited_for_until_somebody_ended_it() {
     }
     new.write(103);
     assert_eq!(new.heard(), ["102:103"]);
+}
+
+/// Each event was written for it and kept.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the test ends it")]
+async fn what_the_new_one_was_to_hear_was_kept_for_nobody_when_it_was_given_up() {
+    let Process { memory, .. } = Process::new(ROOM);
+    let memory = Arc::new(memory);
+    let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
+    let broker = Arc::clone(&memory) as Arc<dyn Broker>;
+    let (publisher, _) = Publisher::start(100, broker, metrics).unwrap();
+    let reception =
+        Reception { broker: "memory", memory: Some(Arc::clone(&memory)), publisher: publisher.clone() };
+    let (mut heir, stream) = UnixStream::pair().unwrap();
+    let (ready, _is_ready) = oneshot::channel();
+    let receiving = tokio::spawn(receive(stream, reception, ready));
+    while Word::receive(&mut heir).await.unwrap().unwrap() != Word::Settled {}
+    assert!(memory.leads());
+    receiving.abort();
+    assert!(receiving.await.unwrap_err().is_cancelled());
+    let (told, is_told) = oneshot::channel();
+    publisher.answer(Box::new(move || told.send(()).unwrap()));
+    is_told.await.unwrap();
+    assert!(!memory.leads());
 }
