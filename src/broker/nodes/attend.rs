@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::roster::{Place, Shift, teller};
 use super::words::Word;
-use super::{Nodes, State};
+use super::{Nodes, State, Waiting};
 use crate::broker::Parcel;
 use crate::message::{Coming, Doorman};
 
@@ -126,10 +126,12 @@ impl Nodes {
         }
         let (version, is_settled) = (state.roster.version(), state.is_settled());
         self.say(state, Word::Here { version, is_settled });
-        if std::mem::take(&mut state.is_wanted) {
-            for part in state.roster.parts(self.me) {
-                self.say(state, Word::Part(part));
-            }
+        // Whoever wants it behind the first of them gets all of them once more, when these have left.
+        let is_being_said = state.notes.iter().any(|waiting| matches!(waiting, Waiting::Part(_)));
+        if state.is_wanted && state.is_there() && !is_being_said {
+            state.is_wanted = false;
+            let parts = state.roster.parts(self.me);
+            state.notes.extend(parts.into_iter().map(Waiting::Part));
         }
     }
 }

@@ -37,7 +37,7 @@ use attend::Untold;
 use others::Others;
 pub use questions::{Heard, Roll, Tell, TooMany};
 use questions::{Patience, Questions};
-use roster::Roster;
+use roster::{Part, Roster};
 pub use words::{Ask, Report};
 use words::{MOST_BYTES, Note, Word};
 
@@ -84,10 +84,19 @@ struct State {
     /// Others want to know all that is in it.
     is_wanted: bool,
     untold: VecDeque<Untold>,
-    notes: VecDeque<Bytes>,
+    notes: VecDeque<Waiting>,
+    /// Of the notes that are written.
     bytes: usize,
     /// While the broker is there.
     connected: Option<Connected>,
+}
+
+/// What is to be said.
+#[derive(Debug)]
+enum Waiting {
+    Note(Bytes),
+    /// Of many, and written when its turn has come: all of them together are more than may wait.
+    Part(Part),
 }
 
 #[derive(Debug)]
@@ -229,18 +238,27 @@ impl Nodes {
 
     /// To all of them, soon; not where there is no room or no broker.
     fn say(&self, state: &mut State, word: Word) {
-        let note = Note { node: self.me, word }.write();
-        let bytes = state.bytes + note.len();
         if !state.is_there() {
             return;
         }
-        if note.len() > MOST_BYTES || state.notes.len() >= NOTES || bytes > NOTES_BYTES {
-            tracing::warn!(bytes = note.len(), "nodes say too much to each other: something is not said");
-            return;
+        let Some(note) = self.written(word) else { return };
+        let bytes = state.bytes + note.len();
+        if state.notes.len() >= NOTES || bytes > NOTES_BYTES {
+            return too_much(note.len());
         }
         state.bytes = bytes;
-        state.notes.push_back(note);
+        state.notes.push_back(Waiting::Note(note));
         self.news.notify_one();
+    }
+
+    /// `None`: it is longer than a server takes.
+    fn written(&self, word: Word) -> Option<Bytes> {
+        let note = Note { node: self.me, word }.write();
+        if note.len() > MOST_BYTES {
+            too_much(note.len());
+            return None;
+        }
+        Some(note)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -258,6 +276,10 @@ impl Ask {
             Self::Close { to } => Report::Closed(hub.close(to, CloseReason::Ended) as u64),
         }
     }
+}
+
+fn too_much(bytes: usize) {
+    tracing::warn!(bytes, "nodes say too much to each other: something is not said");
 }
 
 fn finish(done: impl IntoIterator<Item = (Tell, Heard)>) {

@@ -177,7 +177,8 @@ impl Roster {
             let Some((_, count)) = held.iter().find(|(node, _)| *node == me) else { continue };
             let more = place.endpoint.len() + place.user.len() + 40;
             if bytes + more > PART_BYTES {
-                (bytes, parts) = (0, [parts, vec![Vec::new()]].concat());
+                bytes = 0;
+                parts.push(Vec::new());
             }
             bytes += more;
             if let Some(last) = parts.last_mut() {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::others::BEAT;
 use super::words::{Note, Word};
-use super::{Ask, Connected, Nodes, finish};
+use super::{Ask, Connected, Nodes, Waiting, finish};
 use crate::broker::{Away, Talk};
 
 /// Notes that are said in one go.
@@ -127,9 +127,24 @@ impl Nodes {
 
     fn first_notes(&self) -> Vec<Bytes> {
         let mut state = self.lock();
-        let count = state.notes.len().min(BATCH);
-        let notes: Vec<Bytes> = state.notes.drain(..count).collect();
-        state.bytes -= notes.iter().map(Bytes::len).sum::<usize>();
+        let mut notes = Vec::new();
+        while notes.len() < BATCH
+            && let Some(waiting) = state.notes.pop_front()
+        {
+            match waiting {
+                Waiting::Note(note) => {
+                    state.bytes -= note.len();
+                    notes.push(note);
+                }
+                Waiting::Part(part) => {
+                    if let Some(note) = self.written(Word::Part(part)) {
+                        notes.push(note);
+                        // It is large: what is behind it comes when it has left.
+                        break;
+                    }
+                }
+            }
+        }
         notes
     }
 

@@ -313,3 +313,31 @@ async fn what_was_missed_of_who_comes_is_told_once_it_is_known() {
     let all = told(&[&first, &second]);
     assert_eq!(all.iter().filter(|told| *told == "ann joined").count(), 1, "{all:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_a_node_with_very_many_users_nobody_ever_heard_and_all_asked_every_second() {
+    const USERS: usize = 40_000;
+    let air = Air::new();
+    let (first, _first) = air.node_with(1, doormen(true));
+    let (second, _second) = air.node_with(2, doormen(true));
+    // More than may wait to be said, and nobody is there yet.
+    for user in 0..USERS {
+        come(&second, &format!("{user:0200}"), true);
+    }
+    let known = || first.lock().roster.parts(second.me).iter().map(|part| part.places.len()).sum::<usize>();
+    let known_to_all = async {
+        while known() < USERS {
+            tokio::time::sleep(BEAT).await;
+        }
+    };
+    tokio::time::timeout(10 * BEAT, known_to_all).await.unwrap_or_else(|_| panic!("{} are known", known()));
+    // Whoever comes meanwhile is known too, and nothing is said again.
+    tokio::time::sleep(2 * BEAT).await;
+    let mut said = air.0.subscribe();
+    come(&second, "ann", true);
+    tokio::time::sleep(5 * BEAT).await;
+    assert_eq!(known(), USERS + 1);
+    while let Ok(note) = said.try_recv() {
+        assert!(note.len() < 1000, "{} bytes", note.len());
+    }
+}
