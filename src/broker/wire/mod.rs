@@ -75,17 +75,25 @@ impl Letter {
     /// # Errors
     /// They are none, or of a form that is not known here.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let version: Version = serde_json::from_slice(bytes)?;
-        if version.v > VERSION {
-            return Err(Unreadable::Newer(version.v));
+        // Letters are large, and read once: only of what is no letter it is asked by whom it may be one.
+        let form = serde_json::from_slice(bytes).map_err(|error| unreadable(bytes, error))?;
+        let Form { v, node, number, event, push, asks } = form;
+        if v > VERSION {
+            return Err(Unreadable::Newer(v));
         }
-        let Form { node, number, event, push, asks, .. } = serde_json::from_slice(bytes)?;
         let content = match (event, push) {
             (Some(event), _) => Content::Parcel(Box::new(Parcel::Event(event.event()))),
             (None, Some(push)) => Content::Parcel(Box::new(Parcel::Push(push.push()))),
             (None, None) => Content::Lost,
         };
         Ok(Self { node, number, content, asks })
+    }
+}
+
+fn unreadable(bytes: &[u8], error: serde_json::Error) -> Unreadable {
+    match serde_json::from_slice(bytes) {
+        Ok(Version { v }) if v > VERSION => Unreadable::Newer(v),
+        _ => error.into(),
     }
 }
 
