@@ -22,7 +22,7 @@
 //! 6. The [`broker::Broker`] hands it to the [`hub::Hub`] of every process.
 //! 7. The hub gives it a [`event::Position`], keeps it for readers that were away, and offers it to the readers of its topics. The frame is encoded
 //!    once for each dialect and written straight to each idle reader's socket; what a socket does not take
-//!    waits in that reader's bounded outbox, and its own task goes on from there (`transport/link.rs`).
+//!    waits in that reader's bounded outbox, and its own task goes on from there (`transport/link/`).
 //!    Where the backend says who may see it, it is asked for each credential ([`proxy::Asker`]), and what
 //!    comes later for those readers waits behind the answer ([`access`], `hub/line.rs`). What readers load
 //!    meanwhile by GETs of their own is noted (`proxy/load.rs`), so that they hear when it is gone.

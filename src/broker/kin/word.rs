@@ -8,6 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::broker::wire::nanos;
 use crate::event::{Epoch, Position, Topic};
 use crate::hub::Legacy;
 
@@ -173,10 +174,6 @@ fn read_hello(bytes: &[u8]) -> io::Result<Word> {
         floors: floors.into_iter().map(|(name, floor)| (Topic::named(&name), floor)).collect(),
     });
     Ok(Word::Hello(broker, legacy))
-}
-
-fn nanos(time: SystemTime) -> u64 {
-    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn time(nanos: u64) -> SystemTime {
