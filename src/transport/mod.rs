@@ -24,7 +24,7 @@ pub use ahead::Ahead;
 pub use backstage::{Backstage, Caller, Exceeded, Returning};
 pub use bucket::Rate;
 pub use engine::{
-    Closed, Handle, Packet, Parcel, Payload, Posting, Probe, Session, Sessions, Unreadable, Visitor, encode,
+    Closed, Handle, Packet, Payload, Polled, Posting, Probe, Session, Sessions, Unreadable, Visitor, encode,
 };
 pub use limits::{Expiry, Limits};
 pub use link::Stream;

@@ -128,8 +128,8 @@ impl Service<'_> {
         let Ok(awaited) = handle.poll() else {
             return self.send(session, Answer::fault(Fault::BadRequest)).await;
         };
-        let parcel = tokio::select! {
-            parcel = awaited => parcel,
+        let polled = tokio::select! {
+            polled = awaited => polled,
             // What was taken for it at this moment comes back with `awaited`.
             _ = session.read_body_or_idle(true) => {
                 part(session);
@@ -137,12 +137,12 @@ impl Service<'_> {
             }
         };
         // Without an answer it has ended.
-        let body = parcel.as_ref().ok().and_then(|parcel| encode(parcel.frames()));
+        let body = polled.as_ref().ok().and_then(|polled| encode(polled.frames()));
         let answer = body.map_or_else(|| Answer::fault(Fault::UnknownSession), Answer::text);
         // Who does not read for so long is gone.
         session.set_write_timeout(Some(self.sessions.patience()));
-        match (self.send(session, answer).await, parcel) {
-            (Ok(()), Ok(parcel)) => parcel.delivered(),
+        match (self.send(session, answer).await, polled) {
+            (Ok(()), Ok(polled)) => polled.delivered(),
             (Ok(()), Err(_)) => {}
             (Err(_), _) => part(session),
         }

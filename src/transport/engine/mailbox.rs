@@ -3,15 +3,15 @@
 
 use tokio::sync::oneshot;
 
-use super::parcel::Parcel;
 use super::payload::Payload;
+use super::polled::Polled;
 use crate::transport::codec::Codec;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Mailbox<T> {
     /// The request that waits for what there is to say. One that has hung up waits no more.
-    pub(super) poll: Option<oneshot::Sender<Parcel>>,
+    pub(super) poll: Option<oneshot::Sender<Polled>>,
     /// What another one took is on its way.
     pub(super) is_answering: bool,
     pub(super) post: Option<Post>,

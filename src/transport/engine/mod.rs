@@ -9,9 +9,9 @@
 mod carrier;
 mod lane;
 mod mailbox;
-mod parcel;
 mod parked;
 mod payload;
+mod polled;
 mod probe;
 mod recent;
 mod session;
@@ -20,8 +20,8 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-pub use parcel::Parcel;
 pub use payload::{Packet, Payload, Unreadable, encode};
+pub use polled::Polled;
 pub use probe::Probe;
 pub use session::Session;
 pub use sessions::{Sessions, Visitor};

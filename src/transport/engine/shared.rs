@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use super::carrier::Carrier;
 use super::mailbox::{Mailbox, Post, Upgrading};
-use super::parcel::{Parcel, Sender};
 use super::payload::Payload;
+use super::polled::{Polled, Sender};
 use super::probe::Probe;
 use crate::hub::OutboxLimits;
 use crate::transport::codec::Codec;
@@ -100,7 +100,7 @@ impl<T: Stream> Handle<T> {
     ///
     /// # Errors
     /// [`Closed`]: the client has a WebSocket, or another such request is waiting; that ends the connection.
-    pub fn poll(&self) -> Result<oneshot::Receiver<Parcel>, Closed> {
+    pub fn poll(&self) -> Result<oneshot::Receiver<Polled>, Closed> {
         self.visit(|mailbox| {
             if mailbox.poll.as_ref().is_some_and(|other| !other.is_closed()) {
                 mailbox.is_overlapping = true;

@@ -9,8 +9,8 @@ use super::{Session, Stage};
 use crate::message::CloseReason;
 use crate::transport::engine::carrier::Carrier;
 use crate::transport::engine::mailbox::{Mailbox, Post, Upgrading};
-use crate::transport::engine::parcel::{Parcel, Sender};
 use crate::transport::engine::payload::{Packet, Payload};
+use crate::transport::engine::polled::{Polled, Sender};
 use crate::transport::link::Stream;
 
 /// Packets heard before other tasks get their turn.
@@ -26,7 +26,7 @@ impl<T: Stream> Session<T> {
         self.codec = Some(codec);
         // A poll that still waits gets nothing any more.
         if let Some(Some(poll)) = self.shared.look(|mailbox| mailbox.poll.take()) {
-            drop(poll.send(self.parcel(Vec::new())));
+            drop(poll.send(self.polled(Vec::new())));
         }
     }
 
@@ -76,8 +76,8 @@ impl<T: Stream> Session<T> {
         })?
     }
 
-    fn parcel(&self, frames: Vec<Bytes>) -> Parcel {
-        Parcel::new(Arc::clone(&self.shared) as Arc<dyn Sender>, frames)
+    fn polled(&self, frames: Vec<Bytes>) -> Polled {
+        Polled::new(Arc::clone(&self.shared) as Arc<dyn Sender>, frames)
     }
 
     /// A poll gets what waits; nothing, where the client should not poll any more.
@@ -91,11 +91,11 @@ impl<T: Stream> Session<T> {
             let is_due = !mailbox.is_answering && (is_over || !link.is_quiet());
             let poll = mailbox.poll.take_if(|poll| is_due && !poll.is_closed())?;
             mailbox.is_answering = true;
-            Some((poll, self.parcel(link.take())))
+            Some((poll, self.polled(link.take())))
         });
-        if let Some(Some((poll, parcel))) = answered {
-            // It may hang up at this moment; behind the lock, since the parcel comes back then.
-            drop(poll.send(parcel));
+        if let Some(Some((poll, polled))) = answered {
+            // It may hang up at this moment; behind the lock, since what it took comes back then.
+            drop(poll.send(polled));
         }
     }
 }

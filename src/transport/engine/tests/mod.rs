@@ -183,9 +183,9 @@ fn post(handle: &Handle<DuplexStream>, body: &str) -> Result<oneshot::Receiver<(
 
 /// What waits.
 async fn poll(handle: &Handle<DuplexStream>) -> Option<String> {
-    let parcel = timeout(FOREVER, handle.poll().unwrap()).await.expect("nothing comes").unwrap();
-    let said = encode(parcel.frames()).map(|body| String::from_utf8(body.to_vec()).unwrap());
-    parcel.delivered();
+    let polled = timeout(FOREVER, handle.poll().unwrap()).await.expect("nothing comes").unwrap();
+    let said = encode(polled.frames()).map(|body| String::from_utf8(body.to_vec()).unwrap());
+    polled.delivered();
     said
 }
 

@@ -15,15 +15,15 @@ async fn what_a_poll_took_and_could_not_write_comes_first_in_the_next() {
     let mut house = House::new(10);
     let handle = come(&mut house).await;
     house.push("/a", r#"{"event":"one","data":1}"#);
-    let parcel = handle.poll().unwrap().await.unwrap();
+    let polled = handle.poll().unwrap().await.unwrap();
     house.push("/a", r#"{"event":"two","data":2}"#);
     // The next does not get what comes behind that before.
     let mut next = handle.poll().unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(next.try_recv().is_err());
-    drop(parcel);
-    let parcel = next.await.unwrap();
-    assert_eq!(encode(parcel.frames()).unwrap(), "42/a,[\"one\",1]\u{1e}42/a,[\"two\",2]");
+    drop(polled);
+    let polled = next.await.unwrap();
+    assert_eq!(encode(polled.frames()).unwrap(), "42/a,[\"one\",1]\u{1e}42/a,[\"two\",2]");
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,8 +88,8 @@ async fn a_client_that_goes_over_does_not_wait_for_answers_that_only_polls_could
     peer.0.read_exact(&mut vec![0; ANSWER.len()]).await.unwrap();
     peer.say("2probe").await;
     assert_eq!(peer.next().await, "3probe");
-    let parcel = waiting.await.unwrap();
-    assert_eq!(encode(parcel.frames()).unwrap(), "6", "it does not wait any more");
+    let polled = waiting.await.unwrap();
+    assert_eq!(encode(polled.frames()).unwrap(), "6", "it does not wait any more");
     timeout(FOREVER, post(&handle, &events.join("\u{1e}")).unwrap())
         .await
         .expect("it waits for ever")
@@ -97,7 +97,7 @@ async fn a_client_that_goes_over_does_not_wait_for_answers_that_only_polls_could
     peer.say("5").await;
     // Its poll has not been answered yet, and what comes behind that waits.
     assert!(timeout(Duration::from_secs(1), peer.0.read_u8()).await.is_err());
-    parcel.delivered();
+    polled.delivered();
     for number in 0..50 {
         assert_eq!(peer.next().await, format!("43/a,{number}[{{\"error\":\"unknown_event\"}}]"));
     }

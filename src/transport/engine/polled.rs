@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// Whoever sends parcels, one after the other.
+/// Whoever answers polls, one after the other.
 pub(super) trait Sender: Send + Sync + Debug {
     /// The last one is over, and this of it was not delivered: it comes before all else in the next.
     fn returned(&self, frames: Vec<Bytes>);
@@ -13,12 +13,12 @@ pub(super) trait Sender: Send + Sync + Debug {
 
 /// See the module's documentation. However it ends, what is not [delivered](Self::delivered) goes back.
 #[derive(Debug)]
-pub struct Parcel {
+pub struct Polled {
     sender: Arc<dyn Sender>,
     frames: Vec<Bytes>,
 }
 
-impl Parcel {
+impl Polled {
     pub(super) fn new(sender: Arc<dyn Sender>, frames: Vec<Bytes>) -> Self {
         Self { sender, frames }
     }
@@ -34,7 +34,7 @@ impl Parcel {
     }
 }
 
-impl Drop for Parcel {
+impl Drop for Polled {
     fn drop(&mut self) {
         self.sender.returned(std::mem::take(&mut self.frames));
     }
