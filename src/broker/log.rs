@@ -41,12 +41,12 @@ pub trait Log: Send + Sync + fmt::Debug {
 
     /// Connects. Whatever is written from now on comes to the [`Follow`] that is returned, and what was written
     /// before is in the [`Head`]; some may be in both.
-    async fn open(&self) -> Result<Session, Away>;
+    async fn open(&self) -> Result<Opened, Away>;
 }
 
-/// A connection, until one of its parts fails.
+/// An opened log: a connection, until one of its parts fails.
 #[derive(Debug)]
-pub struct Session {
+pub struct Opened {
     /// What is there.
     pub head: Head,
     /// Writes.

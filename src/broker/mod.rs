@@ -33,7 +33,7 @@ use crate::event::{Event, Position};
 use crate::message::Push;
 use crate::metrics::Metrics;
 pub use kin::{Bequest, Meeting, Reception, meet, receive};
-pub use log::{Append, Away, Entry, Follow, Head, Hear, Log, Say, Session, Talk};
+pub use log::{Append, Away, Entry, Follow, Head, Hear, Log, Opened, Say, Talk};
 pub use memory::Memory;
 pub use nats::{Nats, Servers as NatsServers, Settings as NatsSettings, parse as parse_nats};
 pub use nodes::{Ask, Doormen, Heard, Nodes, Report, Roll, Tell, TooMany};

@@ -147,7 +147,11 @@ fn once(auth: Auth) -> impl Fn(Vec<u8>) -> std::future::Ready<Result<Auth, AuthE
     let was_used = AtomicBool::new(false);
     move |_| {
         let is_first = !was_used.swap(true, Ordering::Relaxed);
-        ready(if is_first { Ok(auth.clone()) } else { Err(AuthError::new("a session has one connection")) })
+        ready(if is_first {
+            Ok(auth.clone())
+        } else {
+            Err(AuthError::new("an opened log has one connection"))
+        })
     }
 }
 

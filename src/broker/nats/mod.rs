@@ -4,8 +4,8 @@
 //! The epoch is the time at which the stream was made, and a number in its description: a process that has read
 //! further than the stream goes adds one there, and then the epoch is another for all.
 //!
-//! A session ends with its connection; the client library's own reconnecting is turned off. It would send what
-//! waits after what was lost, and so turn the order round. Whoever opens the next session sends again what was not
+//! An opened log ends with its connection; the client library's own reconnecting is turned off. It would send what
+//! waits after what was lost, and so turn the order round. Whoever opens it next sends again what was not
 //! acknowledged: of two connections that send one sequence of letters from some point on, each in order, the server
 //! stores every letter once and in that order, since it knows their names for [`REMEMBERED`].
 
@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use rustls::ClientConfig;
 use tokio::time::{sleep, timeout};
 
-use super::log::{self, Away, Log, Session};
+use super::log::{self, Away, Log, Opened};
 use crate::outbound::Roots;
 pub use address::{Servers, parse};
 use known::Known;
@@ -74,7 +74,7 @@ impl Nats {
         Self { servers, settings, tls: roots.into_config(), known: Arc::default() }
     }
 
-    async fn open_at(&self, address: &address::Address) -> Result<Session, Away> {
+    async fn open_at(&self, address: &address::Address) -> Result<Opened, Away> {
         let link = Link::connect(address, self.tls.clone()).await?;
         let Settings { stream: name, subject, .. } = &self.settings;
         let live = link.subscribe(format!("{subject}.live")).await?;
@@ -94,7 +94,7 @@ impl Nats {
         let writer = Writer::new(link, subject, largest).await?;
         let reader = Reader::new(live, stream, head, Arc::clone(&self.known));
         let talk = log::Talk { say: Box::new(talk.0), hear: Box::new(talk.1) };
-        Ok(Session { head, writer: Box::new(writer), reader: Box::new(reader), talk })
+        Ok(Opened { head, writer: Box::new(writer), reader: Box::new(reader), talk })
     }
 }
 
@@ -104,11 +104,11 @@ impl Log for Nats {
         "nats"
     }
 
-    async fn open(&self) -> Result<Session, Away> {
+    async fn open(&self) -> Result<Opened, Away> {
         let mut away = Away("no server is named".to_owned());
         for address in self.servers.addresses() {
             match timeout(OPENED, self.open_at(address)).await {
-                Ok(Ok(session)) => return Ok(session),
+                Ok(Ok(opened)) => return Ok(opened),
                 Ok(Err(error)) => away = error,
                 Err(_) => away = Away("no answer in time".to_owned()),
             }

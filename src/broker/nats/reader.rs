@@ -39,7 +39,7 @@ pub(super) struct Reader {
     link: Link,
     /// As of the last look.
     head: Head,
-    /// What was written before the session.
+    /// What was written before the log was opened.
     before: u64,
     order: Order,
     known: Arc<Known>,

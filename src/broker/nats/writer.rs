@@ -98,7 +98,7 @@ impl Append for Writer {
         if self.is_over {
             return Err(broken());
         }
-        // A call that is dropped ends the session as well: what it sent last is not known.
+        // A call that is dropped ends the connection as well: what it sent last is not known.
         self.is_over = true;
         let link = self.link.clone();
         link.during(self.send(letters)).await?;

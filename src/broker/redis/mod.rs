@@ -6,8 +6,8 @@
 //! nobody knows: whoever opens the log first after that begins it anew. The seal is looked at with each letter, so
 //! the log is also begun anew where somebody deleted it.
 //!
-//! A session has one connection for questions and one that listens. Neither is ever mended or moved to another server:
-//! a session that fails is opened anew, which finds the log wherever it is by then.
+//! An opened log has one connection for questions and one that listens. Neither is ever mended or moved to another
+//! server: where one fails the log is opened anew, which finds it wherever it is by then.
 
 mod connection;
 mod live;
@@ -34,7 +34,7 @@ use self::log::Keys;
 use self::reader::Reader;
 use self::talk::{Listener, Speaker};
 use self::url::{Address, Login, Place};
-use super::{Away, Log, Session, Talk};
+use super::{Away, Log, Opened, Talk};
 use crate::outbound::Roots;
 pub use url::RedisServers;
 
@@ -66,8 +66,8 @@ impl Redis {
         Self { place, entrance: Entrance { login, db, tls }, keys }
     }
 
-    /// Asks each server that may know, until a session stands.
-    async fn find(&self) -> Result<Session, RedisError> {
+    /// Asks each server that may know, until the log is open.
+    async fn find(&self) -> Result<Opened, RedisError> {
         let (candidates, must_be_cluster) = match &self.place {
             Place::Server(address) => (vec![address.clone()], false),
             Place::Cluster(nodes) => (nodes.clone(), true),
@@ -76,7 +76,7 @@ impl Redis {
         let mut failure = RedisError::from((ErrorKind::Client, "there is no server"));
         for candidate in candidates {
             match self.follow(candidate, must_be_cluster).await {
-                Ok(session) => return Ok(session),
+                Ok(opened) => return Ok(opened),
                 Err(error) => failure = error,
             }
         }
@@ -84,11 +84,11 @@ impl Redis {
     }
 
     /// Goes where a node says that the keys are.
-    async fn follow(&self, mut node: Address, must_be_cluster: bool) -> Result<Session, RedisError> {
+    async fn follow(&self, mut node: Address, must_be_cluster: bool) -> Result<Opened, RedisError> {
         let mut hops = 0;
         loop {
             let error = match self.open_at(&node, must_be_cluster).await {
-                Ok(session) => return Ok(session),
+                Ok(opened) => return Ok(opened),
                 Err(error) => error,
             };
             match error.redirect_node().and_then(|(address, _slot)| node.beside(address)) {
@@ -99,7 +99,7 @@ impl Redis {
         }
     }
 
-    async fn open_at(&self, address: &Address, must_be_cluster: bool) -> Result<Session, RedisError> {
+    async fn open_at(&self, address: &Address, must_be_cluster: bool) -> Result<Opened, RedisError> {
         let ears = Arc::new(Ears::new(&self.keys.talk));
         let into = Arc::clone(&ears);
         let mut listener = self.entrance.connect(address, move |info| into.push(info)).await?;
@@ -121,7 +121,7 @@ impl Redis {
             return Err(RedisError::from((ErrorKind::Client, "another log began")));
         }
         let reader = Reader::new(Arc::clone(&ears.live), listener, log.clone(), head.last);
-        Ok(Session { head, writer: Box::new(log), reader: Box::new(reader), talk })
+        Ok(Opened { head, writer: Box::new(log), reader: Box::new(reader), talk })
     }
 
     /// The server that a Sentinel names; the first that answers is believed.
@@ -162,7 +162,7 @@ impl Log for Redis {
         "redis"
     }
 
-    async fn open(&self) -> Result<Session, Away> {
+    async fn open(&self) -> Result<Opened, Away> {
         let opened = timeout(OPEN, Box::pin(self.find())).await;
         opened.map_err(|_elapsed| Away("no answer in time".to_owned()))?.map_err(|error| away(&error))
     }

@@ -19,9 +19,7 @@ use uuid::Uuid;
 
 use super::local::Local;
 use super::nodes::{Doormen, Heard, Nodes, Report};
-use super::{
-    Arrived, Away, Broker, Entry, Follow, Log, Parcel, Publisher, Reached, Receipt, Sender, Session,
-};
+use super::{Arrived, Away, Broker, Entry, Follow, Log, Opened, Parcel, Publisher, Reached, Receipt, Sender};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 pub(super) use outgoing::Outgoing;
@@ -122,9 +120,9 @@ impl Remote {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.log.open().await {
-                Ok(session) => {
+                Ok(opened) => {
                     let begun = Instant::now();
-                    let has_written = self.follow(session, &mut sequence, publisher).await;
+                    let has_written = self.follow(opened, &mut sequence, publisher).await;
                     // It may let everybody in, and take nothing.
                     if has_written || begun.elapsed() >= MOST_PAUSE {
                         pause = FIRST_PAUSE;
@@ -138,9 +136,9 @@ impl Remote {
     }
 
     /// Until the connection breaks off; whether something was written by then.
-    async fn follow(&self, session: Session, sequence: &mut Sequence, publisher: &Publisher) -> bool {
+    async fn follow(&self, opened: Opened, sequence: &mut Sequence, publisher: &Publisher) -> bool {
         let mut has_written = false;
-        let Session { head, mut writer, mut reader, talk } = session;
+        let Opened { head, mut writer, mut reader, talk } = opened;
         let room = self.room(1).await;
         hand_over(sequence.open(head).into_iter().collect(), room, publisher);
         let read = async {

@@ -100,14 +100,14 @@ impl Log for Server {
         "test"
     }
 
-    async fn open(&self) -> Result<Session, Away> {
+    async fn open(&self) -> Result<Opened, Away> {
         let mut state = self.check()?;
         state.opened += 1;
         let (first, last) = (state.gone as u64 + 1, state.entries.len() as u64);
         let head = Head { epoch: Epoch::new(state.epoch), first, last };
         let reader = Box::new(Reading(self.clone(), state.live.subscribe()));
         let talk = Talk { say: Box::new(self.clone()), hear: Box::new(Hearing(state.talk.subscribe())) };
-        Ok(Session { head, writer: Box::new(self.clone()), reader, talk })
+        Ok(Opened { head, writer: Box::new(self.clone()), reader, talk })
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::Settings;
 use super::link::WAITING;
-use crate::broker::{Entry, Follow, Log as _, Session};
+use crate::broker::{Entry, Follow, Log as _, Opened};
 use server::{Server, named, settings};
 
 const SOON: Duration = Duration::from_secs(8);
@@ -63,7 +63,7 @@ async fn two_writers_and_three_followers_agree_on_everything() {
     let server = Server::start();
     let mut followers = Vec::new();
     for _ in 0..3 {
-        let Session { head, mut reader, .. } = server.log().open().await.unwrap();
+        let Opened { head, mut reader, .. } = server.log().open().await.unwrap();
         assert_eq!((head.first, head.last), (1, 0));
         followers.push(tokio::spawn(async move { read(&mut reader, 0, 2 * EACH).await }));
     }
@@ -148,7 +148,7 @@ async fn what_is_over_the_limits_goes_and_the_rest_can_be_read() {
 async fn a_follower_that_does_not_read_keeps_little_and_misses_nothing() {
     const MANY: u64 = WAITING as u64 * 8;
     let server = Server::start();
-    let Session { mut reader, mut writer, .. } = server.log().open().await.unwrap();
+    let Opened { mut reader, mut writer, .. } = server.log().open().await.unwrap();
     // The last acknowledgement comes behind all entries.
     writer.append(&letters("a", 0..MANY)).await.unwrap();
     // Nothing comes behind those that had no room.

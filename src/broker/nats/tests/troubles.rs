@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Follow, SOON, Server, Settings, away, letters, named, offsets, read, settings, texts};
 use crate::broker::nats::parse;
-use crate::broker::{Append, Log as _, Nats, Session};
+use crate::broker::{Append, Log as _, Nats, Opened};
 use crate::outbound::Roots;
 
 /// Asks the server's API as an operator does.
@@ -39,7 +39,7 @@ async fn broken(mut reader: Box<dyn Follow>, mut writer: Box<dyn Append>) {
 async fn a_server_that_was_killed_has_what_it_acknowledged() {
     let mut server = Server::start();
     let log = server.log();
-    let Session { head, reader, mut writer, talk: _ } = log.open().await.unwrap();
+    let Opened { head, reader, mut writer, talk: _ } = log.open().await.unwrap();
     writer.append(&letters("a", 0..500)).await.unwrap();
     server.kill();
     let killed = Instant::now();
@@ -101,7 +101,7 @@ async fn a_server_that_forgot_its_last_entries_begins_another_epoch_for_all() {
 async fn a_server_that_stands_still_is_noticed_in_seconds_and_keeps_the_order() {
     let server = Server::start();
     let log = server.log();
-    let Session { mut reader, mut writer, .. } = log.open().await.unwrap();
+    let Opened { mut reader, mut writer, .. } = log.open().await.unwrap();
     writer.append(&letters("a", 0..10)).await.unwrap();
     read(&mut reader, 0, 10).await;
     server.signal("STOP");
@@ -318,7 +318,7 @@ async fn a_session_that_is_over_leaves_nothing_behind() {
     let mut server = Server::start();
     let log = server.log();
     for signal in ["CONT", "STOP"] {
-        let Session { reader, writer, .. } = log.open().await.unwrap();
+        let Opened { reader, writer, .. } = log.open().await.unwrap();
         server.signal(signal);
         drop((reader, writer));
         no_task_is_left().await;

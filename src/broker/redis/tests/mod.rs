@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::{Redis, RedisServers};
-use crate::broker::{Away, Entry, Log as _, Session};
+use crate::broker::{Away, Entry, Log as _, Opened};
 use crate::outbound::Roots;
 use server::RedisServer;
 
@@ -33,12 +33,12 @@ fn letters(texts: impl IntoIterator<Item = impl ToString>) -> Vec<(String, Bytes
     texts.into_iter().map(|text| letter(text.to_string())).collect()
 }
 
-async fn next(session: &mut Session) -> Result<Entry, Away> {
+async fn next(session: &mut Opened) -> Result<Entry, Away> {
     timeout(DEADLINE, session.reader.next()).await.expect("nothing came")
 }
 
 /// Sessions as soon as there is one.
-async fn opened(log: &Redis) -> Session {
+async fn opened(log: &Redis) -> Opened {
     let opening = async {
         loop {
             match log.open().await {

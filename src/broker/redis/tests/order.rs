@@ -3,7 +3,7 @@
 use super::*;
 
 /// Everything up to `last`; what is left out is asked for.
-async fn read_to(session: &mut Session, last: u64) -> (Vec<Entry>, usize) {
+async fn read_to(session: &mut Opened, last: u64) -> (Vec<Entry>, usize) {
     let (mut read, mut asked) = (Vec::<Entry>::new(), 0);
     while (read.len() as u64) < last {
         let entry = next(session).await.unwrap();
