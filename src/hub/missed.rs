@@ -8,10 +8,15 @@ use std::sync::{Arc, MutexGuard};
 use super::history::{Forgotten, History, HistoryLimits, Kept};
 use super::reader::{Reader, Standing};
 use super::rendered::Told;
+use super::subscriber::Subscription;
 use super::tables::Tables;
 use super::{Hub, Subscriber};
 use crate::event::{Epoch, Event, Item, Operation, Outcome, Position, Strength};
 use crate::message::{Caught, CloseReason, Frame, Loss, Pick};
+
+/// So many bytes of records are read to find what one reader missed, however little of that it wants: a few hundredths of
+/// a second.
+const LOOKED_MAX: usize = 4 << 20;
 
 /// The frames that a reader missed of one event.
 #[derive(Debug)]
@@ -35,18 +40,19 @@ impl Subscriber {
 
     /// What became of the subscriptions since the last call, and the frames that the client missed of them since it
     /// got the event at `since`, or what it is to have of that: to be sent behind the answer, and before what is
-    /// [held](super::Lane::hold). If they have more than so many bytes they count as expired.
+    /// [held](super::Lane::hold). If they have more than so many bytes they count as expired, and so if too much is to
+    /// be looked through for them.
     pub fn catch_up(
         &mut self,
         since: Option<Position>,
         pick: Pick,
         bytes_max: usize,
     ) -> (Caught, Vec<Frame>) {
-        let mut standing = self.reader().standing();
         let missed = since.map(|since| {
-            let frames = self.missed(&mut standing, since, (pick, bytes_max))?;
+            let frames = self.missed(since, (pick, bytes_max))?;
             if bytes(&frames) > bytes_max { Err(Loss::Expired) } else { Ok(frames) }
         });
+        let mut standing = self.reader().standing();
         let fresh = standing.subscriptions.iter_mut().filter(|held| held.is_fresh);
         let certain = fresh.map(|held| {
             held.is_fresh = false;
@@ -66,18 +72,15 @@ impl Subscriber {
     }
 
     /// Ends behind what is more than `bytes_max`, unless some of it is left out again.
-    fn missed(
-        &self,
-        standing: &mut Standing,
-        since: Position,
-        (pick, bytes_max): (Pick, usize),
-    ) -> Result<Vec<Frame>, Loss> {
+    fn missed(&self, since: Position, (pick, bytes_max): (Pick, usize)) -> Result<Vec<Frame>, Loss> {
+        // Nobody else changes it, and its lane is on hold. So events go on meanwhile, to this reader too.
+        let mut standing = self.reader().standing().copy();
         if !standing.subscriptions.iter().any(|held| held.is_fresh) {
             // It asks behind what it is told live already, and what it has of that nobody knows.
             return Err(Loss::Expired);
         }
         let is_expected = self.reader().seen() >= since.offset;
-        let events = self.hub().missed(standing, since, is_expected)?;
+        let events = self.hub().missed(&standing, since, is_expected)?;
         // Nobody can say now what the backend would have said then.
         let rendered = events.iter().map(|kept| Some((kept.rendered.as_ref()?, &kept.topics)));
         let events: Vec<_> = rendered.collect::<Option<_>>().ok_or(Loss::Expired)?;
@@ -87,10 +90,15 @@ impl Subscriber {
         // Of several subscriptions to one topic each is told by itself, in frames of its own.
         let is_tagged = standing.subscriptions.iter().any(|held| held.tag.is_some());
         let is_conflated = pick == Pick::Latest && !is_tagged;
-        let (mut told, mut sum) = (Vec::new(), 0);
+        let is_read = standing.subscriptions.iter().any(Subscription::reads);
+        let (mut told, mut sum, mut looked) = (Vec::new(), 0, 0);
         for (rendered, topics) in &events {
+            looked += size_of_val(topics.as_slice()) + if is_read { rendered.bytes() } else { 0 };
+            if looked > LOOKED_MAX {
+                return Err(Loss::Expired);
+            }
             let mut missed = Missed(Vec::new());
-            rendered.tell_missed(self.reader(), standing, topics, &mut missed);
+            rendered.tell_missed(self.reader(), &standing, topics, &mut missed);
             sum += bytes(&missed.0);
             if !missed.0.is_empty() {
                 told.push((rendered.event(), missed.0));
@@ -102,11 +110,7 @@ impl Subscriber {
         if is_conflated {
             told = latest(told);
         }
-        let frames = told.into_iter().flat_map(|(_, frames)| frames).collect();
-        for held in &mut standing.subscriptions {
-            held.catching = None;
-        }
-        Ok(frames)
+        Ok(told.into_iter().flat_map(|(_, frames)| frames).collect())
     }
 }
 
@@ -216,16 +220,18 @@ impl Hub {
         since: Position,
         is_expected: bool,
     ) -> Result<Vec<Arc<Kept>>, Loss> {
-        let tables = self.lock();
-        if since.epoch != self.epoch() || !since.is_told() {
-            return Err(Loss::UnknownEpoch);
-        }
-        if since.offset > self.position.load(Ordering::Relaxed) {
-            return if is_expected { Ok(Vec::new()) } else { Err(Loss::Ahead) };
-        }
         let mut events = BTreeMap::new();
         for held in standing.subscriptions.iter().filter(|held| held.is_fresh) {
+            // Under the lock for one topic at a time; what came behind `held.since` is not missed.
+            let tables = self.lock();
+            if since.epoch != self.epoch() || !since.is_told() {
+                return Err(Loss::UnknownEpoch);
+            }
+            if since.offset > self.position.load(Ordering::Relaxed) {
+                return if is_expected { Ok(Vec::new()) } else { Err(Loss::Ahead) };
+            }
             let kept = tables.history.between(&held.topic, since.offset, held.since);
+            drop(tables);
             let kept = kept.map_err(|Forgotten| Loss::Expired)?;
             events.extend(kept.into_iter().map(|kept| (kept.offset, kept)));
         }

@@ -60,6 +60,17 @@ pub(super) struct Standing {
     pub(super) subscriptions: Vec<Subscription>,
 }
 
+impl Standing {
+    /// For whoever must not hold up what is delivered meanwhile.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            identity: self.identity.clone(),
+            credentials: self.credentials.clone(),
+            subscriptions: self.subscriptions.iter().map(Subscription::copy).collect(),
+        }
+    }
+}
+
 impl Reader {
     pub(super) fn new(lane: Arc<dyn Lane>, profile: Profile, line: OutboxLimits) -> Self {
         let Profile { id, endpoint, identity, since, address } = profile;

@@ -27,7 +27,7 @@ pub(super) struct Subscription {
     pub(super) since: u64,
     /// What the client missed has not been looked for yet.
     pub(super) is_fresh: bool,
-    /// While it is: the offset behind which it was.
+    /// In a [copy](Self::copy) that is used for that: the offset behind which it was.
     pub(super) catching: Option<u64>,
     /// The position after which it came: only later events find it where it stands.
     entered: u64,
@@ -42,6 +42,17 @@ type Name = (Topic, Option<Tag>);
 impl Subscription {
     fn is(&self, (topic, tag): &Name) -> bool {
         self.topic == *topic && self.tag == *tag
+    }
+
+    /// What it wants, but not where it stands.
+    pub(super) fn copy(&self) -> Self {
+        let (topic, tag, filter) = (self.topic.clone(), self.tag.clone(), self.filter.clone());
+        Self { topic, tag, filter, places: Vec::new(), ..*self }
+    }
+
+    /// Records are read for it, or put in another form.
+    pub(super) fn reads(&self) -> bool {
+        self.filter.is_some() || self.tag.as_ref().is_some_and(|tag| tag.variant != 0)
     }
 
     /// The event at this offset is among what it catches up with.

@@ -1,6 +1,7 @@
 //! The hub without sockets: readers are inboxes, and events are said in a word.
 
 mod answers;
+mod catching;
 mod changes;
 mod comings;
 mod deliveries;

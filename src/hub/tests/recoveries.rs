@@ -10,18 +10,18 @@ use crate::filter::{Deletes, Filter};
 use crate::message::{Caught, Loss, Pick};
 
 const LIMITS: HistoryLimits = HistoryLimits { size: 5, bytes: 1 << 20, age: Duration::from_mins(1) };
-const ROOM: usize = 1 << 24;
+pub(super) const ROOM: usize = 1 << 24;
 
-fn epoch() -> Epoch {
+pub(super) fn epoch() -> Epoch {
     Epoch::new(7)
 }
 
-fn keeping(limits: HistoryLimits) -> Arc<Hub> {
+pub(super) fn keeping(limits: HistoryLimits) -> Arc<Hub> {
     let desk = desk("/ws", None, Arc::new(Plain::default()));
     Arc::new(Hub::new(vec![desk], 1000).keeping(limits, epoch()))
 }
 
-fn at(offset: u64) -> Position {
+pub(super) fn at(offset: u64) -> Position {
     Position { epoch: epoch(), offset }
 }
 
@@ -31,12 +31,12 @@ fn come_back(hub: &Arc<Hub>, topics: &str, since: Position) -> (Caught, Vec<Stri
     catch_up(&mut subscriber, since)
 }
 
-fn catch_up(subscriber: &mut Subscriber, since: Position) -> (Caught, Vec<String>) {
+pub(super) fn catch_up(subscriber: &mut Subscriber, since: Position) -> (Caught, Vec<String>) {
     let (caught, frames) = subscriber.catch_up(Some(since), Pick::All, ROOM);
     (caught, frames.iter().map(|frame| String::from_utf8_lossy(&frame.payload()).into_owned()).collect())
 }
 
-fn caught(offset: u64, recovered: Result<(), Loss>) -> Caught {
+pub(super) fn caught(offset: u64, recovered: Result<(), Loss>) -> Caught {
     Caught { position: Some(at(offset)), recovered: Some(recovered) }
 }
 

@@ -1,0 +1,78 @@
+//! What happens while a reader catches up.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::filters::filter;
+use super::recoveries::{ROOM, at, catch_up, caught, epoch, keeping};
+use super::*;
+use crate::message::{Loss, Pick};
+
+const LIMITS: HistoryLimits = HistoryLimits { size: 20, bytes: 1 << 26, age: Duration::from_mins(1) };
+
+/// Says what [`Plain`] says; once, something is done first.
+#[derive(Debug, Default)]
+struct Interrupted(Meanwhile);
+
+impl Interrupted {
+    fn hub(self: &Arc<Self>) -> Arc<Hub> {
+        let desk = desk("/ws", None, Arc::clone(self) as Arc<dyn Encode>);
+        Arc::new(Hub::new(vec![desk], 10).keeping(LIMITS, epoch()))
+    }
+
+    fn meanwhile(&self, action: impl FnOnce() + Send + 'static) {
+        *self.0.0.lock().unwrap() = Some(Box::new(action));
+    }
+}
+
+impl Encode for Interrupted {
+    fn encode(&self, publication: &Publication) -> Rendering {
+        let action = self.0.0.lock().unwrap().take();
+        if let Some(action) = action {
+            action();
+        }
+        Plain::default().encode(publication)
+    }
+}
+
+#[test]
+fn events_are_delivered_while_a_reader_is_told_what_it_missed() {
+    let encode = Arc::new(Interrupted::default());
+    let hub = encode.hub();
+    deliver(&hub, event("a", &["1"]));
+    let inbox = Inbox::new();
+    let mut subscriber = join(&hub, &inbox, "a");
+    let (tell, told) = mpsc::channel();
+    let (writer, is_done) = (Arc::clone(&hub), Arc::new(AtomicBool::new(false)));
+    let done = Arc::clone(&is_done);
+    encode.meanwhile(move || {
+        thread::spawn(move || {
+            deliver(&writer, event("a", &["1"]));
+            tell.send(()).unwrap();
+        });
+        done.store(told.recv_timeout(Duration::from_secs(5)).is_ok(), Ordering::Relaxed);
+    });
+    assert_eq!(catch_up(&mut subscriber, at(0)), (caught(1, Ok(())), vec!["1 a".to_owned()]));
+    assert!(is_done.load(Ordering::Relaxed), "the next event waited for a reader that catches up");
+    assert_eq!(inbox.take(), ["2 a"]);
+}
+
+#[test]
+fn so_much_is_looked_through_for_one_filter_and_no_more() {
+    let hub = keeping(LIMITS);
+    for _ in 0..5 {
+        let mut large = event("a", &["1"]);
+        large.items[0].record = Json::parse(&format!(r#"{{"n":"{}"}}"#, "n".repeat(1 << 20)));
+        deliver(&hub, large);
+    }
+    let since = |offset: u64, filters: &str| {
+        let mut subscriber = attach(&hub, &Inbox::new());
+        let topic = Topic::parse("a");
+        subscriber.handle(Command::Subscribe { topic, filter: filter(filters), tag: None });
+        subscriber.catch_up(Some(at(offset)), Pick::All, ROOM).0.recovered.unwrap()
+    };
+    assert_eq!(since(0, r#"{"n":"no"}"#), Err(Loss::Expired), "nothing passes, and all is read for it");
+    assert_eq!(since(2, r#"{"n":"no"}"#), Ok(()));
+    assert_eq!(since(0, "null"), Ok(()), "nothing is read");
+}
