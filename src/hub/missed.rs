@@ -56,13 +56,19 @@ impl Subscriber {
         let fresh = standing.subscriptions.iter_mut().filter(|held| held.is_fresh);
         let certain = fresh.map(|held| {
             held.is_fresh = false;
-            held.since
+            Position { epoch: held.epoch, offset: held.since }
         });
-        let offset = certain.min().unwrap_or_else(|| self.hub().position.load(Ordering::Relaxed));
-        let ahead = since.filter(|since| missed.as_ref().is_some_and(Result::is_ok) && since.offset > offset);
-        let offset = ahead.map_or(offset, |since| since.offset);
-        let position = Position { epoch: self.hub().epoch(), offset };
-        let position = position.is_told().then_some(position);
+        // Of where offsets began anew since then nothing is known, and the client hears that when it comes back with it.
+        let position = match certain.reduce(first) {
+            Some(position) => position.is_told().then_some(position),
+            None => self.hub().position(),
+        };
+        let position = position.map(|position| match since {
+            Some(since) if matches!(missed, Some(Ok(_))) && since.epoch == position.epoch => {
+                Position { offset: since.offset.max(position.offset), ..position }
+            }
+            _ => position,
+        });
         let (recovered, frames) = match missed {
             None => (None, Vec::new()),
             Some(Ok(frames)) => (Some(Ok(())), frames),
@@ -111,6 +117,15 @@ impl Subscriber {
             told = latest(told);
         }
         Ok(told.into_iter().flat_map(|(_, frames)| frames).collect())
+    }
+}
+
+/// From which on nothing of both is missed; untold where offsets began anew between them.
+fn first(one: Position, other: Position) -> Position {
+    if one.epoch == other.epoch {
+        Position { offset: one.offset.min(other.offset), ..one }
+    } else {
+        Position::untold(0)
     }
 }
 
@@ -224,7 +239,7 @@ impl Hub {
         for held in standing.subscriptions.iter().filter(|held| held.is_fresh) {
             // Under the lock for one topic at a time; what came behind `held.since` is not missed.
             let tables = self.lock();
-            if since.epoch != self.epoch() || !since.is_told() {
+            if !since.is_told() || [held.epoch, self.epoch()] != [since.epoch; 2] {
                 return Err(Loss::UnknownEpoch);
             }
             if since.offset > self.position.load(Ordering::Relaxed) {

@@ -9,7 +9,7 @@ use super::index::{Place, Ways};
 use super::reader::Reader;
 use super::{Entry, Hub, Whose};
 use crate::access::Credentials;
-use crate::event::Topic;
+use crate::event::{Epoch, Topic};
 use crate::filter::Filter;
 use crate::identity::Identity;
 use crate::message::{Command, Tag};
@@ -25,6 +25,8 @@ pub(super) struct Subscription {
     /// As of which position it counts: earlier events are not its business. Where it took the place of
     /// others, that is theirs.
     pub(super) since: u64,
+    /// The run of offsets that it came in.
+    pub(super) epoch: Epoch,
     /// What the client missed has not been looked for yet.
     pub(super) is_fresh: bool,
     /// In a [copy](Self::copy) that is used for that: the offset behind which it was.
@@ -190,13 +192,13 @@ impl Subscriber {
         let (left, mut held): (Vec<_>, Vec<_>) = std::mem::take(&mut standing.subscriptions)
             .into_iter()
             .partition(|held| leave.contains(&held.topic) && !stays(&held.topic));
-        let since = left.iter().map(|held| held.since).min();
+        let since = left.iter().map(|held| (held.since, held.epoch)).min_by_key(|(since, _)| *since);
         let kept = held.len();
         for (topic, filter) in enter {
             self.put(&mut held, (topic, None), filter);
         }
         for new in held.iter_mut().skip(kept) {
-            new.since = since.unwrap_or(new.since);
+            (new.since, new.epoch) = since.unwrap_or((new.since, new.epoch));
         }
         standing.subscriptions = held;
         for old in left {
@@ -224,8 +226,20 @@ impl Subscriber {
         let since = self.hub.position.load(Ordering::Relaxed);
         let entry = self.entry(since, filter.is_some());
         let places = tables.at(&topic, |index| index.insert(&entry, ways));
-        let (is_fresh, catching) = (true, None);
-        Subscription { topic, tag, filter, since, is_fresh, catching, entered: since, places, moved: 0 }
+        let (epoch, is_fresh, catching) = (self.hub.epoch(), true, None);
+        drop(tables);
+        Subscription {
+            topic,
+            tag,
+            filter,
+            since,
+            epoch,
+            is_fresh,
+            catching,
+            entered: since,
+            places,
+            moved: 0,
+        }
     }
 
     /// Puts another filter in the place of the former. An event that is being delivered at this moment may

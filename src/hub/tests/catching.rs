@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::filters::filter;
 use super::recoveries::{ROOM, at, catch_up, caught, epoch, keeping};
 use super::*;
+use crate::event::Epoch;
 use crate::message::{Loss, Pick};
 
 const LIMITS: HistoryLimits = HistoryLimits { size: 20, bytes: 1 << 26, age: Duration::from_mins(1) };
@@ -75,4 +76,29 @@ fn so_much_is_looked_through_for_one_filter_and_no_more() {
     assert_eq!(since(0, r#"{"n":"no"}"#), Err(Loss::Expired), "nothing passes, and all is read for it");
     assert_eq!(since(2, r#"{"n":"no"}"#), Ok(()));
     assert_eq!(since(0, "null"), Ok(()), "nothing is read");
+}
+
+#[test]
+fn a_position_never_has_the_offset_of_one_epoch_and_the_name_of_the_next() {
+    let encode = Arc::new(Interrupted::default());
+    let hub = encode.hub();
+    hub.follow(true);
+    for _ in 0..20 {
+        deliver(&hub, event("a", &["1"]));
+    }
+    let mut subscriber = join(&hub, &Inbox::new(), "a");
+    let (adopter, next) = (Arc::clone(&hub), Position { epoch: Epoch::new(8), offset: 10 });
+    encode.meanwhile(move || {
+        adopter.adopt(next);
+    });
+    let (caught_up, _) = catch_up(&mut subscriber, at(19));
+    assert_eq!(caught_up.position, Some(at(20)));
+    // Whoever comes back with it hears that it missed something.
+    let inbox = Inbox::new();
+    let mut again = attach(&hub, &inbox);
+    again.expect(caught_up.position);
+    again.handle(Command::subscribe(Topic::parse("a")));
+    assert_eq!(catch_up(&mut again, at(20)).0.recovered, Some(Err(Loss::UnknownEpoch)));
+    deliver(&hub, event("a", &["1"]));
+    assert_eq!(inbox.take(), ["11 a"]);
 }
