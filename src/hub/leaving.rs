@@ -76,8 +76,9 @@ impl Hub {
         if !reader.line.is_empty() {
             return false;
         }
-        // It may have got more elsewhere.
-        let offset = self.position.load(Ordering::Relaxed).max(reader.seen());
+        // It may have got more elsewhere, of all that it wants.
+        let elsewhere = standing.subscriptions.iter().map(|held| held.since).min();
+        let offset = self.position.load(Ordering::Relaxed).max(elsewhere.unwrap_or_default());
         // Who wants nothing yet, or has not been heard, may still have missed something.
         let epoch = if standing.subscriptions.is_empty() { Position::untold(0).epoch } else { self.epoch() };
         reader.lane.retire(CloseReason::Restart(Position { epoch, offset }))

@@ -110,16 +110,15 @@ impl Hub {
 const MOST_AHEAD: u64 = 100_000;
 
 impl Subscriber {
-    /// It is about to subscribe, and got the event at `since` last: what comes up to there it has got elsewhere. Without
-    /// effect where it is not ahead, or subscribed to something before that which it may not have got as far.
-    pub fn expect(&self, since: Option<Position>) {
-        let Some(since) = since else { return };
+    /// It is about to subscribe, and got the event at `since` last: of what it subscribes to until this is said again, what
+    /// comes up to there it has got elsewhere. Without effect where it is not ahead.
+    pub fn expect(&mut self, since: Option<Position>) {
         let hub = self.hub();
-        let is_known = since.is_told() && since.epoch == hub.epoch() && hub.follows.load(Ordering::Relaxed);
-        let ahead = since.offset.saturating_sub(hub.offset());
-        if is_known && (1..=MOST_AHEAD).contains(&ahead) && self.reader().standing().subscriptions.is_empty()
-        {
-            self.reader().skip_to(since.offset);
-        }
+        let is_known = |since: &Position| since.is_told() && since.epoch == hub.epoch();
+        let is_ahead = |since: &Position| {
+            (1..=MOST_AHEAD).contains(&since.offset.saturating_sub(hub.offset()))
+                && hub.follows.load(Ordering::Relaxed)
+        };
+        self.ahead = since.filter(is_known).filter(is_ahead);
     }
 }

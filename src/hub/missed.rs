@@ -56,7 +56,7 @@ impl Subscriber {
         let fresh = standing.subscriptions.iter_mut().filter(|held| held.is_fresh);
         let certain = fresh.map(|held| {
             held.is_fresh = false;
-            Position { epoch: held.epoch, offset: held.since }
+            held.floor()
         });
         // Of where offsets began anew since then nothing is known, and the client hears that when it comes back with it.
         let position = match certain.reduce(first) {
@@ -85,7 +85,7 @@ impl Subscriber {
             // It asks behind what it is told live already, and what it has of that nobody knows.
             return Err(Loss::Expired);
         }
-        let is_expected = self.reader().seen() >= since.offset;
+        let is_expected = self.ahead == Some(since);
         let events = self.hub().missed(&standing, since, is_expected)?;
         // Nobody can say now what the backend would have said then.
         let rendered = events.iter().map(|kept| Some((kept.rendered.as_ref()?, &kept.topics)));

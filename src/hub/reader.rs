@@ -99,16 +99,6 @@ impl Reader {
         self.seen.fetch_max(position, Ordering::Relaxed) < position
     }
 
-    /// It got elsewhere what comes up to this position.
-    pub(super) fn skip_to(&self, position: u64) {
-        self.seen.fetch_max(position, Ordering::Relaxed);
-    }
-
-    /// The last position that it was offered here, or has got elsewhere.
-    pub(super) fn seen(&self) -> u64 {
-        self.seen.load(Ordering::Relaxed)
-    }
-
     /// To be called with its standing or the tables locked.
     pub(super) fn changes(&self) -> u64 {
         self.changes.load(Ordering::Relaxed)

@@ -9,7 +9,7 @@ use super::index::{Place, Ways};
 use super::reader::Reader;
 use super::{Entry, Hub, Whose};
 use crate::access::Credentials;
-use crate::event::{Epoch, Topic};
+use crate::event::{Epoch, Position, Topic};
 use crate::filter::Filter;
 use crate::identity::Identity;
 use crate::message::{Command, Tag};
@@ -23,7 +23,7 @@ pub(super) struct Subscription {
     /// Without one, everything.
     pub(super) filter: Option<Arc<Filter>>,
     /// As of which position it counts: earlier events are not its business. Where it took the place of
-    /// others, that is theirs.
+    /// others, that is theirs; where its reader is ahead of this process, from there on.
     pub(super) since: u64,
     /// The run of offsets that it came in.
     pub(super) epoch: Epoch,
@@ -62,6 +62,11 @@ impl Subscription {
         self.catching.is_some_and(|from| from < offset) && offset <= self.since
     }
 
+    /// Where it begins.
+    pub(super) fn floor(&self) -> Position {
+        Position { epoch: self.epoch, offset: self.since }
+    }
+
     /// The event at `position`, which is being delivered, looks for it where it stands.
     fn is_sought(&self, position: u64) -> bool {
         self.entered < position && self.moved < position
@@ -77,11 +82,13 @@ pub struct Subscriber {
     /// As whom its connection is counted.
     user: Option<String>,
     is_away: bool,
+    /// What comes up to there it has got elsewhere, of what it subscribes to now.
+    pub(super) ahead: Option<Position>,
 }
 
 impl Subscriber {
     pub(super) fn new(hub: Arc<Hub>, reader: Arc<Reader>, place: usize, user: Option<String>) -> Self {
-        Self { hub, reader, place, user, is_away: false }
+        Self { hub, reader, place, user, is_away: false, ahead: None }
     }
 
     /// Does what the client asks; gives back whom it is to be, which whoever knows its token
@@ -166,11 +173,17 @@ impl Subscriber {
 
     fn subscribe(&self, name: Name, filter: Option<Arc<Filter>>) {
         let mut standing = self.reader.standing();
-        self.put(&mut standing.subscriptions, name, filter);
+        self.put(&mut standing.subscriptions, (name, filter), self.ahead);
         self.reader.lane.hold();
     }
 
-    fn put(&self, subscriptions: &mut Vec<Subscription>, name: Name, filter: Option<Arc<Filter>>) {
+    /// Of a new one, what comes up to `floor` is not its business.
+    fn put(
+        &self,
+        subscriptions: &mut Vec<Subscription>,
+        (name, filter): (Name, Option<Arc<Filter>>),
+        floor: Option<Position>,
+    ) {
         if let Some(held) = subscriptions.iter_mut().find(|held| held.is(&name)) {
             held.is_fresh = true;
             if held.filter != filter {
@@ -179,7 +192,7 @@ impl Subscriber {
         } else {
             // Few, of many readers: no room for more than there are.
             subscriptions.reserve_exact(1);
-            subscriptions.push(self.enter(name, filter));
+            subscriptions.push(self.enter(name, filter, floor));
         }
     }
 
@@ -192,13 +205,13 @@ impl Subscriber {
         let (left, mut held): (Vec<_>, Vec<_>) = std::mem::take(&mut standing.subscriptions)
             .into_iter()
             .partition(|held| leave.contains(&held.topic) && !stays(&held.topic));
-        let since = left.iter().map(|held| (held.since, held.epoch)).min_by_key(|(since, _)| *since);
+        let floor = left.iter().map(Subscription::floor).min_by_key(|floor| floor.offset);
         let kept = held.len();
         for (topic, filter) in enter {
-            self.put(&mut held, (topic, None), filter);
+            self.put(&mut held, ((topic, None), filter), floor.or(self.ahead));
         }
-        for new in held.iter_mut().skip(kept) {
-            (new.since, new.epoch) = since.unwrap_or((new.since, new.epoch));
+        if let Some(Position { epoch, offset }) = floor {
+            held.iter_mut().skip(kept).for_each(|new| (new.epoch, new.since) = (epoch, offset));
         }
         standing.subscriptions = held;
         for old in left {
@@ -219,14 +232,21 @@ impl Subscriber {
         }
     }
 
-    fn enter(&self, (topic, tag): Name, filter: Option<Arc<Filter>>) -> Subscription {
+    fn enter(
+        &self,
+        (topic, tag): Name,
+        filter: Option<Arc<Filter>>,
+        floor: Option<Position>,
+    ) -> Subscription {
         let ways = filter.as_deref().map(Ways::of);
         let mut tables = self.hub.lock();
         // An event that is being delivered at this moment came before the subscription.
-        let since = self.hub.position.load(Ordering::Relaxed);
+        let (epoch, last) = (self.hub.epoch(), self.hub.position.load(Ordering::Relaxed));
+        let floor = floor.filter(|floor| floor.epoch == epoch);
+        let since = floor.map_or(last, |floor| floor.offset.max(last));
         let entry = self.entry(since, filter.is_some());
         let places = tables.at(&topic, |index| index.insert(&entry, ways));
-        let (epoch, is_fresh, catching) = (self.hub.epoch(), true, None);
+        let (is_fresh, catching) = (true, None);
         drop(tables);
         Subscription {
             topic,

@@ -102,3 +102,58 @@ fn a_position_never_has_the_offset_of_one_epoch_and_the_name_of_the_next() {
     deliver(&hub, event("a", &["1"]));
     assert_eq!(inbox.take(), ["11 a"]);
 }
+
+#[test]
+fn who_is_ahead_of_one_topic_misses_nothing_of_the_next() {
+    let hub = keeping(LIMITS);
+    hub.follow(true);
+    deliver(&hub, event("post", &["1"]));
+    let inbox = Inbox::new();
+    let mut subscriber = attach(&hub, &inbox);
+    let mut subscribe = |topic: &str, since: Option<Position>| {
+        subscriber.expect(since);
+        subscriber.handle(Command::subscribe(Topic::parse(topic)));
+        subscriber.catch_up(since, Pick::All, ROOM).0
+    };
+    assert_eq!(subscribe("post", Some(at(4))), caught(4, Ok(())));
+    assert_eq!(subscribe("comment", None).position, Some(at(1)));
+    assert_eq!(subscribe("author", Some(at(3))), caught(3, Ok(())));
+    for model in ["post", "comment", "author", "post", "post", "author", "comment"] {
+        deliver(&hub, event(model, &["1"]));
+    }
+    assert_eq!(inbox.take(), ["3 comment", "5 post", "6 post", "7 author", "8 comment"]);
+}
+
+#[test]
+fn who_is_ahead_of_one_topic_alone_is_sent_elsewhere_from_where_it_has_all_of_them() {
+    let hub = keeping(LIMITS);
+    hub.follow(true);
+    let inbox = Inbox::new();
+    let mut subscriber = attach(&hub, &inbox);
+    subscriber.expect(Some(at(4)));
+    subscriber.handle(Command::subscribe(Topic::parse("post")));
+    subscriber.expect(None);
+    subscriber.handle(Command::subscribe(Topic::parse("comment")));
+    deliver(&hub, event("comment", &["1"]));
+    hub.retire().go(1);
+    assert_eq!(*inbox.closed.lock().unwrap(), [CloseReason::Restart(at(1))]);
+    assert_eq!(inbox.take(), ["1 comment"]);
+}
+
+#[test]
+fn what_took_the_place_of_a_topic_that_is_ahead_is_ahead_too() {
+    let hub = keeping(LIMITS);
+    hub.follow(true);
+    let inbox = Inbox::new();
+    let mut subscriber = attach(&hub, &inbox);
+    subscriber.expect(Some(at(2)));
+    for (leave, enter) in [("nothing", "post"), ("post", "all")] {
+        let enter = vec![(Topic::parse(enter), None)];
+        subscriber.handle(Command::Swap { leave: vec![Topic::parse(leave)], enter });
+        subscriber.expect(None);
+    }
+    for _ in 0..3 {
+        deliver(&hub, event("post", &["1"]));
+    }
+    assert_eq!(inbox.take(), ["3 post"]);
+}
