@@ -121,10 +121,11 @@ impl Sight {
         Arc::new(Rendered::new(Publication { position, time, event }, Arc::clone(&self.desks)))
     }
 
-    /// What readers get for whom this becomes of the items.
+    /// What readers get for whom this becomes of the first items, and nothing of the others.
     pub(super) fn shown(&self, fates: &[Fate]) -> Vec<Arc<Rendered>> {
         let mut shown = Vec::new();
-        if fates.iter().all(|fate| *fate == Fate::Shown) && !fates.is_empty() {
+        let are_all = fates.len() == self.publication.event.items.len();
+        if are_all && fates.iter().all(|fate| *fate == Fate::Shown) && !fates.is_empty() {
             shown.push(self.whole());
         } else {
             let items = self.publication.event.items.iter().zip(fates);

@@ -82,6 +82,7 @@ pub(super) struct View {
 
 #[derive(Debug, Default)]
 struct State {
+    /// There was no place for those behind them. None any more once all is settled: there may be as many views as readers.
     items: Vec<Fate>,
     /// Items that are asked about.
     open: usize,
@@ -100,12 +101,13 @@ impl View {
         Self { sight, who, state: Mutex::default(), settled: OnceLock::new() }
     }
 
-    /// Says what became of the items when they were asked about; to be called once and before any answer.
+    /// Says what became of the items when they were asked about, up to the last of which anything is known; to be called
+    /// once and before any answer.
     pub(super) fn begin(&self, items: Vec<Fate>) {
         let mut state = self.lock();
         state.open = items.iter().filter(|fate| **fate == Fate::Open).count();
         state.items = items;
-        self.settle(&state);
+        self.settle(&mut state);
     }
 
     /// The answer for one item. Returns the readers that waited for it, if it was the last.
@@ -122,19 +124,22 @@ impl View {
             *slot = fate;
             state.open -= 1;
         }
-        self.settle(&state);
+        self.settle(&mut state);
         if self.is_settled() { std::mem::take(&mut state.readers) } else { Vec::new() }
     }
 
-    fn settle(&self, state: &State) {
-        if state.open > 0 {
+    fn settle(&self, state: &mut State) {
+        if state.open > 0 || self.is_settled() {
             return;
         }
+        let is_cut = state.items.len() < self.sight.paths().len();
         let why = state.items.iter().find_map(|fate| match fate {
             Fate::Withheld(why) => Some(*why),
             Fate::Open | Fate::Shown | Fate::Changed | Fate::Fetched(..) | Fate::Gone => None,
         });
-        self.settled.get_or_init(|| Settled { shown: self.sight.shown(&state.items), why });
+        let why = why.or(is_cut.then_some(Why::Full));
+        let items = std::mem::take(&mut state.items);
+        self.settled.get_or_init(|| Settled { shown: self.sight.shown(&items), why });
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -171,6 +176,12 @@ impl View {
     /// What it holds while it waits.
     pub(super) fn bytes(&self) -> usize {
         self.sight.bytes()
+    }
+
+    /// For how many items it has room.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.lock().items.capacity()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

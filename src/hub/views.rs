@@ -71,11 +71,13 @@ impl Views {
     ) -> Arc<View> {
         let view = Arc::new(View::new(Arc::clone(sight), Arc::clone(who)));
         let mut access = self.lock();
-        let mut places = if sight.fits() { ITEMS } else { 0 };
-        let fates = sight.paths().iter().enumerate().map(|(item, path)| {
-            let Some(left) = places.checked_sub(1) else { return Fate::Withheld(Why::Full) };
-            places = left;
-            let Some(path) = path else { return Fate::Withheld(Why::NoPath) };
+        let places = if sight.fits() { ITEMS } else { 0 };
+        let mut is_full = false;
+        let fates = sight.paths().iter().enumerate().take(places).map_while(|(item, path)| {
+            if is_full {
+                return None;
+            }
+            let Some(path) = path else { return Some(Fate::Withheld(Why::NoPath)) };
             let asking = Asking {
                 who: Arc::clone(who),
                 record: Arc::clone(path),
@@ -83,15 +85,15 @@ impl Views {
                 change: sight.change(),
                 fresh: sight.payload() == Payload::Refetch,
             };
-            match access.ask(asking, (Arc::clone(&view), item), now) {
+            Some(match access.ask(asking, (Arc::clone(&view), item), now) {
                 Asked::Known(verdict) => Fate::of(verdict, sight.change(), sight.payload(), None),
                 Asked::Waits => Fate::Open,
                 Asked::Full => {
                     // There is no place for those behind it either; but of deletions most are known.
-                    places = if sight.change() == Change::Deleted { places } else { 0 };
+                    is_full = sight.change() != Change::Deleted;
                     Fate::Withheld(Why::Full)
                 }
-            }
+            })
         });
         view.begin(fates.collect());
         let due = access.due(now);
@@ -278,4 +280,62 @@ impl Hub {
 
 fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Operation, Showing};
+    use crate::message::Publication;
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Ask for Nobody {
+        fn ask(&self, _: Question) -> Result<(), NotAsked> {
+            Ok(())
+        }
+    }
+
+    /// A large write in the eyes of somebody; so many questions find a place.
+    fn view(operation: Operation, places: usize) -> Arc<View> {
+        let mut event = Event { operation, ..Event::sample("note", "1") };
+        event.items = vec![event.items.remove(0); 10_000];
+        let paths = (0..10_000).map(|id| Some(Arc::from(format!("/x/{id}")))).collect();
+        let showing = Arc::new(Showing { payload: Payload::Record, paths });
+        let publication = Publication { position: Position::untold(1), time: UNIX_EPOCH, event };
+        let sight = Arc::new(Sight::new(publication, &[], showing, Arc::default()));
+        let time = Duration::from_secs(9);
+        let limits = Limits {
+            ttl: time,
+            at_once: places,
+            at_once_each: places,
+            waiting: 0,
+            waiting_each: 0,
+            waiters: 10,
+            bytes: usize::MAX,
+            patience: time,
+            remembered: 10,
+        };
+        let keys = Keys::default();
+        let who = Arc::new(Credentials::new(&keys, http::HeaderMap::new(), None));
+        let views = Views::new(limits, keys, Arc::new(Nobody));
+        views.view(&sight, &who, Duration::ZERO, &mut Delivery::default())
+    }
+
+    #[test]
+    fn a_large_write_costs_each_credential_what_is_asked_about_and_no_more() {
+        // (operation, places, items that something is remembered of)
+        let rows = [
+            (Operation::Update, 9999, ITEMS),
+            (Operation::Update, 3, 3),
+            // All is known at once.
+            (Operation::Update, 0, 0),
+            (Operation::Delete, 9999, 0),
+        ];
+        for (operation, places, expected) in rows {
+            let view = view(operation, places);
+            assert_eq!(view.room() / 8, expected / 8, "{operation:?} with {places} places");
+        }
+    }
 }
