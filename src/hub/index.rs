@@ -150,7 +150,12 @@ impl Index {
             }
             let readers = filtered.section(cursor.section, signs);
             let next = readers.and_then(|readers| readers.batch(cursor.at, count - batch.len(), batch));
-            cursor = next.map_or(Cursor { section: cursor.section + 1, at: 0 }, |at| Cursor { at, ..cursor });
+            let Some(at) = next else {
+                cursor = Cursor { section: cursor.section + 1, at: 0 };
+                continue;
+            };
+            cursor.at = at;
+            break;
         }
         (cursor.section < end).then_some(cursor)
     }
