@@ -18,6 +18,7 @@
 mod census;
 mod crowd;
 mod delivery;
+mod floors;
 mod gathering;
 mod history;
 mod index;

@@ -39,6 +39,9 @@ models = ["author"]
 auth = "none"
 "#;
 
+/// What nobody writes for a while.
+const QUIET: [&str; 2] = ["book", "book/7"];
+
 /// A backend that says `{"id":n}` to its n-th write, from 1.
 fn counting() -> Origin {
     let number = AtomicUsize::new(0);
@@ -145,6 +148,27 @@ fn who_was_away_gets_what_it_missed_in_every_dialect() {
             reader.expect_silence();
         }
         assert_eq!(proxy.metric(r#"restcast_recoveries_total{outcome="recovered"}"#), 2.0);
+    }
+}
+
+#[test]
+fn a_reader_of_something_quiet_missed_nothing_whatever_else_was_forgotten() {
+    let origin = counting();
+    let proxy = Proxy::with(origin.address, &TABLES.replace("[history]", "[history]\nbytes = \"20KiB\""));
+    let mut quiet = QUIET.map(|topic| {
+        let mut reader = Reader::connect(proxy.address, &format!("/ws?topic={topic}&since="));
+        let position = reader.next()["position"].as_str().unwrap().to_owned();
+        (topic, position)
+    });
+    // Each makes a record of its own, and the first of them are forgotten.
+    write(&proxy, 200);
+    let all = Reader::connect(proxy.address, &format!("/ws?topic=author&since={}", quiet[0].1)).next();
+    assert_eq!(recovery(&all), (Some(false), Some("expired")));
+    assert_eq!(proxy.send("PUT", "/api/books/7", "").status, 201);
+    for (topic, since) in &mut quiet {
+        let mut reader = Reader::connect(proxy.address, &format!("/ws?topic={topic}&since={since}"));
+        assert_eq!(recovery(&reader.next()), (Some(true), None), "{topic}");
+        assert_eq!(reader.next()["model"], "book");
     }
 }
 
