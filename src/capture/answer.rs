@@ -40,7 +40,7 @@ impl Capture {
         let empty = Bytes::new();
         let document = document.as_ref().unwrap_or(&empty);
         let records = Records { identifier, operation: self.operation(), document, partial };
-        match (status, root) {
+        let reading = match (status, root) {
             (207, root) => self.multi_status(&records, root.ok()),
             (status, Ok(root)) if may_show_record(status) => {
                 // Whatever the answer to the deletion of one record lists, it was not all deleted.
@@ -52,7 +52,8 @@ impl Capture {
                 self.without_record(url_id.as_deref(), reason)
             }
             _ => self.without_record(url_id.as_deref(), Reason::Status),
-        }
+        };
+        reading.apart_from(document)
     }
 
     fn deletes_one(&self) -> bool {

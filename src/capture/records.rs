@@ -44,6 +44,18 @@ impl Reading {
         Self { outcome, many: self.many, items, id_conflict: false, reason }
     }
 
+    /// With its records in memory of their own, where they are the lesser part of the document: of what else that holds
+    /// nothing is kept then as long as they are.
+    pub(super) fn apart_from(mut self, document: &Bytes) -> Self {
+        let records = self.items.iter().filter_map(|item| item.record.as_ref());
+        if records.map(Json::size).sum::<usize>() < document.len() / 2 {
+            for record in self.items.iter_mut().filter_map(|item| item.record.as_mut()) {
+                *record = record.apart();
+            }
+        }
+        self
+    }
+
     /// Nothing was written.
     pub(super) fn refused(reason: Reason) -> Self {
         let reason = Some(reason);

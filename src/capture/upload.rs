@@ -53,7 +53,8 @@ impl Upload {
         let text = self.body.plain().filter(|_| self.whole)?;
         let object = json::parse(std::str::from_utf8(&text).ok()?).filter(|value| json::is_object(value))?;
         if fields.is_empty() {
-            return Some(Json::slice_of(&text, object));
+            let object = Json::slice_of(&text, object);
+            return Some(if object.size() < text.len() / 2 { object.apart() } else { object });
         }
         json::only_fields(object, fields).map(Json::from_valid)
     }

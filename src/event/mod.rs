@@ -33,6 +33,22 @@ impl Json {
         Self(document.slice_ref(part.get().as_bytes()))
     }
 
+    /// In memory of its own: a [part](Self::slice_of) keeps all of its document there.
+    pub(crate) fn apart(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
+    /// Bytes that it keeps in memory, where nothing else keeps them.
+    #[cfg(test)]
+    pub(crate) fn holds(self) -> Option<usize> {
+        self.0.try_into_mut().ok().map(|bytes| bytes.capacity())
+    }
+
+    /// Bytes of its text.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// Wraps text that was just put together from valid parts.
     pub(crate) fn from_valid(text: String) -> Self {
         Self(Bytes::from(text))
@@ -266,10 +282,19 @@ pub struct Event {
 }
 
 impl Event {
-    /// The bytes of its records.
+    /// The bytes of what may be long of it: records, ids, paths, and what the writer sent.
     pub fn bytes(&self) -> usize {
-        let records = self.items.iter().filter_map(|item| item.record.as_ref());
-        records.map(|record| record.as_str().len()).sum()
+        let items = self.items.iter().flat_map(|item| [&item.id, &item.record]);
+        let texts: usize = items.chain([&self.request_body]).flatten().map(Json::size).sum();
+        let paths: usize = match &self.audience {
+            Audience::Upstream(showing) => showing.paths.iter().flatten().map(|path| path.len()).sum(),
+            Audience::Everyone
+            | Audience::Authenticated
+            | Audience::Roles(_)
+            | Audience::Owner(_)
+            | Audience::User(_) => 0,
+        };
+        texts + paths + self.http.as_ref().map_or(0, |exchange| exchange.path.len())
     }
 
     /// The topics it belongs to: `all`, its model, and each record whose id is known.
@@ -370,6 +395,20 @@ impl fmt::Display for Topic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_long_of_an_event_counts() {
+        let long = || Some(Json::string(&"x".repeat(998)));
+        let mut event = Event::sample("a", "1");
+        let rest = event.bytes();
+        event.request_body = long();
+        event.items.push(Item { id: long(), record: long(), ..Item::default() });
+        event.http.as_mut().unwrap().path.push_str(&"x".repeat(1000));
+        assert_eq!(event.bytes() - rest, 4000);
+        let showing = Showing { payload: Payload::Record, paths: vec![None, Some("x".repeat(1000).into())] };
+        event.audience = Audience::Upstream(Arc::new(showing));
+        assert_eq!(event.bytes() - rest, 5000);
+    }
 
     #[test]
     fn scalars_are_texts_whether_or_not_something_in_them_is_escaped() {

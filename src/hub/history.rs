@@ -49,7 +49,8 @@ impl Kept {
         rendered: Option<Arc<Rendered>>,
     ) -> Self {
         let held = rendered.as_ref().map_or(0, |rendered| rendered.bytes_at_most());
-        let bytes = ENTRY_BYTES + topics.len() * TOPIC_BYTES + held;
+        let names: usize = topics.iter().map(|topic| TOPIC_BYTES + topic.name().len()).sum();
+        let bytes = ENTRY_BYTES + names + held;
         Self { offset, topics, rendered, time, bytes }
     }
 }
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_and_what_no_topic_keeps_costs_nothing() {
-        let limits = HistoryLimits { bytes: 4 * (ENTRY_BYTES + TOPIC_BYTES), ..LIMITS };
+        let limits = HistoryLimits { bytes: 4 * (ENTRY_BYTES + TOPIC_BYTES + 1), ..LIMITS };
         let mut history = history(limits, &["a", "b", "c", "d", "e"]);
         assert_eq!(history.size(), (4, limits.bytes));
         assert_eq!((missed(&history, "a", 0), missed(&history, "b", 0)), (Err(Forgotten), Ok(vec![2])));
@@ -262,7 +263,7 @@ mod tests {
         assert_eq!(history.size().0, 3);
         assert_eq!(history.strands.len(), 1);
         history.push(kept(100, 200, "z"));
-        assert_eq!((history.size(), history.strands.len()), ((1, ENTRY_BYTES + TOPIC_BYTES), 1));
+        assert_eq!((history.size(), history.strands.len()), ((1, ENTRY_BYTES + TOPIC_BYTES + 1), 1));
     }
 
     #[test]

@@ -61,8 +61,7 @@ impl Sight {
     pub(super) fn weigh(&mut self, all: &Arc<AtomicUsize>, limit: usize) {
         let event = &self.publication.event;
         let items = event.items.len().saturating_mul(size_of::<Item>());
-        let body = event.request_body.as_ref().map_or(0, |body| body.as_str().len());
-        let own = self.bytes().saturating_add(items).saturating_add(body).saturating_add(EVENT_BYTES);
+        let own = self.bytes().saturating_add(items).saturating_add(EVENT_BYTES);
         let before = all.fetch_add(own, Ordering::Relaxed);
         // One alone always does, or it never would.
         let fits = before == 0 || before.saturating_add(own) <= limit;

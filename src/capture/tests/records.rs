@@ -23,6 +23,25 @@ fn a_record_keeps_its_bytes() {
 }
 
 #[test]
+fn a_small_record_kept_all_of_a_large_answer_in_memory() {
+    let pad = "x".repeat(10_000);
+    for (body, holds_all) in [
+        (format!(r#"{{"data":{{"id":1}},"pad":"{pad}"}}"#), false),
+        (format!(r#"{{"pad":"{pad}","data":[{{"id":1}},{{"id":2}}]}}"#), false),
+        (format!(r#"{{"data":{{"id":1,"pad":"{pad}"}}}}"#), true),
+    ] {
+        let routes = authors(|route| route.record = pointer("/data"))();
+        let mut exchange = Exchange::parse(r"POST /api/authors -> 201 x");
+        exchange.body = body.into_bytes();
+        let mut event = exchange.read(&routes).event.unwrap();
+        let record = event.items.swap_remove(0).record.unwrap();
+        drop(event);
+        let holds = record.holds().unwrap();
+        assert_eq!(holds > 100, holds_all, "{holds}");
+    }
+}
+
+#[test]
 fn of_a_key_that_stands_twice_the_last_counts() {
     check(
         authors(|route| route.record = pointer("/data")),
