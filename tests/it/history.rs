@@ -152,6 +152,18 @@ fn who_was_away_gets_what_it_missed_in_every_dialect() {
 }
 
 #[test]
+fn who_has_nothing_yet_hears_where_it_is_and_of_no_loss() {
+    let origin = counting();
+    let proxy = Proxy::with(origin.address, TABLES);
+    write(&proxy, 1);
+    for way in WAYS {
+        let (_, answer) = way.come(proxy.address, Some(""));
+        assert_eq!(recovery(&answer), (None, None), "{way:?} {answer}");
+        assert!(answer["position"].is_string(), "{way:?} {answer}");
+    }
+}
+
+#[test]
 fn a_reader_of_something_quiet_missed_nothing_whatever_else_was_forgotten() {
     let origin = counting();
     let proxy = Proxy::with(origin.address, &TABLES.replace("[history]", "[history]\nbytes = \"20KiB\""));

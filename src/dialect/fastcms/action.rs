@@ -75,7 +75,8 @@ fn subscribe(fields: &Fields<'_>) -> Result<Action, Fault> {
     if filter.is_some_and(|text| text.len() > MAX_FILTER_BYTES) {
         return Err(Fault::LargeFilter);
     }
-    let since = fields.get("since").map(|value| value.get()).filter(|text| *text != "null");
+    let is_said = |text: &&str| !matches!(*text, "null" | r#""""#);
+    let since = fields.get("since").map(|value| value.get()).filter(is_said);
     // What is no text is no position, and that is said where a position is of no epoch.
     let since = since.map(|text| Position::read(&serde_json::from_str::<String>(text).unwrap_or_default()));
     let snapshot = since.is_none() && fields.get("snapshot").is_some_and(|value| value.get() == "true");
