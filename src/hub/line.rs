@@ -11,6 +11,7 @@ use super::rendered::Rendered;
 use super::view::View;
 use super::{Delivery, OutboxLimits};
 use crate::event::Topic;
+use crate::identity::Identity;
 use crate::message::Frame;
 
 /// See the module's documentation.
@@ -37,8 +38,8 @@ struct Queue {
 pub(super) enum Entry {
     /// Who may see it is known.
     Event(Arc<Rendered>, Arc<[Topic]>),
-    /// The backend is asked.
-    Asked(Arc<View>),
+    /// The backend is asked, for whom the reader was then.
+    Asked(Arc<View>, Identity),
     /// For those who are meant.
     Push(Frame, Meant),
 }
@@ -47,7 +48,7 @@ impl Entry {
     fn bytes(&self) -> usize {
         match self {
             Self::Event(rendered, _) => rendered.bytes(),
-            Self::Asked(view) => view.bytes(),
+            Self::Asked(view, _) => view.bytes(),
             Self::Push(frame, _) => frame.wire().len(),
         }
     }
@@ -56,7 +57,7 @@ impl Entry {
     fn show(&self, reader: &Reader, delivery: &mut Delivery) {
         match self {
             Self::Event(rendered, topics) => rendered.offer_late(reader, topics, delivery),
-            Self::Asked(view) => view.show(reader, delivery),
+            Self::Asked(view, identity) => view.show(reader, identity, delivery),
             Self::Push(frame, meant) => delivery.pass(reader, frame, meant),
         }
     }
@@ -95,9 +96,9 @@ impl Line {
     }
 
     /// Puts an event behind what waits. It leaves with the next [`drain`](Self::drain) after it is settled.
-    pub(super) fn push_asked(&self, view: &Arc<View>) -> Queued {
+    pub(super) fn push_asked(&self, view: &Arc<View>, identity: Identity) -> Queued {
         let mut queue = self.lock();
-        let queued = self.push(&mut queue, Entry::Asked(Arc::clone(view)));
+        let queued = self.push(&mut queue, Entry::Asked(Arc::clone(view), identity));
         // Under the lock: whoever empties the queue at this moment would unset it behind us.
         self.waits.store(true, Ordering::Release);
         queued
@@ -122,7 +123,7 @@ impl Line {
     pub(super) fn drain(&self, reader: &Reader, delivery: &mut Delivery) {
         let mut queue = self.lock();
         while let Some(entry) = queue.entries.front() {
-            if matches!(entry, Entry::Asked(view) if !view.is_settled()) {
+            if matches!(entry, Entry::Asked(view, _) if !view.is_settled()) {
                 return;
             }
             let Some(entry) = queue.entries.pop_front() else { return };

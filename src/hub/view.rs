@@ -9,6 +9,7 @@ use super::{Delivery, Why};
 use crate::access::{Answer, Change, Credentials, Verdict};
 use crate::event::{Json, Payload};
 use crate::hub::rendered::Rendered;
+use crate::identity::{Identity, User};
 
 /// What a reader's own GET said.
 #[derive(Debug, Clone)]
@@ -156,12 +157,18 @@ impl View {
         waits
     }
 
-    /// Sends a reader what it gets and still wants, unless it is somebody else by now.
-    pub(super) fn show(&self, reader: &Reader, delivery: &mut Delivery) {
+    /// Sends a reader what it gets and still wants, unless it is somebody else by now than it was when the backend was asked.
+    /// What the backend said to a token holds for the next one of the same user that says the same; where that says
+    /// something else, the user may have missed something, and is told so.
+    pub(super) fn show(&self, reader: &Reader, was: &Identity, delivery: &mut Delivery) {
         let Some(settled) = self.settled.get() else { return };
         let standing = reader.standing();
-        if standing.credentials.as_ref() != Some(&self.who) {
+        if standing.credentials.as_ref() != Some(&self.who) && !was.is_renewed(&standing.identity) {
             delivery.withhold(Why::Changed);
+            let is_user = |user: &User| standing.identity.user().is_some_and(|now| now.id == user.id);
+            if was.user().is_some_and(is_user) {
+                delivery.give_up(reader);
+            }
             return;
         }
         if let Some(why) = settled.why {

@@ -198,6 +198,7 @@ impl<'a> Showings<'a> {
             return;
         };
         // What the backend says of it is asked of the reader once more when it is shown.
+        let identity = standing.identity.clone();
         drop(standing);
         let known = self.seen.borrow().get(&who).cloned();
         let view = known.unwrap_or_else(|| {
@@ -205,7 +206,7 @@ impl<'a> Showings<'a> {
             self.seen.borrow_mut().insert(who, Arc::clone(&view));
             view
         });
-        match reader.line.push_asked(&view) {
+        match reader.line.push_asked(&view, identity) {
             Queued::Full => delivery.give_up(reader),
             Queued::Waits if view.join(reader) => {}
             Queued::Waits | Queued::Free | Queued::Closed => reader.line.drain(reader, delivery),

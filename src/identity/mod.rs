@@ -110,6 +110,14 @@ impl Identity {
         }
     }
 
+    /// Whether both are the same user by tokens that say the same of it: all but when they were made and end, and what they
+    /// are called themselves.
+    pub fn is_renewed(&self, by: &Self) -> bool {
+        let (Self::User(old), Self::User(new)) = (self, by) else { return false };
+        (&old.id, &old.email, &old.roles) == (&new.id, &new.email, &new.roles)
+            && lasting(&old.claims).eq(lasting(&new.claims))
+    }
+
     /// The user's id, if it is one.
     pub fn user(&self) -> Option<&User> {
         match self {
@@ -125,6 +133,11 @@ impl Identity {
             Self::Anonymous | Self::Operator => None,
         }
     }
+}
+
+/// What a token says of its bearer, and not of itself (RFC 7519, section 4.1).
+fn lasting(claims: &Claims) -> impl Iterator<Item = (&str, &Value)> {
+    claims.iter().filter(|(name, _)| !["exp", "nbf", "iat", "jti"].contains(name))
 }
 
 /// The claim of that name, or, with dots, the one inside others: `realm_access.roles`. A name that holds
@@ -265,5 +278,30 @@ mod tests {
     fn claims_stay_out_of_logs() {
         let shown = format!("{:?}", user(&json!({"phone": "555"})));
         assert!(shown.contains('u') && !shown.contains("555"), "{shown}");
+    }
+    #[test]
+    fn a_user_is_renewed_by_a_token_that_says_the_same_later() {
+        let old = user(&json!({"sub": "u", "org": 1, "iat": 1, "nbf": 1, "exp": 5, "jti": "a"}));
+        let rows = [
+            (user(&json!({"sub": "u", "org": 1, "iat": 4, "nbf": 4, "exp": 9, "jti": "b"})), true),
+            (user(&json!({"sub": "u", "org": 1})), true),
+            (user(&json!({"sub": "u", "org": 2, "exp": 9})), false),
+            (user(&json!({"sub": "u", "exp": 9})), false),
+            (user(&json!({"sub": "u", "org": 1, "scope": "less"})), false),
+            (Identity::Anonymous, false),
+            (Identity::Operator, false),
+        ];
+        for (new, expected) in rows {
+            assert_eq!(old.is_renewed(&new), expected, "{new:?}");
+            assert!(!Identity::Anonymous.is_renewed(&new) && !Identity::Operator.is_renewed(&new));
+        }
+        let Identity::User(known) = &old else { return };
+        for other in [
+            User { id: "v".to_owned(), ..User::clone(known) },
+            User { roles: vec!["reader".to_owned()], ..User::clone(known) },
+            User { email: Some("u@example.com".to_owned()), ..User::clone(known) },
+        ] {
+            assert!(!old.is_renewed(&Identity::User(Arc::new(other))));
+        }
     }
 }

@@ -108,3 +108,48 @@ fn answers_that_come_while_identities_change_keep_order_and_never_block() {
     let ids: Vec<usize> = inbox.take().iter().map(id).collect();
     assert_eq!(ids, (1..=ROUNDS * 2).collect::<Vec<_>>());
 }
+
+/// A user by a token that ends then.
+fn by_token(id: &str, role: &str, end: u64) -> Identity {
+    let claims =
+        serde_json::json!({ "sub": id, "role": role, "exp": end, "iat": end - 1, "jti": end.to_string() });
+    let expires = Some(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(end));
+    let (id, roles) = (id.to_owned(), vec![role.to_owned()]);
+    let claims = claims.as_object().unwrap().clone().into();
+    Identity::User(Arc::new(crate::identity::User { id, email: None, roles, claims, expires }))
+}
+
+#[test]
+fn a_reader_that_renews_its_token_loses_nothing_that_waits() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "");
+    let identify = |scene: &mut Scene, identity, token| {
+        scene.readers.get_mut("ann").unwrap().1.identify(identity, Some(token)).unwrap();
+    };
+    identify(&mut scene, by_token("ann", "editor", 10), "one");
+    scene.write("7");
+    identify(&mut scene, by_token("ann", "editor", 20), "two");
+    scene.write("8");
+    identify(&mut scene, by_token("ann", "editor", 30), "three");
+    scene.answer("Bearer two /x/8", 200);
+    scene.answer("Bearer one /x/7", 200);
+    assert_eq!(got(&scene, "ann"), [r#"update 7 {"n":0}"#, r#"update 8 {"n":0}"#]);
+    assert!(scene.readers["ann"].0.closed.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_user_whose_new_token_says_something_else_hears_that_something_is_missing() {
+    for (next, is_closed) in [(by_token("ann", "reader", 20), true), (by_token("bob", "editor", 20), false)] {
+        let mut scene = scene(LIMITS, Payload::Record);
+        scene.join("ann", "");
+        let (_, ann) = scene.readers.get_mut("ann").unwrap();
+        ann.identify(by_token("ann", "editor", 10), Some("one")).unwrap();
+        scene.write("7");
+        scene.readers.get_mut("ann").unwrap().1.identify(next, Some("two")).unwrap();
+        scene.answer("Bearer one /x/7", 200);
+        assert_eq!((got(&scene, "ann"), scene.withheld(Why::Changed)), (vec![], 1));
+        let closed = scene.readers["ann"].0.closed.lock().unwrap().clone();
+        assert_eq!(closed, if is_closed { vec![CloseReason::Lagging] } else { vec![] });
+        assert_eq!(scene.delivery.lagged, u64::from(is_closed));
+    }
+}
