@@ -72,10 +72,11 @@ impl Leaving {
 impl Hub {
     /// `false`: something waits for the reader that is no frame yet.
     fn dismiss(&self, reader: &Reader) -> bool {
-        let standing = reader.standing();
-        if !reader.line.is_empty() {
+        // Nobody else puts anything there.
+        if reader.line.holds_something() {
             return false;
         }
+        let standing = reader.standing();
         // It may have got more elsewhere, of all that it wants.
         let elsewhere = standing.subscriptions.iter().map(|held| held.since).min();
         let offset = self.position.load(Ordering::Relaxed).max(elsewhere.unwrap_or_default());

@@ -82,8 +82,14 @@ impl Line {
         Self { waits: AtomicBool::new(false), queue: Mutex::default(), limits }
     }
 
+    /// Nothing has to be looked at before a frame is sent.
     pub(super) fn is_empty(&self) -> bool {
         !self.waits.load(Ordering::Acquire)
+    }
+
+    /// Something is still to be sent: of a line that was full once nothing is.
+    pub(super) fn holds_something(&self) -> bool {
+        !self.is_empty() && !self.lock().entries.is_empty()
     }
 
     /// Puts an entry behind what waits, if anything does.

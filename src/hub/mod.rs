@@ -334,7 +334,7 @@ impl Hub {
         self.receipts.expect(number, reader.id);
         delivery.push(reader, frame, meant);
         // Or it waits behind a question, and still comes.
-        if delivery.reached == before && reader.line.is_empty() {
+        if delivery.reached == before && !reader.line.holds_something() {
             self.receipts.unexpect(number, reader.id);
         }
     }

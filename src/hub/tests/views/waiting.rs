@@ -153,3 +153,28 @@ fn a_user_whose_new_token_says_something_else_hears_that_something_is_missing() 
         assert_eq!(scene.delivery.lagged, u64::from(is_closed));
     }
 }
+
+#[test]
+fn one_that_is_closed_does_not_hold_up_those_who_are_to_leave() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    scene.write("1");
+    (0..4).for_each(|_| scene.public("news"));
+    assert_eq!(*scene.readers["ann"].0.closed.lock().unwrap(), [CloseReason::Lagging]);
+    let mut leaving = scene.hub.retire();
+    leaving.go(1);
+    assert!(leaving.is_empty());
+}
+
+#[test]
+fn one_that_waits_for_an_answer_leaves_behind_it() {
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    scene.write("1");
+    let mut leaving = scene.hub.retire();
+    leaving.go(1);
+    assert_eq!(leaving.len(), 1);
+    scene.answer("a /x/1", 200);
+    leaving.go(1);
+    assert!(leaving.is_empty());
+}
