@@ -34,19 +34,38 @@ pub struct Delivery {
     pub(super) gathering: Option<Arc<Gathering>>,
 }
 
+/// An event of which it is known who may see it, on its way to all of them, also to those for whom it waits.
+#[derive(Debug)]
+pub(super) struct Passage {
+    pub(super) rendered: Arc<Rendered>,
+    /// Those of the event.
+    pub(super) topics: Arc<[Topic]>,
+}
+
+impl Passage {
+    /// What it holds while it waits, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.rendered.bytes() + size_of_val(&*self.topics)
+    }
+}
+
 /// An event on its way to readers.
 pub(super) enum Offering<'a> {
     /// Who may see it is known.
-    Settled(Arc<Rendered>),
+    Settled(Arc<Passage>),
     /// The backend is asked.
     Asked(Showings<'a>),
 }
 
 impl Offering<'_> {
+    pub(super) fn settled(rendered: Arc<Rendered>, topics: &Arc<[Topic]>) -> Self {
+        Self::Settled(Arc::new(Passage { rendered, topics: Arc::clone(topics) }))
+    }
+
     /// What readers with filters want of it, before anybody is asked who may see it.
     pub(super) fn wishes<'w>(&'w self, topics: &'w [Topic]) -> Wishes<'w> {
         match self {
-            Self::Settled(rendered) => rendered.wishes(topics),
+            Self::Settled(passage) => passage.rendered.wishes(topics),
             Self::Asked(showings) => showings.wishes(topics),
         }
     }
@@ -57,13 +76,11 @@ impl Offering<'_> {
             return;
         }
         match self {
-            Self::Settled(rendered) if found.reader.line.is_empty() => {
-                rendered.offer(found, wishes, delivery);
-            }
-            Self::Settled(rendered) => {
-                let waiting = Waiting::Event(Arc::clone(rendered), wishes.topics().into());
-                if delivery.is_next(&found.reader, waiting) {
-                    rendered.offer(found, wishes, delivery);
+            Self::Settled(passage) => {
+                let is_next = found.reader.line.is_empty()
+                    || delivery.is_next(&found.reader, Waiting::Event(Arc::clone(passage)));
+                if is_next {
+                    passage.rendered.offer(found, wishes, delivery);
                 }
             }
             Self::Asked(_) if wishes.at(found, &found.reader.standing()).is_nothing() => {}

@@ -34,7 +34,7 @@ const TOPIC_BYTES: usize = 128;
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) offset: u64,
-    pub(super) topics: Vec<Topic>,
+    pub(super) topics: Arc<[Topic]>,
     /// `None`: the backend says who may see it, and that is not asked later.
     pub(super) rendered: Option<Arc<Rendered>>,
     pub(super) time: SystemTime,
@@ -45,7 +45,7 @@ impl Kept {
     pub(super) fn new(
         offset: u64,
         time: SystemTime,
-        topics: Vec<Topic>,
+        topics: Arc<[Topic]>,
         rendered: Option<Arc<Rendered>>,
     ) -> Self {
         let held = rendered.as_ref().map_or(0, |rendered| rendered.bytes_at_most());
@@ -106,7 +106,7 @@ impl History {
     fn push(&mut self, kept: Kept) {
         let now = kept.time;
         let kept = Arc::new(kept);
-        for topic in &kept.topics {
+        for topic in kept.topics.iter() {
             let floors = &self.floors;
             let new = || Strand { floor: floors.of(topic), ..Strand::default() };
             let strand = self.strands.entry(topic.clone()).or_insert_with(new);
@@ -133,7 +133,7 @@ impl History {
     fn forget_oldest(&mut self) {
         let Some(oldest) = self.log.pop_front() else { return };
         self.bytes -= oldest.bytes;
-        for topic in &oldest.topics {
+        for topic in oldest.topics.iter() {
             let Some(strand) = self.strands.get_mut(topic) else { continue };
             if strand.kept.front().is_some_and(|front| front.offset == oldest.offset) {
                 strand.kept.pop_front();
@@ -287,7 +287,7 @@ mod tests {
         let events = ["a", "b", "a", "a", "b", "a"];
         let old = history(LIMITS, &events);
         let (log, floor, floors) = old.whole();
-        let again = |kept: &Arc<Kept>| Kept::new(kept.offset, kept.time, kept.topics.clone(), None);
+        let again = |kept: &Arc<Kept>| Kept::new(kept.offset, kept.time, Arc::clone(&kept.topics), None);
         let mut new = History::new(LIMITS);
         new.begin(log.iter().map(again).collect(), floor, floors.clone());
         for name in ["a", "b", "c"] {

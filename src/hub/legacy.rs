@@ -50,7 +50,7 @@ impl Estate {
     pub fn kept(&self) -> impl Iterator<Item = (u64, SystemTime, Heirloom<&Event>)> {
         self.kept.iter().map(|kept| {
             let what = kept.rendered.as_ref().map_or_else(
-                || Heirloom::Hidden(kept.topics.clone()),
+                || Heirloom::Hidden(kept.topics.to_vec()),
                 |rendered| Heirloom::Event(rendered.event()),
             );
             (kept.offset, kept.time, what)
@@ -83,9 +83,9 @@ impl Hub {
         }
         self.epoch.store(position.epoch.number(), Ordering::Relaxed);
         let kept = kept.into_iter().map(|(offset, time, what)| match what {
-            Heirloom::Hidden(topics) => Kept::new(offset, time, topics, None),
+            Heirloom::Hidden(topics) => Kept::new(offset, time, topics.into(), None),
             Heirloom::Event(event) => {
-                let topics = event.topics();
+                let topics = event.topics().into();
                 let publication = Publication { position: Position { offset, ..position }, time, event };
                 let rendered = Arc::new(Rendered::new(publication, Arc::clone(&self.desks)));
                 Kept::new(offset, time, topics, Some(rendered))

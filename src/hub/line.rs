@@ -5,12 +5,11 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::delivery::Passage;
 use super::meant::Meant;
 use super::reader::Reader;
-use super::rendered::Rendered;
 use super::view::View;
 use super::{Delivery, OutboxLimits};
-use crate::event::Topic;
 use crate::identity::Identity;
 use crate::message::Frame;
 
@@ -37,7 +36,7 @@ struct Queue {
 #[derive(Debug)]
 pub(super) enum Entry {
     /// Who may see it is known.
-    Event(Arc<Rendered>, Arc<[Topic]>),
+    Event(Arc<Passage>),
     /// The backend is asked, for whom the reader was then.
     Asked(Arc<View>, Identity),
     /// For those who are meant.
@@ -47,7 +46,7 @@ pub(super) enum Entry {
 impl Entry {
     fn bytes(&self) -> usize {
         match self {
-            Self::Event(rendered, _) => rendered.bytes(),
+            Self::Event(passage) => passage.bytes(),
             Self::Asked(view, _) => view.bytes(),
             Self::Push(frame, _) => frame.wire().len(),
         }
@@ -56,7 +55,7 @@ impl Entry {
     /// Sends the reader what it gets of it now.
     fn show(&self, reader: &Reader, delivery: &mut Delivery) {
         match self {
-            Self::Event(rendered, topics) => rendered.offer_late(reader, topics, delivery),
+            Self::Event(passage) => passage.rendered.offer_late(reader, &passage.topics, delivery),
             Self::Asked(view, identity) => view.show(reader, identity, delivery),
             Self::Push(frame, meant) => delivery.pass(reader, frame, meant),
         }

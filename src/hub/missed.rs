@@ -99,7 +99,7 @@ impl Subscriber {
         let is_read = standing.subscriptions.iter().any(Subscription::reads);
         let (mut told, mut sum, mut looked) = (Vec::new(), 0, 0);
         for (rendered, topics) in &events {
-            looked += size_of_val(topics.as_slice()) + if is_read { rendered.bytes() } else { 0 };
+            looked += size_of_val(&***topics) + if is_read { rendered.bytes() } else { 0 };
             if looked > LOOKED_MAX {
                 return Err(Loss::Expired);
             }

@@ -244,10 +244,10 @@ impl Hub {
         pause: impl Fn(),
     ) -> Delivery {
         let mut delivery = self.nothing_delivered();
-        let topics = event.topics();
+        let topics: Arc<[Topic]> = event.topics().into();
         let Some((offering, position)) = self.enter(offset, event, time, &topics) else { return delivery };
         let wishes = offering.wishes(&topics);
-        for topic in &topics {
+        for topic in topics.iter() {
             let mut next = Some(Cursor::default());
             let mut batch = Vec::new();
             while let Some(from) = next {
@@ -275,14 +275,14 @@ impl Hub {
         offset: Option<u64>,
         event: Event,
         time: SystemTime,
-        topics: &[Topic],
+        topics: &Arc<[Topic]>,
     ) -> Option<(Offering<'_>, u64)> {
         let desks = Arc::clone(&self.desks);
         let mut tables = self.lock();
         let position = self.advance(offset);
         let is_heard = tables.begin();
         if let (Some(views), Audience::Upstream(showing)) = (&self.views, &event.audience) {
-            tables.history.push_if_on(|| Kept::new(position.offset, time, topics.to_vec(), None));
+            tables.history.push_if_on(|| Kept::new(position.offset, time, Arc::clone(topics), None));
             drop(tables);
             if !is_heard {
                 // Whoever comes next must not be judged by what held before.
@@ -290,13 +290,14 @@ impl Hub {
                 return None;
             }
             let showing = Arc::clone(showing);
-            let sight = Sight::new(Publication { position, time, event }, topics, showing, desks);
+            let publication = Publication { position, time, event };
+            let sight = Sight::new(publication, Arc::clone(topics), showing, desks);
             return Some((Offering::Asked(Showings::new(views, sight, time)), position.offset));
         }
         let rendered = Arc::new(Rendered::new(Publication { position, time, event }, desks));
-        let kept = || Kept::new(position.offset, time, topics.to_vec(), Some(Arc::clone(&rendered)));
+        let kept = || Kept::new(position.offset, time, Arc::clone(topics), Some(Arc::clone(&rendered)));
         tables.history.push_if_on(kept);
-        is_heard.then(|| (Offering::Settled(rendered), position.offset))
+        is_heard.then(|| (Offering::settled(rendered, topics), position.offset))
     }
 
     /// Hands a message to the connections that it is for, at `time`, whatever they subscribed to; with a

@@ -33,7 +33,7 @@ const EVENT_BYTES: usize = 512;
 #[derive(Debug)]
 pub(super) struct Sight {
     publication: Publication,
-    topics: Vec<Topic>,
+    topics: Arc<[Topic]>,
     showing: Arc<Showing>,
     desks: Arc<[Desk]>,
     whole: OnceLock<Arc<Rendered>>,
@@ -44,7 +44,7 @@ pub(super) struct Sight {
 impl Sight {
     pub(super) fn new(
         mut publication: Publication,
-        topics: &[Topic],
+        topics: Arc<[Topic]>,
         showing: Arc<Showing>,
         desks: Arc<[Desk]>,
     ) -> Self {
@@ -53,7 +53,6 @@ impl Sight {
             publication.event.request_body = None;
         }
         let gone = vec![OnceLock::new(); publication.event.items.len()];
-        let topics = topics.to_vec();
         Self { publication, topics, showing, desks, whole: OnceLock::new(), gone, weight: None }
     }
 

@@ -305,7 +305,7 @@ mod tests {
         let paths = (0..10_000).map(|id| Some(Arc::from(format!("/x/{id}")))).collect();
         let showing = Arc::new(Showing { payload: Payload::Record, paths });
         let publication = Publication { position: Position::untold(1), time: UNIX_EPOCH, event };
-        let sight = Arc::new(Sight::new(publication, &[], showing, Arc::default()));
+        let sight = Arc::new(Sight::new(publication, Arc::default(), showing, Arc::default()));
         let time = Duration::from_secs(9);
         let limits = Limits {
             ttl: time,

@@ -80,10 +80,6 @@ impl<'a> Wishes<'a> {
         Wishes { is_missed: self.is_missed, ..Wishes::new(publication, self.topics) }
     }
 
-    pub(super) fn topics(&self) -> &'a [Topic] {
-        self.topics
-    }
-
     pub(super) fn position(&self) -> u64 {
         self.publication.position.offset
     }

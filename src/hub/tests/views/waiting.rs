@@ -178,3 +178,17 @@ fn one_that_waits_for_an_answer_leaves_behind_it() {
     leaving.go(1);
     assert!(leaving.is_empty());
 }
+
+#[test]
+fn the_topics_of_what_waits_count() {
+    let ids: Vec<String> = (1..=40).map(|id| id.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut scene = scene(LIMITS, Payload::Record);
+    scene.join("ann", "a");
+    scene.join("bob", "b");
+    scene.write("1");
+    scene.delivery = deliver(&scene.hub, event("news", &ids));
+    assert_eq!(scene.delivery.lagged, 0);
+    scene.delivery = deliver(&scene.hub, event("news", &ids));
+    assert_eq!(scene.delivery.lagged, 2, "80 bytes of records, and as many topics");
+}
