@@ -49,6 +49,13 @@ impl Passage {
     }
 }
 
+impl Drop for Passage {
+    /// It is through.
+    fn drop(&mut self) {
+        self.rendered.forget_variants();
+    }
+}
+
 /// An event on its way to readers.
 pub(super) enum Offering<'a> {
     /// Who may see it is known.

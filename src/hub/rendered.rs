@@ -14,6 +14,9 @@ use crate::event::{Audience, Event, Topic};
 use crate::identity::Identity;
 use crate::message::{Frame, Halves, Publication, Rendering, Tag};
 
+/// What the end of an item costs, and so each rendering of it.
+const END_BYTES: usize = 512;
+
 /// Where goes what a reader is told of an event.
 pub(super) trait Told {
     /// These frames.
@@ -28,7 +31,8 @@ pub(super) struct Rendered {
     publication: Publication,
     desks: Arc<[Desk]>,
     renderings: Vec<OnceLock<Rendering>>,
-    /// The same for the variants of subscriptions that are met, each with its endpoint.
+    /// The same for the variants of subscriptions that are met, each with its endpoint, until
+    /// [they are forgotten](Self::forget_variants): there may be as many as clients wish.
     variants: Mutex<Vec<(usize, u32, Arc<Rendering>)>>,
     /// The end of each item, for whom it belonged to; empty where none was moved.
     gone: Vec<OnceLock<Arc<Self>>>,
@@ -77,6 +81,7 @@ impl Rendered {
     ) {
         let wishes = self.wishes(topics).missed();
         self.tell_of(reader, standing, (&wishes, &|wishes| wishes.of(standing)), missed);
+        self.forget_variants();
     }
 
     fn tell_of(
@@ -173,14 +178,28 @@ impl Rendered {
         }
     }
 
+    /// How many renderings for variants it holds.
+    #[cfg(test)]
+    pub(super) fn variants(&self) -> usize {
+        self.variants.lock().unwrap().len()
+    }
+
     /// What it holds while it waits, about.
     pub(super) fn bytes(&self) -> usize {
         self.publication.event.bytes()
     }
 
-    /// The same with all that may be rendered of it.
+    /// The same with all that may be rendered of it, but for variants.
     pub(super) fn bytes_at_most(&self) -> usize {
-        self.bytes().saturating_mul(1 + self.desks.len())
+        let moved = self.publication.event.items.iter().filter(|item| item.was.is_some()).count();
+        let all = self.bytes().saturating_add(moved.saturating_mul(END_BYTES));
+        all.saturating_mul(1 + self.desks.len())
+    }
+
+    /// What is kept of it holds none of them. They are rendered again for whoever comes later.
+    pub(super) fn forget_variants(&self) {
+        *self.variants.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new();
+        self.gone.iter().filter_map(OnceLock::get).for_each(|end| end.forget_variants());
     }
 
     fn rendering(&self, endpoint: usize) -> Option<&Rendering> {

@@ -367,7 +367,7 @@ pub trait Encode: Send + Sync + fmt::Debug {
     fn encode(&self, publication: &Publication) -> Rendering;
 
     /// The same for subscriptions of a variant other than 0 ([`Tag`]), item by item: [`Rendering::Tagged`], or
-    /// they get nothing. At most once for each event and variant.
+    /// they get nothing. Once for each event and variant while it is delivered, and again for those who missed it.
     fn encode_variant(&self, _publication: &Publication, _variant: u32) -> Rendering {
         Rendering::Nothing
     }

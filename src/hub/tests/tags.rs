@@ -2,8 +2,8 @@
 
 use super::filters::{filter, written};
 use super::*;
-use crate::event::Operation;
-use crate::message::{Halves, Tag};
+use crate::event::{Epoch, Operation};
+use crate::message::{Halves, Pick, Tag};
 
 /// Says each item's id in halves; nothing about id 0. Notes which variants were asked for.
 #[derive(Debug, Default)]
@@ -119,4 +119,42 @@ fn a_variant_is_rendered_once_and_each_subscription_hears_its_own() {
     );
     assert_eq!(other.take(), twice(["<e> of variant 2"; 2]));
     assert_eq!(*tagging.0.lock().unwrap(), [2, 9]);
+}
+
+#[test]
+fn what_is_kept_of_an_event_holds_no_variants_once_it_is_through() {
+    let tagging = Arc::new(Tagging::default());
+    let limits = HistoryLimits { size: 5, bytes: 1 << 20, age: std::time::Duration::from_mins(1) };
+    let desks = vec![desk("/tags", None, Arc::clone(&tagging) as Arc<dyn Encode>)];
+    let hub = Arc::new(Hub::new(desks, 10).keeping(limits, Epoch::new(7)));
+    let inbox = Inbox::new();
+    let come = || {
+        let mut reader = attach(&hub, &inbox);
+        let (topic, tag) = (Topic::parse("post"), Some(named("a", 2)));
+        reader.handle(Command::Subscribe { topic, filter: None, tag });
+        reader
+    };
+    let variants = || {
+        let (kept, ..) = hub.lock().history.whole();
+        kept.iter().map(|kept| kept.rendered.as_ref().unwrap().variants()).sum::<usize>()
+    };
+    let _reader = come();
+    deliver(&hub, written(Operation::Update, "post", &[r#"{"id":1}"#]));
+    assert_eq!((inbox.take(), variants()), (vec!["<a> of variant 2".to_owned()], 0));
+    let since = Position { epoch: Epoch::new(7), offset: 0 };
+    let (_, frames) = come().catch_up(Some(since), Pick::All, 1000);
+    assert_eq!((frames.len(), variants()), (1, 0));
+}
+
+#[test]
+fn the_ends_of_what_was_moved_count_among_what_is_kept() {
+    let kept = |was: Option<&str>| {
+        let mut moved = written(Operation::Update, "post", &[r#"{"id":1}"#, r#"{"id":2}"#]);
+        moved.items[0].was = was.map(Arc::from);
+        let publication =
+            Publication { position: Position::untold(1), time: SystemTime::UNIX_EPOCH, event: moved };
+        let desks = vec![desk("/tags", None, Arc::new(Tagging::default()))];
+        Rendered::new(publication, desks.into()).bytes_at_most()
+    };
+    assert!(kept(Some("ann")) > kept(None) + 1000);
 }
