@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 use super::gathering::Gathering;
-use super::line::{Entry as Waiting, Queued};
+use super::line::{Queued, Waiting};
 use super::meant::Meant;
 use super::reader::Reader;
 use super::readers::Found;

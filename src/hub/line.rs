@@ -25,7 +25,7 @@ pub(super) struct Line {
 
 #[derive(Debug, Default)]
 struct Queue {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Waiting>,
     bytes: usize,
     /// It was full once: the reader is closed, and nothing comes behind that.
     closed: bool,
@@ -34,7 +34,7 @@ struct Queue {
 /// One event or push. What of it the reader gets is decided when its turn comes: it may be somebody else by
 /// then, or want something else.
 #[derive(Debug)]
-pub(super) enum Entry {
+pub(super) enum Waiting {
     /// Who may see it is known.
     Event(Arc<Passage>),
     /// The backend is asked, for whom the reader was then.
@@ -43,7 +43,7 @@ pub(super) enum Entry {
     Push(Frame, Meant),
 }
 
-impl Entry {
+impl Waiting {
     fn bytes(&self) -> usize {
         match self {
             Self::Event(passage) => passage.bytes(),
@@ -92,7 +92,7 @@ impl Line {
     }
 
     /// Puts an entry behind what waits, if anything does.
-    pub(super) fn push_behind(&self, entry: Entry) -> Queued {
+    pub(super) fn push_behind(&self, entry: Waiting) -> Queued {
         let mut queue = self.lock();
         if queue.entries.is_empty() && !queue.closed {
             return Queued::Free;
@@ -103,13 +103,13 @@ impl Line {
     /// Puts an event behind what waits. It leaves with the next [`drain`](Self::drain) after it is settled.
     pub(super) fn push_asked(&self, view: &Arc<View>, identity: Identity) -> Queued {
         let mut queue = self.lock();
-        let queued = self.push(&mut queue, Entry::Asked(Arc::clone(view), identity));
+        let queued = self.push(&mut queue, Waiting::Asked(Arc::clone(view), identity));
         // Under the lock: whoever empties the queue at this moment would unset it behind us.
         self.waits.store(true, Ordering::Release);
         queued
     }
 
-    fn push(&self, queue: &mut Queue, entry: Entry) -> Queued {
+    fn push(&self, queue: &mut Queue, entry: Waiting) -> Queued {
         if queue.closed {
             return Queued::Closed;
         }
@@ -128,7 +128,7 @@ impl Line {
     pub(super) fn drain(&self, reader: &Reader, delivery: &mut Delivery) {
         let mut queue = self.lock();
         while let Some(entry) = queue.entries.front() {
-            if matches!(entry, Entry::Asked(view, _) if !view.is_settled()) {
+            if matches!(entry, Waiting::Asked(view, _) if !view.is_settled()) {
                 return;
             }
             let Some(entry) = queue.entries.pop_front() else { return };
