@@ -69,7 +69,7 @@ use readers::{Entry, Found};
 use receipts::Receipts;
 pub use receipts::{Answers, Collect, TooMany};
 use rendered::Rendered;
-pub use sample::Sample;
+pub use sample::{Sample, spread};
 use sight::Sight;
 pub use subscriber::Subscriber;
 use tables::Tables;

@@ -20,7 +20,7 @@ impl Sample {
 
     /// A name more.
     pub fn add(&mut self, name: &str) {
-        self.merge([hash(name)]);
+        self.merge([spread(name.bytes())]);
     }
 
     /// All that is in another.
@@ -51,9 +51,10 @@ impl Sample {
     }
 }
 
-/// The same in every process: FNV-1a, and over it the end of `SplitMix64`, since the first leaves high bits alike.
-fn hash(name: &str) -> u64 {
-    let mut hash = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+/// A hash of a name, the same in every process: FNV-1a, and over it the end of `SplitMix64`, since the first leaves high
+/// bits alike. Whoever chooses names can have them fall together.
+pub fn spread(name: impl IntoIterator<Item = u8>) -> u64 {
+    let mut hash = name.into_iter().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
     });
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

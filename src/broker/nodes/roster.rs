@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::hub::spread;
 use crate::recent::Recent;
 
 /// Users at other nodes that are known at most; further ones count as absent.
@@ -238,11 +239,7 @@ impl Roster {
 pub(super) fn teller(place: &Place, nodes: impl Iterator<Item = Uuid>) -> Option<Uuid> {
     let weight = |node: &Uuid| {
         let seed = node.as_u128().to_be_bytes();
-        let bytes = seed.iter().chain(place.endpoint.as_bytes()).chain(place.user.as_bytes());
-        let hash = bytes.fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
-        });
-        (hash ^ (hash >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+        spread(seed.into_iter().chain(place.endpoint.bytes()).chain(place.user.bytes()))
     };
     nodes.max_by_key(|node| (weight(node), *node))
 }
