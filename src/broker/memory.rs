@@ -233,11 +233,13 @@ impl Memory {
 }
 
 impl Elder {
-    /// `false`: it takes no more, and is to be given up; what is sent waits all the same.
+    /// `false`: it takes no more, and is to be given up; what is sent waits all the same. Where its end is on the way
+    /// here there is nothing to send, and what waits is told behind that.
     fn send(&mut self, node: Uuid, most: usize, (origin, content): (Origin, Content)) -> bool {
         self.number += 1;
         let letter = Letter { node, number: self.number, content, asks: None };
-        let has_room = self.waiting.len() < most && self.mail.push(&Word::Letter(letter.write()));
+        let is_taken = self.mail.push(&Word::Letter(letter.write())) || self.mail.is_closed();
+        let has_room = is_taken && self.waiting.len() < most;
         self.waiting.push_back((origin, letter.content));
         has_room
     }

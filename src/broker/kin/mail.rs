@@ -50,6 +50,10 @@ impl Mail {
         self.filled.notify_one();
     }
 
+    pub(in crate::broker) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     /// All that waits, as soon as something does; `None`: it is closed, and nothing waits.
     pub(super) async fn next(&self) -> Option<Vec<Bytes>> {
         loop {

@@ -205,6 +205,20 @@ async fn an_old_one_that_took_nothing_was_waited_for_until_somebody_ended_it() {
     assert_eq!(new.heard(), ["102:103"]);
 }
 
+#[tokio::test]
+async fn what_is_written_while_the_last_words_of_the_old_one_are_on_their_way_is_told_behind_them() {
+    let old = Process::new(ROOM);
+    let (new, down, up) = old.successor();
+    old.write(1);
+    old.memory.part();
+    up.close();
+    new.write(2);
+    for word in words(&down).await {
+        new.memory.hear_elder(word);
+    }
+    assert_eq!(new.heard(), ["1:1", "2:2"]);
+}
+
 /// Each event was written for it and kept.
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "the test ends it")]
