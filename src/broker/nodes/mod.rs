@@ -41,7 +41,8 @@ use roster::{Part, Roster};
 pub use words::{Ask, Report};
 use words::{MOST_BYTES, Note, Word};
 
-/// A node that has not answered within this does not count.
+/// A node that has not answered within this does not count. If it was not heard either, it is not waited for again
+/// until it is.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Answers of clients that nobody asks for any more are waited for so long at most.
 const LONGEST: Duration = Duration::from_secs(65);
@@ -144,7 +145,7 @@ impl Nodes {
         let now = Instant::now();
         let mut state = self.lock();
         let there = self.there(&state);
-        let patience = Patience { over: now + PATIENCE, end: now + PATIENCE };
+        let patience = Patience { since: now, over: now + PATIENCE, end: now + PATIENCE };
         match state.questions.ask(there.iter().copied(), 1, patience, tell) {
             Ok(number) => {
                 self.say(&mut state, Word::Ask(number, ask));
@@ -165,7 +166,7 @@ impl Nodes {
     pub(super) fn expect(&self, letters: usize, tell: Tell) -> Option<u64> {
         let now = Instant::now();
         let end = now + self.grace();
-        let asked = self.wait_for(letters, Patience { over: end, end }, tell);
+        let asked = self.wait_for(letters, Patience { since: now, over: end, end }, tell);
         asked.map_err(|tell| tell(Heard { reports: Vec::new(), roll: Roll { there: 1, heard: 0 } })).ok()
     }
 
@@ -182,8 +183,9 @@ impl Nodes {
             let roll = heard.roll;
             tell(heard.answers(), roll);
         });
-        let over = Instant::now() + time;
-        self.wait_for(1, Patience { over, end: over + self.grace() }, tell).or(Err(TooMany))
+        let since = Instant::now();
+        let over = since + time;
+        self.wait_for(1, Patience { since, over, end: over + self.grace() }, tell).or(Err(TooMany))
     }
 
     /// It was never sent.
@@ -229,11 +231,11 @@ impl Nodes {
         self.hub.collect(here, Box::new(collect));
     }
 
-    /// This node, and the others.
-    fn there(&self, state: &State) -> Vec<Uuid> {
+    /// This node, and the others, each with whether an answer is to be expected.
+    fn there(&self, state: &State) -> Vec<(Uuid, bool)> {
         // While nobody can be asked, nobody is there.
-        let others = state.others.iter().filter(|_| state.is_there());
-        others.chain([self.me]).collect()
+        let others = state.others.asked().filter(|_| state.is_there());
+        others.chain([(self.me, true)]).collect()
     }
 
     /// To all of them, soon; not where there is no room or no broker.

@@ -20,6 +20,18 @@ pub(super) struct Others(HashMap<Uuid, Other>);
 struct Other {
     heard: Instant,
     is_settled: bool,
+    /// It left a question unanswered, and has not been heard since it was asked.
+    is_silent: bool,
+}
+
+impl Other {
+    fn new(now: Instant) -> Self {
+        Self { heard: now, is_settled: false, is_silent: false }
+    }
+
+    fn hear(&mut self, now: Instant) {
+        (self.heard, self.is_silent) = (now, false);
+    }
 }
 
 impl Others {
@@ -27,7 +39,7 @@ impl Others {
     pub(super) fn hear(&mut self, node: Uuid, now: Instant) -> bool {
         let is_known = self.0.contains_key(&node) || self.0.len() < MOST;
         if is_known {
-            self.0.entry(node).or_insert(Other { heard: now, is_settled: false }).heard = now;
+            self.0.entry(node).or_insert_with(|| Other::new(now)).hear(now);
         }
         is_known
     }
@@ -41,6 +53,13 @@ impl Others {
 
     pub(super) fn settled(&self) -> impl Iterator<Item = Uuid> + '_ {
         self.0.iter().filter(|(_, other)| other.is_settled).map(|(node, _)| *node)
+    }
+
+    /// One has not answered what it was asked then. If it has said nothing else either, it is probably dead.
+    pub(super) fn doubt(&mut self, node: Uuid, asked: Instant) {
+        if let Some(other) = self.0.get_mut(&node) {
+            other.is_silent |= other.heard <= asked;
+        }
     }
 
     /// One has said that it goes; `false`: nobody knew it.
@@ -59,11 +78,16 @@ impl Others {
 
     /// Nobody could be heard until now, so nobody was silent.
     pub(super) fn excuse(&mut self, now: Instant) {
-        self.0.values_mut().for_each(|other| other.heard = now);
+        self.0.values_mut().for_each(|other| other.hear(now));
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Uuid> + '_ {
         self.0.keys().copied()
+    }
+
+    /// All of them, and whether an answer is to be expected.
+    pub(super) fn asked(&self) -> impl Iterator<Item = (Uuid, bool)> + '_ {
+        self.0.iter().map(|(node, other)| (*node, !other.is_silent))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -94,6 +118,19 @@ mod tests {
         others.excuse(start + 2 * GONE);
         assert!(others.expire(start + 2 * GONE).is_empty());
         assert_eq!(others.expire(start + 3 * GONE), [A]);
+    }
+
+    #[test]
+    fn one_that_leaves_a_question_unanswered_and_says_nothing_else_is_expected_to_say_nothing() {
+        let (mut others, start) = (Others::default(), Instant::now());
+        let asked = |others: &Others| others.asked().all(|(_, is_expected)| is_expected);
+        others.hear(A, start + BEAT);
+        others.doubt(A, start);
+        assert!(asked(&others), "it was heard behind the question");
+        others.doubt(A, start + BEAT);
+        assert!(!asked(&others));
+        others.hear(A, start + BEAT);
+        assert!(asked(&others));
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct TooMany;
 /// How long answers are waited for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
+    /// Since then.
+    pub(super) since: Instant,
     /// From then on nobody is to wait for clients any more, and all are to say what they know.
     pub(super) over: Instant,
     /// From then on what has come is all.
@@ -54,8 +56,8 @@ pub(super) struct Patience {
 }
 
 struct Open {
-    /// How many reports each has yet to give.
-    missing: HashMap<Uuid, usize>,
+    /// How many reports each has yet to give, and whether that is waited for.
+    missing: HashMap<Uuid, (usize, bool)>,
     there: usize,
     /// So many are gone, and what they would have said is missing.
     gone: usize,
@@ -72,6 +74,10 @@ impl fmt::Debug for Open {
 }
 
 impl Open {
+    fn is_done(&self) -> bool {
+        !self.missing.values().any(|(_, is_expected)| *is_expected)
+    }
+
     fn finish(self) -> (Tell, Heard) {
         let heard = self.there.saturating_sub(self.missing.len() + self.gone);
         let roll = Roll { there: self.there, heard };
@@ -93,13 +99,16 @@ pub(super) struct Due {
     pub(super) over: Vec<u64>,
     /// These are done.
     pub(super) done: Vec<(Tell, Heard)>,
+    /// These have not answered what they were asked then.
+    pub(super) silent: Vec<(Uuid, Instant)>,
 }
 
 impl Questions {
-    /// Asks these nodes, each of which says something so many times; `tell` is given back where there is no room.
+    /// Asks these nodes, each of which says something so many times, and waits for those of which that is expected;
+    /// `tell` is given back where there is no room.
     pub(super) fn ask(
         &mut self,
-        nodes: impl Iterator<Item = Uuid>,
+        nodes: impl Iterator<Item = (Uuid, bool)>,
         times: usize,
         patience: Patience,
         tell: Tell,
@@ -107,7 +116,7 @@ impl Questions {
         if self.open.len() >= MOST {
             return Err(tell);
         }
-        let missing: HashMap<Uuid, usize> = nodes.map(|node| (node, times)).collect();
+        let missing: HashMap<_, _> = nodes.map(|(node, is_expected)| (node, (times, is_expected))).collect();
         self.last += 1;
         let there = missing.len();
         let open = Open { missing, there, gone: 0, reports: Vec::new(), patience, is_over: false, tell };
@@ -119,12 +128,12 @@ impl Questions {
     pub(super) fn report(&mut self, number: u64, node: Uuid, report: Report) -> Option<(Tell, Heard)> {
         let open = self.open.get_mut(&number)?;
         let missing = open.missing.get_mut(&node)?;
-        *missing = missing.saturating_sub(1);
-        if *missing == 0 {
+        missing.0 = missing.0.saturating_sub(1);
+        if missing.0 == 0 {
             open.missing.remove(&node);
         }
         open.reports.push(report);
-        open.missing.is_empty().then(|| self.open.remove(&number)).flatten().map(Open::finish)
+        open.is_done().then(|| self.open.remove(&number)).flatten().map(Open::finish)
     }
 
     /// It was never asked.
@@ -136,9 +145,8 @@ impl Questions {
     pub(super) fn forget(&mut self, node: Uuid) -> Vec<(Tell, Heard)> {
         let leave = |open: &mut Open| open.gone += usize::from(open.missing.remove(&node).is_some());
         self.open.values_mut().for_each(leave);
-        let is_done = |open: &Open| open.missing.is_empty();
         let done: Vec<u64> =
-            self.open.iter().filter(|(_, open)| is_done(open)).map(|(number, _)| *number).collect();
+            self.open.iter().filter(|(_, open)| open.is_done()).map(|(number, _)| *number).collect();
         done.iter().filter_map(|number| self.open.remove(number)).map(Open::finish).collect()
     }
 
@@ -159,6 +167,9 @@ impl Questions {
         let ended = |open: &Open| open.is_over && open.patience.end <= now;
         let ended: Vec<u64> =
             self.open.iter().filter(|(_, open)| ended(open)).map(|(number, _)| *number).collect();
+        for open in ended.iter().filter_map(|number| self.open.get(number)) {
+            due.silent.extend(open.missing.keys().map(|node| (*node, open.patience.since)));
+        }
         due.done = ended.iter().filter_map(|number| self.open.remove(number)).map(Open::finish).collect();
         due
     }
@@ -179,9 +190,11 @@ mod tests {
     fn asked(times: usize) -> (Questions, u64, Instant, mpsc::Receiver<Heard>) {
         let (mut questions, now) = (Questions::default(), Instant::now());
         let (sender, told) = mpsc::channel();
-        let patience = Patience { over: now + Duration::from_secs(1), end: now + Duration::from_secs(2) };
+        let second = Duration::from_secs(1);
+        let patience = Patience { since: now, over: now + second, end: now + 2 * second };
         let tell = Box::new(move |heard| sender.send(heard).unwrap());
-        let number = questions.ask([A, B].into_iter(), times, patience, tell).ok().unwrap();
+        let nodes = [(A, true), (B, true)].into_iter();
+        let number = questions.ask(nodes, times, patience, tell).ok().unwrap();
         (questions, number, now, told)
     }
 
@@ -212,6 +225,7 @@ mod tests {
         assert_eq!((due.over, due.done.len()), (vec![number], 0));
         assert_eq!(questions.next(), Some(start + Duration::from_secs(2)));
         let due = questions.due(start + Duration::from_secs(2));
+        assert_eq!(due.silent, [(A, start)]);
         let (_, heard) = due.done.into_iter().next().unwrap();
         assert_eq!((reached(&heard), heard.roll), (3, Roll { there: 2, heard: 1 }));
         let (mut questions, number, ..) = asked(1);
@@ -221,10 +235,23 @@ mod tests {
     }
 
     #[test]
+    fn one_of_which_nothing_is_expected_is_missed_at_once_and_heard_as_long_as_others_are_waited_for() {
+        for (order, heard) in [([B, A], 2), ([A, B], 1)] {
+            let (mut questions, now) = (Questions::default(), Instant::now());
+            let nodes = [(A, true), (B, false)].into_iter();
+            let patience = Patience { since: now, over: now, end: now };
+            let number = questions.ask(nodes, 1, patience, Box::new(|_| {})).ok().unwrap();
+            let mut said = order.map(|node| questions.report(number, node, Report::Reached(1))).into_iter();
+            let (_, said) = said.find_map(|said| said).unwrap();
+            assert_eq!(said.roll, Roll { there: 2, heard });
+        }
+    }
+
+    #[test]
     fn there_may_be_so_many_at_once() {
         let (mut questions, _, now, _told) = asked(1);
-        let patience = Patience { over: now, end: now };
-        let mut ask = || questions.ask([A].into_iter(), 1, patience, Box::new(|_| {})).is_ok();
+        let patience = Patience { since: now, over: now, end: now };
+        let mut ask = || questions.ask([(A, true)].into_iter(), 1, patience, Box::new(|_| {})).is_ok();
         assert!((1..MOST).all(|_| ask()));
         assert!(!ask());
     }

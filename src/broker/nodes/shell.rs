@@ -237,6 +237,9 @@ impl Nodes {
         let now = Instant::now();
         let mut state = self.lock();
         let due = state.questions.due(now);
+        for (node, asked) in due.silent {
+            state.others.doubt(node, asked);
+        }
         let mut here = Vec::new();
         for number in due.over {
             self.say(&mut state, Word::Over(number));
