@@ -56,6 +56,11 @@ impl Metrics {
         self.broker.lag.set(i64::try_from(entries).unwrap_or(i64::MAX));
     }
 
+    /// So many letters are not in its log yet.
+    pub fn broker_waiting(&self, letters: usize) {
+        self.waiting.set(i64::try_from(letters).unwrap_or(i64::MAX));
+    }
+
     /// So many letters are in its log.
     pub fn broker_published(&self, letters: usize) {
         self.broker.published.inc_by(letters as u64);

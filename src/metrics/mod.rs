@@ -77,6 +77,8 @@ pub struct Metrics {
     access: Access,
     tokens: Tokens,
     queue_depth: IntGauge,
+    /// The same for what waits for the broker.
+    waiting: IntGauge,
     usage: Usage,
     limits: Limits,
     webhooks: Webhooks,
@@ -101,6 +103,7 @@ impl Metrics {
             access: Access::new(&made, labels)?,
             tokens: Tokens::new(&made, &labels.token_errors)?,
             queue_depth: depth.with_label_values(&["tap"]),
+            waiting: depth.with_label_values(&["broker"]),
             usage: Usage::new(&made, &labels.api_codes)?,
             limits: Limits::new(&made)?,
             webhooks: Webhooks::new(&made)?,

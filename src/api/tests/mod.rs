@@ -100,6 +100,7 @@ fn metrics_name_every_series_from_the_start() {
         r#"restcast_drops_total{reason="queue_full"} 0"#,
         r#"restcast_drops_total{reason="tap_failed"} 0"#,
         r#"restcast_queue_depth{queue="tap"} 0"#,
+        r#"restcast_queue_depth{queue="broker"} 0"#,
         r#"restcast_broker_up{kind="memory"} 1"#,
         r#"restcast_auth_failures_total{reason="origin"} 0"#,
     ] {

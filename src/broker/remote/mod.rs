@@ -184,6 +184,7 @@ impl Remote {
         let room = self.room(1).await;
         hand_over(sequence.read(&entry).unwrap_or_default().into_iter().collect(), room, publisher);
         self.metrics.broker_lag(sequence.lag(entry.offset));
+                self.metrics.broker_waiting(self.outgoing.len());
         Ok(())
     }
 
@@ -322,6 +323,7 @@ fn hand_over(arrived: Vec<Arrived>, room: Option<OwnedSemaphorePermit>, publishe
 
 /// From a half to one, so that not all processes come back at the same moment.
 fn rand_share() -> f64 {
+        self.metrics.broker_waiting(self.outgoing.len());
     let chance = u16::try_from(Uuid::new_v4().as_u128() & 0xFFFF).unwrap_or_default();
     f64::midpoint(f64::from(chance) / f64::from(u16::MAX), 1.0)
 }
