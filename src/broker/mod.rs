@@ -40,7 +40,7 @@ pub use nodes::{Ask, Doormen, Heard, Nodes, Report, Roll, Tell, TooMany};
 use queue::Queue;
 pub use redis::{Redis, RedisServers};
 pub use remote::{OutgoingLimits, Remote};
-pub use table::{LOGS, Open, Server};
+pub use table::{Kind, LOGS, Open, Server};
 
 /// What is carried to every hub.
 #[derive(Debug, Clone)]

@@ -9,11 +9,13 @@ use toml::de::DeValue;
 use super::reader::Section;
 use super::setting::{Bytes, Setting as _};
 use super::{MIB, from_one};
-use crate::broker::{LOGS, Log, OutgoingLimits, Server};
+use crate::broker::{Kind, LOGS, Log, OutgoingLimits, Server};
 
 /// Of a single process.
 const MEMORY: &str = "memory";
 const MAX_LETTERS: usize = 1 << 24;
+/// Servers that keep the log at most.
+const MAX_REPLICAS: usize = 5;
 
 /// `[broker]`
 #[derive(Clone)]
@@ -41,11 +43,11 @@ fn urls(value: &DeValue<'_>) -> Result<Vec<String>, String> {
 }
 
 pub(super) fn broker(section: Section<'_>) -> BrokerConfig {
-    let known = |name: &str| LOGS.iter().find(|(known, _)| *known == name);
+    let known = |name: &str| LOGS.iter().find(|kind| kind.name == name);
     let kind = section.read("kind", |value| {
         let name = String::read(value)?;
         let expected = || {
-            let names: Vec<_> = LOGS.iter().map(|(name, _)| format!(", \"{name}\"")).collect();
+            let names: Vec<_> = LOGS.iter().map(|kind| format!(", \"{}\"", kind.name)).collect();
             format!("one of \"{MEMORY}\"{}", names.concat())
         };
         if name == MEMORY { Ok(None) } else { known(&name).map(Some).ok_or_else(expected) }
@@ -55,6 +57,7 @@ pub(super) fn broker(section: Section<'_>) -> BrokerConfig {
     let kept = number("kept", 10_000);
     let Bytes(kept_bytes) = section.get("kept_bytes", Bytes(256 * MIB));
     let kept_for = section.get("kept_for", Duration::from_hours(1));
+    let replicas = replicas(&section, kind);
     let name = section.read("name", |value| {
         let name = String::read(value)?;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
@@ -63,8 +66,8 @@ pub(super) fn broker(section: Section<'_>) -> BrokerConfig {
     });
     let name = name.unwrap_or_else(|| "restcast".to_owned());
     let open = |urls: Vec<String>| {
-        kind.map(|(_, open)| open(Server { urls, name: name.clone(), kept, kept_bytes, kept_for }))
-            .transpose()
+        let server = Server { urls, name: name.clone(), kept, kept_bytes, kept_for, replicas };
+        kind.map(|kind| (kind.open)(server)).transpose()
     };
     let (log, is_idle) = if kind.is_some() {
         let example = "\"redis://127.0.0.1:6379\"";
@@ -75,5 +78,17 @@ pub(super) fn broker(section: Section<'_>) -> BrokerConfig {
     let Bytes(bytes) = section.get("waiting_bytes", Bytes(64 * MIB));
     let outgoing = OutgoingLimits { letters: number("waiting", 65_536), bytes };
     section.finish();
-    BrokerConfig { kind: kind.map_or(MEMORY, |(name, _)| name), log, outgoing, is_idle }
+    BrokerConfig { kind: kind.map_or(MEMORY, |kind| kind.name), log, outgoing, is_idle }
+}
+
+/// So many servers of a cluster keep the log.
+fn replicas(section: &Section<'_>, kind: Option<&Kind>) -> u8 {
+    let number = section.read("replicas", |value| from_one(value, MAX_REPLICAS));
+    // Of a kind that nobody knows nobody knows that either.
+    let is_known = kind.is_some() || matches!(section.peek("kind"), None | Some(MEMORY));
+    if number > Some(1) && is_known && !kind.is_some_and(|kind| kind.has_replicas) {
+        let able: Vec<_> = LOGS.iter().filter(|kind| kind.has_replicas).map(|kind| kind.name).collect();
+        section.report("replicas", format!("is only for kind = \"{}\"", able.join("\" or \"")));
+    }
+    number.and_then(|number| u8::try_from(number).ok()).unwrap_or(1)
 }

@@ -56,7 +56,8 @@ pub struct Settings {
     pub max_bytes: u64,
     /// … or where they are older.
     pub max_age: Duration,
-    /// Servers of a cluster that keep the stream. An odd number up to 5.
+    /// Servers of a cluster that keep the stream, up to 5. One that is there already and has fewer gets more, and one
+    /// that has more keeps them.
     pub replicas: u8,
 }
 

@@ -68,15 +68,43 @@ impl Stream {
             found => found,
         }?
         .remove("config");
-        let config = config.unwrap_or_default();
+        let mut config = config.unwrap_or_default();
         if let Some(update) = wanted::update(&config, &wanted).map_err(Away)? {
             let updated = self.api("UPDATE", &update).await;
             updated.map_err(|refused| {
                 let Away(why) = refused.into();
                 Away(format!("{why}; it was made by others: name another stream, or none that is there"))
             })?;
+            config = update;
         }
+        self.copy(&config, &wanted).await?;
         Ok(wanted::largest(&config, self.link.max_payload()))
+    }
+
+    /// Sees to it that enough servers keep the stream. Where they cannot, it is there all the same.
+    async fn copy(&self, found: &Value, wanted: &Value) -> Result<(), Away> {
+        let [is, should] = [found, wanted].map(wanted::replicas);
+        let Some(update) = wanted::more_replicas(found, wanted) else {
+            if is > should {
+                tracing::info!(
+                    stream = self.name,
+                    is,
+                    should,
+                    "more servers keep the stream, and go on doing so"
+                );
+            }
+            return Ok(());
+        };
+        match self.api("UPDATE", &update).await {
+            Ok(_) => {
+                tracing::info!(stream = self.name, was = is, is = should, "more servers keep the stream");
+            }
+            Err(Refused::With(_, error)) => {
+                tracing::warn!(is, should, error, "fewer servers keep the stream than broker.replicas says");
+            }
+            Err(Refused::Away(away)) => return Err(away),
+        }
+        Ok(())
     }
 
     /// Gives the stream another epoch, in the sight of everybody who opens it or has it open.

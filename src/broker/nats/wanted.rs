@@ -71,6 +71,19 @@ pub(super) fn update(found: &Value, wanted: &Value) -> Result<Option<Value>, Str
     Ok(Some(Value::Object(update)).filter(|update| update != found))
 }
 
+/// Copies that a stream has.
+pub(super) fn replicas(config: &Value) -> u64 {
+    config["num_replicas"].as_u64().unwrap_or(1).max(1)
+}
+
+/// The stream as it is, with more copies. Never with fewer: processes that are told different numbers would take them
+/// from each other.
+pub(super) fn more_replicas(found: &Value, wanted: &Value) -> Option<Value> {
+    let mut update = found.as_object()?.clone();
+    update.insert("num_replicas".to_owned(), wanted["num_replicas"].clone());
+    (replicas(found) < replicas(wanted)).then_some(Value::Object(update))
+}
+
 /// The server may say more of it than was asked for.
 fn is_within(wanted: &Value, found: &Value) -> bool {
     match wanted {
@@ -160,6 +173,16 @@ mod tests {
         ]);
         let expected = with(&[("max_bytes", json!(2_000_000)), ("compression", json!("s2"))]);
         assert_eq!(update(&found, &wanted()), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn copies_are_added_and_never_taken_away() {
+        let found = |copies: u64| with(&[("num_replicas", json!(copies)), ("max_msgs", json!(7))]);
+        for (is, should, expected) in [(1, 3, Some(3)), (3, 3, None), (5, 3, None), (0, 1, None)] {
+            let wanted = with(&[("num_replicas", json!(should))]);
+            assert_eq!(more_replicas(&found(is), &wanted), expected.map(found), "{is} {should}");
+            assert_eq!(update(&with(&[("num_replicas", json!(is))]), &wanted), Ok(None), "{is} {should}");
+        }
     }
 
     #[test]

@@ -292,3 +292,29 @@ fn how_a_process_ends_is_checked() {
     let none = Config::parse("proxy.toml", &format!("[server]\nupgrade_socket = \"\"\n{MINIMAL}")).unwrap();
     assert_eq!(none.server.upgrade_socket, None);
 }
+
+#[test]
+fn only_a_cluster_that_is_told_how_many_servers_keep_the_log_is_told_so() {
+    let broker = |lines: &str| format!("{MINIMAL}[broker]\n{lines}\n");
+    let url = |kind: &str| format!("kind = \"{kind}\"\nurl = \"{kind}://127.0.0.1\"");
+    for lines in [format!("{}\nreplicas = 5", url("nats")), format!("{}\nreplicas = 1", url("redis"))] {
+        Config::parse("proxy.toml", &broker(&lines)).unwrap();
+    }
+    for (lines, expected) in [
+        (format!("{}\nreplicas = 3", url("redis")), "broker.replicas = 3: is only for kind = \"nats\""),
+        ("replicas = 3".to_owned(), "broker.replicas = 3: is only for kind = \"nats\""),
+        (
+            format!("{}\nreplicas = 6", url("nats")),
+            "broker.replicas = 6: expected a whole number from 1 to 5",
+        ),
+        (
+            format!("{}\nreplicas = 0", url("nats")),
+            "broker.replicas = 0: expected a whole number from 1 to 5",
+        ),
+    ] {
+        let error = errors(&broker(&lines));
+        assert!(error.contains(expected), "{lines}: {error}");
+    }
+    let error = errors(&broker("kind = \"rabbit\"\nreplicas = 3"));
+    assert!(!error.contains("replicas"), "{error}");
+}
