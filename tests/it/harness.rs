@@ -324,7 +324,8 @@ impl Reader {
 
     pub fn try_connect(address: SocketAddr, path: &str) -> Result<Self, String> {
         let url = format!("ws://{address}{path}");
-        let (socket, _) = tungstenite::client(url, connect(address)).map_err(|error| error.to_string())?;
+        let stream = try_connect(address).map_err(|error| error.to_string())?;
+        let (socket, _) = tungstenite::client(url, stream).map_err(|error| error.to_string())?;
         Ok(Self(socket))
     }
 

@@ -1,20 +1,11 @@
 //! The network between a node and its broker breaks, and the broker itself, while all nodes are written to: what every
 //! reader got is looked at.
 
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
-
 use super::link::{Link, State};
-use super::streams::{self, Segment};
+use super::load::{Load, MEANWHILE, is_away, numbering, wait_for};
 use super::*;
 
 const HISTORY: &str = "[history]\nsize = 20000\n";
-/// Readers of each node.
-const READERS: usize = 4;
-/// Between two writes of one writer.
-const PACE: Duration = Duration::from_millis(4);
-/// While something is broken, so much is written at each node.
-const MEANWHILE: u64 = 100;
 
 /// A node that reaches its broker by this address.
 fn node_by(origin: &Origin, server: &Server, address: SocketAddr, lines: &str) -> Proxy {
@@ -22,76 +13,15 @@ fn node_by(origin: &Origin, server: &Server, address: SocketAddr, lines: &str) -
     Proxy::with(origin.address, &format!("{tables}{}{lines}", server.broker_at(address)))
 }
 
-/// Under load, with readers at every node: `trouble` happens meanwhile, and gets how many writes were answered at each
-/// node. Ends once every reader has got what was written at last.
-fn under_load(nodes: &[Proxy], trouble: impl FnOnce(&[AtomicU64])) -> Vec<Vec<Segment>> {
-    let (until, is_over) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
-    let written: Vec<AtomicU64> = nodes.iter().map(|_| AtomicU64::new(0)).collect();
-    thread::scope(|scope| {
-        let readers: Vec<_> = nodes
-            .iter()
-            .flat_map(|node| (0..READERS).map(|_| node.address))
-            .map(|address| (address, &until))
-            .map(|(address, until)| scope.spawn(move || streams::read(address, until)))
-            .collect();
-        for node in nodes {
-            let series = "restcast_connections{dialect=\"flarchitect\"}";
-            eventually("readers are there", || (node.metric(series) >= 4.0).then_some(()));
-        }
-        let writers: Vec<_> = nodes
-            .iter()
-            .zip(&written)
-            .map(|(node, written)| {
-                let (address, is_over) = (node.address, &is_over);
-                scope.spawn(move || {
-                    let mut writer = Wire::connect(address);
-                    while !is_over.load(Ordering::SeqCst) {
-                        let answer = writer.send(POST).answer();
-                        assert_eq!(answer.status, 201, "what is proxied does not depend on the broker");
-                        written.fetch_add(1, Ordering::SeqCst);
-                        thread::park_timeout(PACE);
-                    }
-                })
-            })
-            .collect();
-        wait_for(&written, 20);
-        trouble(&written);
-        wait_for(&written, 20);
-        is_over.store(true, Ordering::SeqCst);
-        for writer in writers {
-            writer.join().unwrap();
-        }
-        until.store(
-            written.iter().map(|count| count.load(Ordering::SeqCst)).sum::<u64>() + 1,
-            Ordering::SeqCst,
-        );
-        eventually("every reader has got what came last", || {
-            write(nodes[0].address, 1);
-            thread::park_timeout(PACE * 10);
-            readers.iter().all(thread::ScopedJoinHandle::is_finished).then_some(())
-        });
-        readers.into_iter().map(|reader| reader.join().unwrap()).collect()
-    })
-}
-
-/// Until so many more are written at every node.
-fn wait_for(written: &[AtomicU64], more: u64) {
-    for count in written {
-        let before = count.load(Ordering::SeqCst);
-        eventually("writes are answered", || (count.load(Ordering::SeqCst) >= before + more).then_some(()));
-    }
-}
-
-fn is_away(node: &Proxy) {
-    eventually("the node is not ready", || (status(node, "/readyz") == 503).then_some(()));
-    assert_eq!(status(node, "/healthz"), 200);
+fn under_load(nodes: &[Proxy], trouble: impl FnOnce(&[AtomicU64])) -> Vec<Vec<streams::Segment>> {
+    Load { nodes, killed: &[] }.during(trouble)
 }
 
 #[test]
 fn a_network_that_is_cut_under_load_costs_no_reader_an_event() {
     for kind in KINDS {
         for state in [State::Cut, State::Hole] {
-            let (origin, server) = (counting(), Server::start(kind));
+            let (origin, server) = (numbering(), Server::start(kind));
             let link = Link::to(server.address());
             let nodes = [
                 node_by(&origin, &server, link.address, ""),
@@ -117,7 +47,7 @@ fn a_network_that_is_cut_under_load_costs_no_reader_an_event() {
 #[test]
 fn what_has_no_room_while_the_network_is_cut_is_told_to_every_reader() {
     for kind in KINDS {
-        let (origin, server) = (counting(), Server::start(kind));
+        let (origin, server) = (numbering(), Server::start(kind));
         let link = Link::to(server.address());
         let nodes = [
             node_by(&origin, &server, link.address, "waiting = 50\n"),
@@ -128,6 +58,9 @@ fn what_has_no_room_while_the_network_is_cut_is_told_to_every_reader() {
             link.set(State::Cut);
             is_away(&nodes[0]);
             wait_for(written, MEANWHILE);
+            // As many as there is room for, and the word that some are lost.
+            let waiting = || nodes[0].metric("restcast_queue_depth{queue=\"broker\"}");
+            eventually("there is no room", || (waiting() == 51.0).then_some(()));
             link.set(State::Whole);
             is_ready(&nodes[0]);
         });
@@ -142,7 +75,7 @@ fn what_has_no_room_while_the_network_is_cut_is_told_to_every_reader() {
 #[test]
 fn a_broker_that_is_killed_or_stands_still_under_load_costs_nothing_that_is_not_told() {
     for kind in KINDS {
-        let (origin, mut server) = (counting(), Server::start(kind));
+        let (origin, mut server) = (numbering(), Server::start(kind));
         let address = server.address();
         let nodes = [(); 2].map(|()| node_by(&origin, &server, address, ""));
         nodes.iter().for_each(is_ready);
@@ -162,13 +95,10 @@ fn a_broker_that_is_killed_or_stands_still_under_load_costs_nothing_that_is_not_
             // What was started anew may have lost something: nobody knows, and every reader is told once.
             Kind::Redis => {
                 streams::check(&streams);
-                assert!(streams.iter().all(|stream| stream.len() == 2), "{:?}", lengths(&streams));
+                let lengths = streams::lengths(&streams);
+                assert!(lengths.iter().all(|length| *length == 2), "{lengths:?}");
             }
             Kind::Nats => streams::check_whole(&streams),
         }
     }
-}
-
-fn lengths(streams: &[Vec<Segment>]) -> Vec<usize> {
-    streams.iter().map(Vec::len).collect()
 }

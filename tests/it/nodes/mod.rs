@@ -2,10 +2,13 @@
 
 mod asked;
 mod cut;
+mod killed;
 mod link;
+mod load;
 mod presence;
 pub mod server;
 mod streams;
+mod trio;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,11 +68,11 @@ fn come(address: SocketAddr, since: &str) -> (Reader, Value) {
 }
 
 /// The same at a node that may be reading the log yet: who comes then may be too slow for it.
-fn try_come(address: SocketAddr, since: &str) -> Option<(Reader, Value)> {
-    let mut reader = Reader::connect(address, &format!("/ws?topic=author&since={since}"));
-    match reader.0.read().unwrap() {
-        Message::Text(answer) => Some((reader, serde_json::from_str(answer.as_str()).unwrap())),
-        Message::Close(Some(frame)) if u16::from(frame.code) == 1013 => None,
+fn try_come(address: SocketAddr, since: &str) -> Result<Option<(Reader, Value)>, String> {
+    let mut reader = Reader::try_connect(address, &format!("/ws?topic=author&since={since}"))?;
+    match reader.0.read().map_err(|error| error.to_string())? {
+        Message::Text(answer) => Ok(Some((reader, serde_json::from_str(answer.as_str()).unwrap()))),
+        Message::Close(Some(frame)) if u16::from(frame.code) == 1013 => Ok(None),
         other => panic!("{other:?}"),
     }
 }
@@ -154,7 +157,7 @@ fn clients_of_a_node_that_is_killed_go_on_at_another_and_miss_nothing() {
         let late = node(&origin, &server);
         is_ready(&late);
         let recovered = || {
-            let (mut reader, answer) = try_come(late.address, &clients[0].1)?;
+            let (mut reader, answer) = try_come(late.address, &clients[0].1).unwrap()?;
             (answer["recovered"] == true && offset(&position(&answer)) >= EVENTS).then(|| next(&mut reader).0)
         };
         assert_eq!(eventually("the node has read the log", recovered), 6);
