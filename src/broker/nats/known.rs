@@ -10,7 +10,7 @@ use crate::event::Epoch;
 pub(super) struct Known(Mutex<Option<(Epoch, u64)>>);
 
 impl Known {
-    /// An entry was read, or is known to be there.
+    /// An entry was read or acknowledged, or is known to be there.
     pub(super) fn note(&self, epoch: Epoch, offset: u64) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *known = match *known {

@@ -40,6 +40,8 @@ use writer::Writer;
 
 /// A server in the list has so long to say what is in the log; then the next is asked.
 const OPENED: Duration = Duration::from_secs(8);
+/// A stream that holds less than it held is looked at so often before it is believed.
+const LOOKS: usize = 3;
 /// So long the server knows the names of letters that it took. It keeps them all in memory.
 const REMEMBERED: Duration = Duration::from_mins(1);
 
@@ -83,7 +85,10 @@ impl Nats {
         let stream = Stream::new(link.clone(), name, subject);
         let largest = stream.prepare(&self.settings).await?;
         let mut head = stream.head().await?;
-        if self.known.is_ahead_of(head) {
+        for _ in 0..LOOKS {
+            if !self.known.is_ahead_of(head) {
+                break;
+            }
             // A leader that was just chosen may not have got to the end yet.
             sleep(reader::LOOK).await;
             head = stream.head().await?;
@@ -92,7 +97,7 @@ impl Nats {
             stream.begin_anew().await?;
             head = stream.head().await?;
         }
-        let writer = Writer::new(link, subject, largest).await?;
+        let writer = Writer::new(link, subject, largest, (head.epoch, Arc::clone(&self.known))).await?;
         let reader = Reader::new(live, stream, head, Arc::clone(&self.known));
         let talk = log::Talk { say: Box::new(talk.0), hear: Box::new(talk.1) };
         Ok(Opened { head, writer: Box::new(writer), reader: Box::new(reader), talk })

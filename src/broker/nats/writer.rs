@@ -1,6 +1,7 @@
 //! The writing side: many letters are on their way at once, and each is acknowledged.
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use async_nats::{HeaderMap, HeaderValue, Subscriber};
 use async_trait::async_trait;
@@ -9,8 +10,10 @@ use futures_util::StreamExt as _;
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::known::Known;
 use super::link::{ANSWERED, Link, WAITING, broken, silent};
 use crate::broker::{Append, Away};
+use crate::event::Epoch;
 
 /// So many letters are not acknowledged yet at most; all of their acknowledgements have room.
 const IN_FLIGHT: u64 = WAITING as u64 / 2;
@@ -26,12 +29,16 @@ pub(super) struct Writer {
     acknowledged: u64,
     /// Nothing is sent behind a letter that may have been lost.
     is_over: bool,
+    epoch: Epoch,
+    known: Arc<Known>,
 }
 
 /// What the server says to a letter.
 #[derive(Deserialize)]
 struct Ack {
     error: Option<Error>,
+    #[serde(default)]
+    seq: u64,
 }
 
 #[derive(Deserialize)]
@@ -41,11 +48,17 @@ struct Error {
 }
 
 impl Writer {
-    pub(super) async fn new(link: Link, subject: &str, largest: usize) -> Result<Self, Away> {
+    pub(super) async fn new(
+        link: Link,
+        subject: &str,
+        largest: usize,
+        (epoch, known): (Epoch, Arc<Known>),
+    ) -> Result<Self, Away> {
         let inbox = link.inbox();
         let acks = link.subscribe(inbox.clone()).await?;
         let (subject, is_over) = (subject.to_owned(), false);
-        Ok(Self { link, subject, largest, inbox, acks, sent: 0, acknowledged: 0, is_over })
+        let (sent, acknowledged) = (0, 0);
+        Ok(Self { link, subject, largest, inbox, acks, sent, acknowledged, is_over, epoch, known })
     }
 
     async fn send(&mut self, letters: &[(String, Bytes)]) -> Result<(), Away> {
@@ -74,8 +87,11 @@ impl Writer {
             ));
         }
         match serde_json::from_slice(&ack.payload) {
-            Ok(Ack { error: None }) => self.acknowledged += 1,
-            Ok(Ack { error: Some(error) }) => {
+            Ok(Ack { error: None, seq }) => {
+                self.known.note(self.epoch, seq);
+                self.acknowledged += 1;
+            }
+            Ok(Ack { error: Some(error), .. }) => {
                 return Err(Away(format!("a letter was not taken: {}", error.description)));
             }
             Err(_) => return Err(Away("an answer that is not understood here".to_owned())),
