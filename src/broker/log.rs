@@ -2,6 +2,7 @@
 //! is one file that opens one, and a line where the config names it.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,10 +27,13 @@ pub struct Head {
     pub first: u64,
     /// The last offset that was given; 0 before the first.
     pub last: u64,
+    /// So long ago it began at this server, where that can be known: another one may have gone on meanwhile as the one
+    /// that it was, and whatever that took is lost.
+    pub age: Option<Duration>,
 }
 
 /// Why the server cannot be asked; what it says, without addresses or passwords.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Away(pub String);
 
@@ -114,7 +118,7 @@ pub trait Follow: Send + fmt::Debug {
     async fn next(&mut self) -> Result<Entry, Away>;
 
     /// The entries from one offset to another, both included, in their order, as far as they are still there; at most
-    /// `count` of them, from the first on.
+    /// `count` of them, from the first on, and fewer where they are large. None: there are none.
     ///
     /// # Errors
     /// The connection broke off.

@@ -13,8 +13,11 @@ use super::wanted;
 use crate::broker::{Away, Entry, Head};
 use crate::event::Epoch;
 
-/// So many entries are asked for at once.
-const AT_ONCE: usize = 128;
+/// So many entries are asked for at once: of those of which it is not known how large they are, and at most.
+const FIRST: usize = 16;
+const AT_ONCE: usize = 512;
+/// … and of those that are like the largest before them, as many as have so many bytes.
+const BYTES_AT_ONCE: usize = 8 * 1024 * 1024;
 const NO_STREAM: u64 = 10059;
 const NAME_IN_USE: u64 = 10058;
 const NO_MESSAGE: u64 = 10037;
@@ -127,15 +130,18 @@ impl Stream {
             return Err(Away("it says nothing of its stream that is understood here".to_owned()));
         };
         let first = if count == 0 { last.saturating_add(1) } else { first };
-        Ok(Head { epoch: Epoch::new(epoch), first, last })
+        // There is one leader, or none.
+        Ok(Head { epoch: Epoch::new(epoch), first, last, age: None })
     }
 
     /// See [`crate::broker::Follow::range`].
     pub(super) async fn range(&self, from: u64, to: u64, count: usize) -> Result<Vec<Entry>, Away> {
         let mut found = Vec::new();
-        let mut at = from.max(1);
-        while at <= to && found.len() < count {
-            let some = u64::try_from((count - found.len()).min(AT_ONCE)).unwrap_or(1);
+        let (mut at, mut bytes) = (from.max(1), 0);
+        while at <= to && found.len() < count && bytes < BYTES_AT_ONCE {
+            let largest = found.iter().map(|entry: &Entry| entry.bytes.len()).max();
+            let like_it = largest.map_or(FIRST, |largest| BYTES_AT_ONCE / largest.max(1)).clamp(1, AT_ONCE);
+            let some = u64::try_from((count - found.len()).min(like_it)).unwrap_or(1);
             let end = to.min(at.saturating_add(some - 1));
             let asked = iter(at..=end).map(|offset| self.entry(offset)).buffered(AT_ONCE);
             let entries: Vec<_> = asked.try_collect().await?;
@@ -150,6 +156,7 @@ impl Stream {
                 };
                 let Some(entry) = entry.filter(|entry| entry.offset <= to) else { return Ok(found) };
                 at = entry.offset + 1;
+                bytes += entry.bytes.len();
                 found.push(entry);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,6 +28,7 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("app
 pub(super) struct Keys {
     seal: String,
     log: String,
+    begin: String,
     pub(super) channel: String,
     pub(super) talk: String,
     /// So many letters are kept, and some more: the server drops them by the block.
@@ -39,7 +41,7 @@ impl Keys {
         // Databases have keys of their own, and channels in common.
         let channel = |name: &str| format!("{}:{db}", key(name));
         let (channel, talk) = (channel("live"), channel("talk"));
-        Self { seal: key("epoch"), log: key("log"), channel, talk, kept: kept.max(1) }
+        Self { seal: key("epoch"), log: key("log"), begin: key("begin"), channel, talk, kept: kept.max(1) }
     }
 }
 
@@ -67,14 +69,15 @@ impl Log {
         fresh: u64,
     ) -> Result<(Self, Head), RedisError> {
         let mut call = HEAD.key(&keys.seal);
-        let call = call.key(&keys.log).arg(format!("{fresh:016x}"));
-        let (seal, first, last): (String, Option<String>, String) =
+        let call = call.key(&keys.log).key(&keys.begin).arg(format!("{fresh:016x}"));
+        let (seal, first, last, age): (String, Option<String>, String, Option<i64>) =
             call.invoke_async(&mut connection.link).await?;
+        let age = age.and_then(|age| u64::try_from(age).ok()).map(Duration::from_millis);
         let last = offset(&last)?;
         let first = first.map_or(Ok(last + 1), |first| offset(&first))?;
         let number = seal.get(..16).and_then(|epoch| u64::from_str_radix(epoch, 16).ok());
         let epoch = Epoch::new(number.ok_or_else(strange)?);
-        Ok((Self { connection, keys, seal }, Head { epoch, first, last }))
+        Ok((Self { connection, keys, seal }, Head { epoch, first, last, age }))
     }
 
     /// As published.
@@ -88,7 +91,7 @@ impl Log {
     }
 
     async fn add(&mut self, letters: &[(String, Bytes)]) -> Result<(), RedisError> {
-        let Keys { seal, log, channel, talk: _, kept } = &*self.keys;
+        let Keys { seal, log, channel, kept, .. } = &*self.keys;
         let mut call = APPEND.key(seal);
         call.key(log).key(channel).arg(&self.seal).arg(kept);
         for (_name, letter) in letters {

@@ -9,6 +9,7 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,17 +20,22 @@ use uuid::Uuid;
 
 use super::local::Local;
 use super::nodes::{Doormen, Heard, Nodes, Report};
-use super::{Arrived, Away, Broker, Entry, Follow, Log, Opened, Parcel, Publisher, Reached, Receipt, Sender};
+use super::{
+    Arrived, Away, Broker, Entry, Follow, Head, Log, Opened, Parcel, Publisher, Reached, Receipt, Sender,
+};
+use crate::event::Epoch;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 pub(super) use outgoing::Outgoing;
 pub use outgoing::OutgoingLimits;
 use sequence::Sequence;
 
-/// Entries that have arrived and that the hub has not seen yet; more are left with the server.
+/// Room for entries that have arrived and that the hub has not seen yet; more are left with the server.
 const ARRIVED: u32 = 4096;
-/// Entries that are asked for at once.
-const RANGE: usize = 64;
+/// An entry takes one, and one more for each of its bytes that are so many.
+const ROOM_BYTES: usize = 16 * 1024;
+/// Entries that are asked for at once. Whoever is behind, and far away from its server, comes no nearer by less.
+const RANGE: usize = 512;
 /// Between two attempts to reach the server: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MOST_PAUSE: Duration = Duration::from_secs(5);
@@ -47,6 +53,8 @@ pub struct Remote {
     history: u64,
     room: Arc<Semaphore>,
     is_there: AtomicBool,
+    /// It took what was given to it last.
+    takes: AtomicBool,
     metrics: Arc<Metrics>,
 }
 
@@ -64,7 +72,8 @@ impl Remote {
         let nodes = Arc::new(Nodes::new((node, log.name()), Arc::clone(&hub), told, shared));
         let local = Local::new(hub, Arc::clone(&metrics));
         let room = Arc::new(Semaphore::new(ARRIVED as usize));
-        Self { log, local, outgoing, nodes, history, room, is_there: AtomicBool::new(false), metrics }
+        let (is_there, takes) = (AtomicBool::new(false), AtomicBool::new(true));
+        Self { log, local, outgoing, nodes, history, room, is_there, takes, metrics }
     }
 
     /// The same where these endpoints tell who comes and leaves.
@@ -117,35 +126,50 @@ impl Remote {
 
     async fn follow_for_ever(&self, publisher: &Publisher) {
         let mut sequence = Sequence::new(self.history);
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut told, mut taken) = (FIRST_PAUSE, None, None);
         loop {
-            match self.log.open().await {
+            let away = match self.log.open().await {
                 Ok(opened) => {
                     let begun = Instant::now();
-                    let has_written = self.follow(opened, &mut sequence, publisher).await;
+                    let (has_written, away) =
+                        self.follow(opened, (&mut sequence, &mut taken), publisher).await;
                     // It may let everybody in, and take nothing.
                     if has_written || begun.elapsed() >= MOST_PAUSE {
                         pause = FIRST_PAUSE;
                     }
+                    away
                 }
-                Err(away) => self.is_away(&away),
-            }
+                Err(away) => away,
+            };
+            self.is_away(away, &mut told);
             sleep(pause.mul_f64(rand_share())).await;
             pause = (pause * 2).min(MOST_PAUSE);
         }
     }
 
-    /// Until the connection breaks off; whether something was written by then.
-    async fn follow(&self, opened: Opened, sequence: &mut Sequence, publisher: &Publisher) -> bool {
-        let mut has_written = false;
+    /// Until the connection breaks off; whether something was written by then, and why.
+    async fn follow(
+        &self,
+        opened: Opened,
+        (sequence, taken): (&mut Sequence, &mut Option<Taken>),
+        publisher: &Publisher,
+    ) -> (bool, Away) {
+        let (mut has_written, has_read) = (false, AtomicBool::new(false));
         let Opened { head, mut writer, mut reader, talk } = opened;
+        if taken.take_if(|taken| taken.is_lost_in(head)).is_some() {
+            tracing::error!("another server took events while this log had begun already: they are lost");
+            self.outgoing.lose();
+        }
         let room = self.room(1).await;
         hand_over(sequence.open(head).into_iter().collect(), room, publisher);
         let read = async {
             self.fill(&mut *reader, sequence, head.last, publisher).await?;
             // Whoever comes before the hub has all of it would be sent away again.
             drop(self.room(ARRIVED as usize).await);
-            self.is_back();
+            has_read.store(true, Ordering::Relaxed);
+            if self.takes.load(Ordering::Relaxed) {
+                self.is_back();
+            }
             loop {
                 let entry = reader.next().await?;
                 self.take(entry, &mut *reader, sequence, publisher).await?;
@@ -154,20 +178,25 @@ impl Remote {
         let write = async {
             loop {
                 let letters = self.outgoing.next(writer.largest()).await;
-                writer.append(&letters).await?;
+                let written = writer.append(&letters).await;
+                self.takes.store(written.is_ok(), Ordering::Relaxed);
+                written?;
+                *taken = Some(Taken { epoch: head.epoch, at: Instant::now() });
+                if has_read.load(Ordering::Relaxed) {
+                    self.is_back();
+                }
                 self.outgoing.written(letters.len());
+                self.metrics.broker_waiting(self.outgoing.len());
                 has_written = true;
                 self.metrics.broker_published(letters.len());
             }
         };
         let talk = async { Err(self.nodes.talk(talk).await) };
-        let ended: Result<(), Away> =
+        let ended: Result<Infallible, Away> =
             tokio::select! { ended = read => ended, ended = write => ended, ended = talk => ended };
         self.nodes.end();
-        if let Err(away) = ended {
-            self.is_away(&away);
-        }
-        has_written
+        let Err(away) = ended;
+        (has_written, away)
     }
 
     async fn take(
@@ -181,10 +210,9 @@ impl Remote {
         if entry.offset > sequence.offset() + 1 {
             self.fill(reader, sequence, entry.offset - 1, publisher).await?;
         }
-        let room = self.room(1).await;
+        let room = self.room(room_for(&entry)).await;
         hand_over(sequence.read(&entry).unwrap_or_default().into_iter().collect(), room, publisher);
         self.metrics.broker_lag(sequence.lag(entry.offset));
-                self.metrics.broker_waiting(self.outgoing.len());
         Ok(())
     }
 
@@ -199,7 +227,7 @@ impl Remote {
         while sequence.offset() < to {
             let from = sequence.offset() + 1;
             let entries = reader.range(from, to, RANGE).await?;
-            let room = self.room(RANGE).await;
+            let room = self.room(entries.iter().map(room_for).sum()).await;
             let mut arrived = Vec::new();
             for entry in &entries {
                 arrived.extend(sequence.miss(entry.offset - 1));
@@ -214,12 +242,12 @@ impl Remote {
         Ok(())
     }
 
-    /// Waits until the hub has room for so many entries. To be had before they count as read: whoever reads may be
+    /// Waits until the hub has so much room. To be had before they count as read: whoever reads may be
     /// ended while it waits, and nothing that was read may be lost.
-    async fn room(&self, entries: usize) -> Option<OwnedSemaphorePermit> {
-        let entries = u32::try_from(entries).unwrap_or(ARRIVED).min(ARRIVED);
+    async fn room(&self, room: usize) -> Option<OwnedSemaphorePermit> {
+        let room = u32::try_from(room).unwrap_or(ARRIVED).min(ARRIVED);
         // `None`: it was closed, which nobody does.
-        Arc::clone(&self.room).acquire_many_owned(entries).await.ok()
+        Arc::clone(&self.room).acquire_many_owned(room).await.ok()
     }
 
     fn is_back(&self) {
@@ -229,13 +257,19 @@ impl Remote {
         }
     }
 
-    fn is_away(&self, away: &Away) {
-        if self.is_there.swap(false, Ordering::Relaxed) {
+    /// `told`: why it was away at last.
+    fn is_away(&self, away: Away, told: &mut Option<Away>) {
+        let was_there = self.is_there.swap(false, Ordering::Relaxed);
+        if was_there {
             self.metrics.broker(false);
-            tracing::warn!(broker = self.log.name(), error = %away, "the broker is away");
-        } else {
-            tracing::debug!(broker = self.log.name(), error = %away, "the broker is still away");
         }
+        let name = self.log.name();
+        if was_there || told.as_ref() != Some(&away) {
+            tracing::warn!(broker = name, error = %away, "the broker is away");
+        } else {
+            tracing::debug!(broker = name, error = %away, "the broker is still away");
+        }
+        *told = Some(away);
     }
 }
 
@@ -291,6 +325,7 @@ impl Remote {
         if !self.outgoing.push(parcel, asks) {
             self.metrics.broker_full();
         }
+        self.metrics.broker_waiting(self.outgoing.len());
     }
 
     fn deliver(&self, offset: u64, mut parcel: Parcel, Sender { node, asks }: Sender) {
@@ -321,9 +356,27 @@ fn hand_over(arrived: Vec<Arrived>, room: Option<OwnedSemaphorePermit>, publishe
     }
 }
 
+/// The last that the server took of this process.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    epoch: Epoch,
+    at: Instant,
+}
+
+impl Taken {
+    /// It was taken when this log had begun, by a server that did not know that yet. Whoever was told of this log then
+    /// has never heard of it.
+    fn is_lost_in(self, head: Head) -> bool {
+        self.epoch != head.epoch && head.age.is_some_and(|age| age > self.at.elapsed())
+    }
+}
+
+fn room_for(entry: &Entry) -> usize {
+    1 + entry.bytes.len() / ROOM_BYTES
+}
+
 /// From a half to one, so that not all processes come back at the same moment.
 fn rand_share() -> f64 {
-        self.metrics.broker_waiting(self.outgoing.len());
     let chance = u16::try_from(Uuid::new_v4().as_u128() & 0xFFFF).unwrap_or_default();
     f64::midpoint(f64::from(chance) / f64::from(u16::MAX), 1.0)
 }

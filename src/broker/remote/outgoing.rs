@@ -96,10 +96,10 @@ impl Outgoing {
         added
     }
 
-    /// Something was lost elsewhere.
+    /// Something was lost elsewhere, before what comes from now on.
     pub(super) fn lose(&self) {
         let mut state = self.lock();
-        state.lost = true;
+        state.lost = state.lost || !self.add(&mut state, Kind::Event, Content::Lost, None);
         drop(state);
         self.filled.notify_one();
     }
@@ -319,8 +319,14 @@ mod tests {
 
     #[test]
     fn what_was_lost_elsewhere_is_told_too() {
-        let outgoing = outgoing(10, 1000);
-        outgoing.lose();
-        assert_eq!(waiting(&outgoing), ["1 lost"]);
+        let all = outgoing(10, 1 << 20);
+        assert!(all.push(parcel(1), None));
+        all.lose();
+        assert!(all.push(parcel(3), None), "what comes behind it is worth as much as ever");
+        assert_eq!(waiting(&all), ["1 1", "2 lost", "3 3"]);
+        let full = outgoing(1, 1 << 20);
+        assert!(full.push(parcel(1), None));
+        full.lose();
+        assert_eq!((waiting(&full), full.len()), (vec!["1 1".to_owned()], 2));
     }
 }

@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn head(first: u64, last: u64) -> Head {
-        Head { epoch: EPOCH, first, last }
+        Head { epoch: EPOCH, first, last, age: None }
     }
 
     /// One that has read up to this offset.

@@ -37,6 +37,7 @@ enum Slot {
 #[derive(Debug)]
 struct State {
     epoch: u64,
+    age: Option<Duration>,
     entries: Vec<Bytes>,
     /// Entries that it has forgotten.
     gone: usize,
@@ -56,6 +57,7 @@ impl Server {
         let (epoch, entries) = (7, Vec::new());
         let state = State {
             epoch,
+            age: None,
             entries,
             gone: 0,
             is_there: true,
@@ -104,7 +106,7 @@ impl Log for Server {
         let mut state = self.check()?;
         state.opened += 1;
         let (first, last) = (state.gone as u64 + 1, state.entries.len() as u64);
-        let head = Head { epoch: Epoch::new(state.epoch), first, last };
+        let head = Head { epoch: Epoch::new(state.epoch), first, last, age: state.age };
         let reader = Box::new(Reading(self.clone(), state.live.subscribe()));
         let talk = Talk { say: Box::new(self.clone()), hear: Box::new(Hearing(state.talk.subscribe())) };
         Ok(Opened { head, writer: Box::new(self.clone()), reader, talk })
@@ -518,6 +520,54 @@ async fn a_server_that_let_everybody_in_and_took_nothing_was_tried_ten_times_a_s
     sleep(Duration::from_mins(1)).await;
     let opened = server.lock().opened;
     assert!((2..40).contains(&opened), "{opened} times");
+    // It was not there and away by turns either.
+    assert!(!node.remote.is_there());
+    let all = node.remote.metrics.render(0);
+    let breaks = all.lines().find_map(|line| line.strip_prefix("restcast_broker_breaks_total "));
+    assert!(["0", "1"].contains(&breaks.unwrap()), "{breaks:?}");
+    server.lock().slot = Slot::Open;
+    sleep(2 * MOST_PAUSE).await;
+    assert!(node.remote.is_there());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_server_took_that_was_none_any_more_was_told_to_nobody() {
+    for (age, expected) in [(None, 1), (Some(Duration::ZERO), 1), (Some(Duration::from_hours(1)), 2)] {
+        let server = Server::new();
+        let mut node = Node::start(&server, 1);
+        node.begin().await;
+        node.write(1);
+        node.hear(|heard| heard.len() == 1).await;
+        server.set_there(false);
+        {
+            let mut state = server.lock();
+            (state.epoch, state.age) = (8, age);
+            state.entries.clear();
+        }
+        server.set_there(true);
+        node.is_there().await;
+        node.write(2);
+        let is_written = async {
+            while server.lock().entries.len() < expected {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(SOON, is_written).await.expect("too little is written");
+        let entries = server.lock().entries.clone();
+        let losses = entries.iter().filter(|letter| {
+            matches!(
+                super::super::wire::Letter::read(letter).unwrap().content,
+                super::super::wire::Content::Lost
+            )
+        });
+        assert_eq!((entries.len(), losses.count()), (expected, expected - 1), "{age:?}");
+    }
+}
+
+#[test]
+fn large_entries_take_more_room() {
+    let room = |bytes: usize| room_for(&Entry { offset: 1, bytes: vec![0; bytes].into() });
+    assert_eq!([0, 100, 20_000, 1 << 20].map(room), [1, 1, 2, 65]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

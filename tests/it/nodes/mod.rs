@@ -171,6 +171,7 @@ fn without_its_server_a_node_serves_and_is_not_ready_and_what_was_written_meanwh
         let mut server = Server::away(kind);
         let node = node(&origin, &server);
         assert_eq!((status(&node, "/healthz"), status(&node, "/readyz")), (200, 503), "{kind:?}");
+        node.process.line("the broker is away");
         write(node.address, 2);
         assert_eq!(node.metric(&format!("restcast_broker_up{{kind=\"{}\"}}", name(kind))), 0.0);
         server.come();

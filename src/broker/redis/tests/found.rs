@@ -105,7 +105,7 @@ async fn a_master_that_gives_its_place_to_another_is_left() {
 async fn a_user_needs_no_more_rights_than_these() {
     let server = RedisServer::start(&[]);
     let rights = "~{test}:* &{test}:live:0 &{test}:talk:0 +hello +ping +ssubscribe +spublish +evalsha +script|load +info +get +set \
-        +exists +unlink +xadd +xrange +xinfo|stream +xgroup|create +xgroup|destroy";
+        +time +exists +unlink +xadd +xrange +xinfo|stream +xgroup|create +xgroup|destroy";
     assert!(server.ask(&format!("ACL SETUSER ann on >secret {rights}")).starts_with("+OK"));
     let log = log_at(&server.url().replace("://", "://ann:secret@"), 10);
     let mut session = log.open().await.unwrap();
@@ -130,8 +130,8 @@ async fn any_node_of_a_cluster_leads_to_the_log() {
     }
     assert!(epochs.iter().all(|head| head.epoch == epochs[0].epoch), "{epochs:?}");
     assert_eq!(epochs[2].last, 3);
-    let holding = nodes.iter().filter(|node| node.ask("DBSIZE").contains(":2")).count();
-    assert_eq!(holding, 1, "one node has both keys");
+    let holding = nodes.iter().filter(|node| node.ask("DBSIZE").contains(":3")).count();
+    assert_eq!(holding, 1, "one node has all keys");
     let ways =
         [&nodes[0], &nodes[2]].map(|node| log_at(&format!("redis-cluster://127.0.0.1:{}", node.port), 100));
     let (mut first, mut second) = (opened(&ways[0]).await, opened(&ways[1]).await);
@@ -150,13 +150,15 @@ async fn a_log_that_moves_to_another_node_is_found_there() {
     session.writer.append(&letters(["a"])).await.unwrap();
     assert_eq!(next(&mut session).await.unwrap().offset, 1);
     let slot = number(&nodes[0].ask("CLUSTER KEYSLOT {test}:log"));
-    let at = nodes.iter().position(|node| node.ask("DBSIZE").contains(":2")).unwrap();
+    let at = nodes.iter().position(|node| node.ask("DBSIZE").contains(":3")).unwrap();
     let (from, to) = (&nodes[at], &nodes[(at + 1) % 3]);
     let [from_id, to_id] = [from, to].map(|node| word(&node.ask("CLUSTER MYID")));
     to.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}"));
     from.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}"));
-    let moved =
-        from.ask(&format!("MIGRATE 127.0.0.1 {} \"\" 0 5000 KEYS {{test}}:log {{test}}:epoch", to.port));
+    let moved = from.ask(&format!(
+        "MIGRATE 127.0.0.1 {} \"\" 0 5000 KEYS {{test}}:log {{test}}:epoch {{test}}:begin",
+        to.port
+    ));
     assert!(moved.starts_with("+OK"), "{moved}");
     for node in [to, from, &nodes[(at + 2) % 3]] {
         assert!(node.ask(&format!("CLUSTER SETSLOT {slot} NODE {to_id}")).starts_with("+OK"));
@@ -165,7 +167,7 @@ async fn a_log_that_moves_to_another_node_is_found_there() {
     let error = session.writer.append(&letters(["b"])).await.unwrap_err();
     assert_eq!(error.to_string(), "the log is on another node");
     says(&log, "c").await;
-    assert!(to.ask("DBSIZE").contains(":2"));
+    assert!(to.ask("DBSIZE").contains(":3"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +176,7 @@ async fn a_node_that_fails_is_followed_by_another_log() {
     let log =
         log_at(&format!("redis-cluster://127.0.0.1:{},127.0.0.1:{}", nodes[0].port, nodes[1].port), 100);
     let mut session = opened(&log).await;
-    let at = nodes.iter().position(|node| node.ask("DBSIZE").contains(":2")).unwrap();
+    let at = nodes.iter().position(|node| node.ask("DBSIZE").contains(":3")).unwrap();
     let replica = RedisServer::start(&CLUSTER);
     meet(&nodes[at], &replica);
     until(|| replica.ask("CLUSTER INFO").contains("cluster_known_nodes:4")).await;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::{Redis, RedisServers};
-use crate::broker::{Away, Entry, Log as _, Opened};
+use crate::broker::{Away, Entry, Head, Log as _, Opened};
 use crate::outbound::Roots;
 use server::RedisServer;
 
