@@ -179,7 +179,9 @@ mod tests {
             assert_eq!(readers.len(), there.len());
         }
         assert_eq!(rounds(&readers).1, there.len());
-        there.into_iter().for_each(|place| readers.remove(place));
+        for place in there {
+            readers.remove(place);
+        }
         assert_eq!(rounds(&readers), (1, 0));
     }
 }

@@ -5,6 +5,7 @@
 //! log, so all of them see one order.
 
 mod outgoing;
+mod oversize;
 mod sequence;
 #[cfg(test)]
 mod tests;

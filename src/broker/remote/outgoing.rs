@@ -11,8 +11,7 @@ use uuid::Uuid;
 
 use super::super::Parcel;
 use super::super::wire::{Content, Letter};
-use crate::event::Json;
-use crate::message::{Group, Push, Target};
+use super::oversize;
 
 /// How much may wait.
 #[derive(Debug, Clone, Copy)]
@@ -130,9 +129,8 @@ impl Outgoing {
         }
     }
 
-    /// The next letters, as soon as there are some. They stay until they are [written](Self::written). In the place of
-    /// one that has more than so many bytes stands the word that it is lost, or in that of a word one for nobody: it
-    /// would never be taken.
+    /// The next letters, as soon as there are some. They stay until they are [written](Self::written). One that has more
+    /// than so many bytes would never be taken, and is made smaller.
     pub(super) async fn next(&self, largest: usize) -> Vec<(String, Bytes)> {
         loop {
             let letters = self.first(largest);
@@ -162,17 +160,16 @@ impl Outgoing {
             if size <= largest {
                 continue;
             }
-            let (taken, content) = match kind {
+            let taken = match kind {
                 Kind::Event => {
-                    tracing::error!(size, largest, "an event is larger than the broker takes, and lost");
-                    (&mut *events, Content::Lost)
+                    *letter = oversize::event(letter, (self.node, number), largest);
+                    &mut *events
                 }
                 Kind::Word => {
-                    tracing::warn!(size, largest, "a message is larger than the broker takes, and dropped");
-                    (&mut *words, for_nobody())
+                    *letter = oversize::word(letter, (self.node, number), largest);
+                    &mut *words
                 }
             };
-            *letter = Letter { node: self.node, number, content, asks: None }.write();
             taken.bytes = taken.bytes - size + letter.len();
         }
     }
@@ -205,17 +202,11 @@ impl Outgoing {
     }
 }
 
-/// What takes the place of a word, since the numbers of letters go on without gaps.
-fn for_nobody() -> Content {
-    let only = Group { connections: vec![Uuid::nil()], ..Group::default() };
-    let push = Push::new(Target { only, ..Target::default() }, Json::string(""));
-    Content::Parcel(Box::new(Parcel::Push(push)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
+    use crate::event::{Event, Json};
+    use crate::message::{Push, Target};
 
     fn parcel(id: u64) -> Parcel {
         Parcel::Event(Event::sample("a", &id.to_string()))
@@ -315,6 +306,22 @@ mod tests {
         outgoing.first(1500);
         assert_eq!(waiting(&outgoing), ["1 push", "2 2"]);
         assert!(outgoing.first(1500).iter().all(|(_, letter)| letter.len() <= 1500));
+    }
+
+    #[test]
+    fn a_record_that_the_broker_does_not_take_cost_every_reader_its_connection() {
+        let outgoing = outgoing(10, 1 << 20);
+        let mut event = Event::sample("a", "1");
+        event.items[0].record = Json::parse(&format!("\"{}\"", "x".repeat(2000)));
+        assert!(outgoing.push(Parcel::Event(event), Some(7)));
+        outgoing.first(1500);
+        assert_eq!(waiting(&outgoing), ["1 1"]);
+        let letter = Letter::read(&outgoing.letters()[0]).unwrap();
+        let Content::Parcel(parcel) = letter.content else { panic!("lost") };
+        let Parcel::Event(event) = *parcel else { panic!("a push") };
+        assert_eq!((event.items[0].record.as_ref(), letter.asks), (None, Some(7)));
+        outgoing.written(1);
+        assert_eq!(outgoing.lock().events.bytes, 0);
     }
 
     #[test]
