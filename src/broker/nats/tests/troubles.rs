@@ -76,6 +76,16 @@ async fn a_server_that_lost_everything_begins_another_epoch_for_all() {
 
 #[tokio::test]
 async fn a_server_that_forgot_its_last_entries_begins_another_epoch_for_all() {
+    forgets(true).await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_and_read_by_nobody_was_forgotten_unnoticed() {
+    forgets(false).await;
+}
+
+/// `are_read`: its last entries, before they are gone.
+async fn forgets(are_read: bool) {
     let mut server = Server::start();
     let (log, other) = (server.log(), server.log());
     let mut session = log.open().await.unwrap();
@@ -84,7 +94,9 @@ async fn a_server_that_forgot_its_last_entries_begins_another_epoch_for_all() {
     let forgotten = async {
         let mut session = log.open().await.unwrap();
         session.writer.append(&letters("a", 5..9)).await.unwrap();
-        read(&mut session.reader, 5, 9).await;
+        if are_read {
+            read(&mut session.reader, 5, 9).await;
+        }
     };
     server.forgetting(forgotten).await;
     let mut behind = other.open().await.unwrap();
