@@ -5,19 +5,24 @@ mod drain;
 mod endpoints;
 mod handover;
 mod parts;
+mod place;
 mod running;
+mod signals;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Runtime;
 
 use crate::api::Site;
 use crate::config::Config;
 use crate::proxy::Sockets;
 use parts::Parts;
-use running::Signals;
+use place::Place;
+use signals::Signals;
 
 /// What tasks get to end once nothing is under way any more.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
@@ -55,7 +60,29 @@ pub fn run(config: Config, begin: Begin, sidecar: Option<Sidecar>, announce: Ann
     let runtime = runtime(threads).context("cannot start threads")?;
     // First of all: a process that has no handler yet dies of SIGTERM, or as a container's first process
     // does not notice it.
-    let signals = runtime.block_on(async { Signals::watch(config.server.upgrade_socket.is_some()) })?;
+    let signals = runtime.block_on(async { Signals::watch() })?;
+    let ended = run_on(&runtime, (config, threads, begin), sidecar, (signals, announce));
+    // What still blocks, such as waiting for sockets, is not waited for.
+    runtime.shutdown_timeout(LAST_MOMENT);
+    if let Some(worker) = ended? {
+        // Every publisher is gone with the runtime, so the worker comes to its end.
+        if worker.join().is_err() {
+            tracing::error!("the hub's worker had failed");
+        }
+    }
+    Ok(())
+}
+
+/// Gives the hub's worker, if there was one.
+fn run_on(
+    runtime: &Runtime,
+    (config, threads, begin): (Config, usize, Begin),
+    sidecar: Option<Sidecar>,
+    (mut signals, announce): (Signals, Announce),
+) -> anyhow::Result<Option<JoinHandle<()>>> {
+    if let Some(path) = &config.server.upgrade_socket {
+        Place::new(path).prepare()?;
+    }
     let mut addresses = config.server.listen.clone();
     addresses.push(config.admin);
     let sidecar_address = sidecar.as_ref().map(|sidecar| sidecar.address);
@@ -63,7 +90,16 @@ pub fn run(config: Config, begin: Begin, sidecar: Option<Sidecar>, announce: Ann
     let (sockets, elder) = match begin {
         Begin::Anew => (Sockets::new(Vec::new()), None),
         Begin::Upgrade => {
-            let (sockets, elder) = runtime.block_on(handover::take(&config))?;
+            let taken = async {
+                tokio::select! {
+                    taken = handover::take(&config) => taken.map(Some),
+                    () = signals.end() => Ok(None),
+                }
+            };
+            let Some((sockets, elder)) = runtime.block_on(taken)? else {
+                tracing::info!("stopped before it took the place of another process");
+                return Ok(None);
+            };
             (sockets, Some(elder))
         }
     };
@@ -83,17 +119,12 @@ pub fn run(config: Config, begin: Begin, sidecar: Option<Sidecar>, announce: Ann
         }
         announce();
     };
-    runtime.block_on(parts.running.serve(signals, drain, announce));
-    runtime.shutdown_timeout(LAST_MOMENT);
-    // Every publisher is gone with the runtime, so the worker comes to its end.
-    if worker.join().is_err() {
-        tracing::error!("the hub's worker had failed");
-    }
-    Ok(())
+    runtime.block_on(parts.running.serve(signals, drain, announce))?;
+    Ok(Some(worker))
 }
 
 /// A single thread needs none of the work-stealing, which costs a request some per cent.
-fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+fn runtime(threads: usize) -> std::io::Result<Runtime> {
     let mut builder = match threads {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),

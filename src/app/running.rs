@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use anyhow::bail;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::drain::Departure;
 use super::handover;
+use super::signals::{Signals, Wanted};
 use crate::broker::{Meeting, Memory, Publisher, Reception, Remote};
 use crate::config::Drain;
+use crate::event::Epoch;
 use crate::hub::Hub;
 use crate::message::CloseReason;
 use crate::metrics::Metrics;
@@ -29,52 +30,6 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// How long connections are kept at least for one more request when the process stops: it may be on its way already, and
 /// a client cannot know whether it was heard (RFC 9112, section 9.3.1).
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
-
-/// What ends the process; the second one at once.
-pub(super) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    /// `None`: nobody takes its place.
-    quit: Option<Signal>,
-}
-
-/// What a signal wants.
-enum Wanted {
-    End,
-    /// Another process takes its place.
-    Successor,
-}
-
-impl Signals {
-    /// Needs the runtime. `hands_over`: another process may take its place.
-    pub(super) fn watch(hands_over: bool) -> anyhow::Result<Self> {
-        let terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
-        let interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
-        let quit = hands_over.then(|| signal(SignalKind::quit())).transpose();
-        Ok(Self { terminate, interrupt, quit: quit.context("cannot watch for SIGQUIT")? })
-    }
-
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    async fn next(&mut self) -> Wanted {
-        let quit = async {
-            match &mut self.quit {
-                Some(quit) => quit.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.terminate.recv() => Wanted::End,
-            _ = self.interrupt.recv() => Wanted::End,
-            _ = quit => Wanted::Successor,
-        }
-    }
-}
 
 /// What carries events to the process that has taken this one's place.
 type Heir = JoinHandle<std::io::Result<()>>;
@@ -111,16 +66,21 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Until the first signal, and then to an orderly end.
-    pub(super) async fn serve(mut self, mut signals: Signals, drain: Drain, announce: impl FnOnce()) {
+    /// Until the first signal, and then to an orderly end; a second one ends it at once.
+    ///
+    /// # Errors
+    /// It cannot take the place of the process that runs, which goes on.
+    pub(super) async fn serve(
+        mut self,
+        mut signals: Signals,
+        drain: Drain,
+        announce: impl FnOnce(),
+    ) -> anyhow::Result<()> {
         let [stop, stop_house, close] = std::array::from_fn(|_| watch::Sender::new(false));
         let mut tasks = JoinSet::new();
-        // Before there are events: whoever was there before says where they stand.
-        let elder = self.elder.take().map(|elder| elder.go_on(self.memory.clone(), self.publisher.clone()));
-        self.start(&mut tasks);
-        if let Some(remote) = self.broker.as_ref().filter(|_| elder.is_some()) {
-            // Whoever comes has been told of events that are in the log.
-            until(Instant::now() + READ_LOG, || remote.is_there()).await;
+        if !self.begin(&mut tasks, &mut signals).await? {
+            tracing::info!("stopped before it took the place of another process");
+            return Ok(());
         }
         for listener in std::mem::take(&mut self.listeners) {
             tasks.spawn(listener.run(self.sockets.clone(), stop.subscribe(), close.subscribe()));
@@ -128,13 +88,13 @@ impl Running {
         for listener in std::mem::take(&mut self.house) {
             tasks.spawn(listener.run(self.sockets.clone(), stop_house.subscribe(), close.subscribe()));
         }
-        elder.map(|elder| tasks.spawn(elder));
         // Names are resolved before the first request needs them, if the name server answers in time.
         drop(timeout(FIRST_CHECK, self.upstreams.check()).await);
         let upstreams = Arc::clone(&self.upstreams);
         tasks.spawn(async move { upstreams.watch().await });
         announce();
         let heir = self.until_told(&mut signals).await;
+        let is_replaced = heir.is_some();
         tracing::info!(delay = ?drain.delay, timeout = ?drain.timeout, "stopping: running requests may finish");
         self.is_leaving.store(true, Ordering::Relaxed);
         tokio::select! {
@@ -148,7 +108,7 @@ impl Running {
                 stop.send_replace(true);
                 self.leave(drain, &close, heir).await;
             } => {}
-            () = signals.end() => {}
+            () = ends_at_once(&mut signals, is_replaced) => {}
         }
         let [requests, connections, _] = self.in_flight.each_ref().map(InFlight::count);
         if requests + connections > 0 {
@@ -156,7 +116,47 @@ impl Running {
         } else {
             tracing::info!("stopped");
         }
+        stop_house.send_replace(true);
+        // Who accepts hears that it is over, or would call it an error.
+        sleep(DRAIN_TICK).await;
         tasks.abort_all();
+        Ok(())
+    }
+
+    /// Has everything run that is not asked for by connections, and waits until these are for this process to accept;
+    /// `false`: it is to end before that.
+    async fn begin(&mut self, tasks: &mut JoinSet<()>, signals: &mut Signals) -> anyhow::Result<bool> {
+        let (ours, is_ours) = oneshot::channel();
+        let elder = self.elder.take().map(|elder| {
+            let log = elder.log;
+            // Before there are events: whoever was there before says where they stand.
+            (log, elder.go_on(self.memory.clone(), self.publisher.clone(), ours))
+        });
+        self.start(tasks);
+        let Some((log, elder)) = elder else { return Ok(true) };
+        let taken = async {
+            if let Some(remote) = &self.broker {
+                // Whoever comes has been told of events that are in the log.
+                until(Instant::now() + READ_LOG, || remote.is_there()).await;
+                handover::follows_the_same(log, self.log())?;
+            }
+            tasks.spawn(elder);
+            // As long as that takes: only the other one knows whether it goes on.
+            if is_ours.await.is_err() {
+                bail!("the process that runs does not give its place to this one");
+            }
+            Ok(true)
+        };
+        tokio::select! {
+            taken = taken => taken,
+            () = signals.end() => Ok(false),
+        }
+    }
+
+    /// The epoch of the log that it follows, if one is known.
+    fn log(&self) -> Option<Epoch> {
+        let is_there = self.broker.as_ref().is_some_and(|remote| remote.is_there());
+        self.hub.position().filter(|_| is_there).map(|position| position.epoch)
     }
 
     /// Until it is to stop; with the link to the process that has taken its place.
@@ -166,7 +166,7 @@ impl Running {
                 (Wanted::End, _) => return None,
                 (Wanted::Successor, Some(path)) => {
                     let (memory, publisher) = (self.memory.clone(), self.publisher.clone());
-                    let reception = Reception { broker: self.kind, memory, publisher };
+                    let reception = Reception { broker: self.kind, memory, log: self.log(), publisher };
                     let given = tokio::select! {
                         given = handover::give(path, &self.sockets, reception) => given,
                         () = signals.end() => return None,
@@ -176,7 +176,11 @@ impl Running {
                         Err(error) => tracing::error!(%error, "no other process takes the place of this one"),
                     }
                 }
-                (Wanted::Successor, None) => {}
+                (Wanted::Successor, None) => {
+                    tracing::error!(
+                        "SIGQUIT wants another process in the place of this one: that needs server.upgrade_socket"
+                    );
+                }
             }
         }
     }
@@ -236,6 +240,17 @@ async fn published(remote: &Remote, publisher: &Publisher, deadline: Instant) {
         tracing::error!(letters, "stopped before the broker took what waited for it: that is lost");
     }
     remote.leave().await;
+}
+
+/// Whoever hands over leaves already: the first signal to end changes nothing.
+async fn ends_at_once(signals: &mut Signals, is_replaced: bool) {
+    if is_replaced {
+        signals.end().await;
+        tracing::info!(
+            "it leaves already, since another process has taken its place; a second signal ends it at once"
+        );
+    }
+    signals.end().await;
 }
 
 async fn until(deadline: Instant, is_done: impl Fn() -> bool) {

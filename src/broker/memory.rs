@@ -91,21 +91,22 @@ impl Memory {
         self.lock().heir.is_some()
     }
 
-    /// The heir goes on by itself.
+    /// The heir goes on by itself. Where somebody else says where events stand, and goes on doing so, it begins anew.
     pub fn part(&self) {
         let mut kin = self.lock();
         if let Some(mail) = kin.heir.take() {
             kin.is_over = true;
-            mail.push(&Word::Over);
+            if kin.elder.is_none() {
+                mail.push(&Word::Over);
+            }
             mail.close();
         }
     }
 
-    /// The heir has gone.
-    pub(super) fn lose_heir(&self) {
-        if let Some(mail) = self.lock().heir.take() {
-            mail.close();
-        }
+    /// The heir that was told by this mail has gone.
+    pub(super) fn lose_heir(&self, mail: &Arc<Mail>) {
+        mail.close();
+        self.lock().heir.take_if(|heir| Arc::ptr_eq(heir, mail));
     }
 
     /// What the heir says.
@@ -117,7 +118,9 @@ impl Memory {
             Ok(Letter { number, content, .. }) => drop(self.say(Origin::Heir(number), content)),
             Err(error) => {
                 tracing::error!(%error, "what the new process says cannot be read");
-                self.lose_heir();
+                if let Some(heir) = self.heir() {
+                    self.lose_heir(&heir);
+                }
             }
         }
     }
@@ -152,6 +155,7 @@ impl Memory {
             | Word::Hidden(..)
             | Word::Settled
             | Word::Ready
+            | Word::Yours
             | Word::Letter(..) => {}
         }
     }
@@ -201,7 +205,7 @@ impl Memory {
     }
 
     fn place(&self, offset: Option<u64>, origin: Origin, content: Content) -> u64 {
-        let heir = self.lock().heir.clone();
+        let heir = self.heir();
         let letter = Letter { node: self.node, number: 0, content, asks: None };
         // It has what it said itself.
         let bytes = heir.as_ref().filter(|_| !matches!(origin, Origin::Heir(_))).map(|_| letter.write());
@@ -220,10 +224,15 @@ impl Memory {
             };
             if !has_room {
                 tracing::error!("the new process does not take what is sent, and goes on by itself");
-                self.lose_heir();
+                self.lose_heir(&heir);
             }
         }
         reached
+    }
+
+    /// What is told to the heir, if there is one.
+    fn heir(&self) -> Option<Arc<Mail>> {
+        self.lock().heir.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Kin> {

@@ -224,6 +224,9 @@ fn a_signal_ends_it_in_order() {
         assert_eq!(running.answer().text(), "ok");
         let status = proxy.process.wait();
         assert_eq!(status.code(), Some(0), "{signal}");
+        eventually("its output ends", || proxy.process.is_read().then_some(()));
+        let output = proxy.process.output();
+        assert!(output.contains("stopped") && !output.contains("ERROR"), "{output}");
     }
 }
 

@@ -4,18 +4,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::mail::Mail;
-use super::word::Word;
-use super::{Reception, receive};
+use super::word::{Hello, Word};
+use super::{Reception, meet, receive};
 use crate::broker::memory::Memory;
 use crate::broker::remote::OutgoingLimits;
 use crate::broker::{Broker, Parcel, Publisher};
 use crate::event::{Epoch, Event, Position, Topic};
-use crate::hub::{Desk, HistoryLimits, Hub, Lane, Profile, Sent, Subscriber};
+use crate::hub::{Desk, HistoryLimits, Hub, Lane, Legacy, Profile, Sent, Subscriber};
 use crate::identity::Identity;
 use crate::message::{CloseReason, Command, Encode, Frame, Publication, Push, Rendering};
 use crate::metrics::{Labels, Metrics};
@@ -228,8 +229,12 @@ async fn what_the_new_one_was_to_hear_was_kept_for_nobody_when_it_was_given_up()
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
     let broker = Arc::clone(&memory) as Arc<dyn Broker>;
     let (publisher, _) = Publisher::start(100, broker, metrics).unwrap();
-    let reception =
-        Reception { broker: "memory", memory: Some(Arc::clone(&memory)), publisher: publisher.clone() };
+    let reception = Reception {
+        broker: "memory",
+        memory: Some(Arc::clone(&memory)),
+        log: None,
+        publisher: publisher.clone(),
+    };
     let (mut heir, stream) = UnixStream::pair().unwrap();
     let (ready, _is_ready) = oneshot::channel();
     let receiving = tokio::spawn(receive(stream, reception, ready));
@@ -241,4 +246,52 @@ async fn what_the_new_one_was_to_hear_was_kept_for_nobody_when_it_was_given_up()
     publisher.answer(Box::new(move || told.send(()).unwrap()));
     is_told.await.unwrap();
     assert!(!memory.leads());
+}
+
+#[tokio::test]
+async fn one_in_the_middle_that_leaves_first_does_not_have_the_last_one_go_on_as_if_it_were_alone() {
+    let old = Process::new(ROOM);
+    let (middle, _down, _up) = old.successor();
+    let (new, down_to_new, _) = middle.successor();
+    middle.memory.part();
+    assert!(!words(&down_to_new).await.contains(&Word::Over), "the first one says where events stand");
+    new.memory.lose_elder();
+    assert_ne!(new.hub.position().unwrap().epoch, old.hub.position().unwrap().epoch);
+}
+
+/// Both ends of a link: what the heir is told, and whether connections are its own in the end.
+async fn link(elder: impl AsyncFnOnce(UnixStream)) -> bool {
+    let (theirs, ours) = UnixStream::pair().unwrap();
+    let heir = async {
+        let meeting = meet(ours).await.unwrap();
+        let (told, is_ours) = oneshot::channel();
+        let process = Process::new(ROOM);
+        let memory = Arc::new(process.memory);
+        let labels = Labels { dialects: vec!["plain"], broker: "memory", ..Labels::default() };
+        let metrics = Arc::new(Metrics::new(&labels).unwrap());
+        let (publisher, _worker) = Publisher::start(10, Arc::clone(&memory) as _, metrics).unwrap();
+        let ((), is_ours) = tokio::join!(meeting.go_on(Some(memory), publisher, told), is_ours);
+        is_ours.is_ok()
+    };
+    tokio::join!(heir, elder(theirs)).0
+}
+
+async fn hello(stream: &mut UnixStream) {
+    let position = Position { epoch: Epoch::new(7), offset: 3 };
+    let legacy = Some(Legacy { position, floor: 0, floors: Vec::new() });
+    let hello = Word::Hello(Hello { broker: "memory".to_owned(), log: None, legacy });
+    stream.write_all(&[hello.write(), Word::Settled.write()].concat()).await.unwrap();
+    assert_eq!(Word::receive(stream).await.unwrap(), Some(Word::Ready));
+}
+
+#[tokio::test]
+async fn who_comes_too_late_does_not_begin_beside_one_that_goes_on() {
+    let waits = async |mut stream: UnixStream| {
+        hello(&mut stream).await;
+        stream.write_all(&Word::Yours.write()).await.unwrap();
+    };
+    assert!(link(waits).await);
+    // It has waited in vain, and accepts connections itself.
+    let goes_on = async |mut stream: UnixStream| hello(&mut stream).await;
+    assert!(!link(goes_on).await);
 }

@@ -15,13 +15,13 @@ use crate::hub::Legacy;
 /// More is no word.
 const MOST_BYTES: usize = 1 << 28;
 /// Of this form. Whoever speaks another is not understood.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// See the module's documentation. Letters are as a broker has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::broker) enum Word {
-    /// The elder, and what carries its events between processes. Where it does so itself, where its hub stands.
-    Hello(String, Option<Legacy>),
+    /// The elder.
+    Hello(Hello),
     /// An event that is kept: its offset, when it came, and its letter.
     Kept(u64, SystemTime, Bytes),
     /// The same for one that only the backend can show.
@@ -36,16 +36,31 @@ pub(in crate::broker) enum Word {
     Begin(Position),
     /// The heir goes on by itself.
     Over,
-    /// The heir accepts connections.
+    /// The heir can accept connections.
     Ready,
+    /// The elder accepts none any more: they are the heir's.
+    Yours,
     /// The heir wants this published.
     Letter(Bytes),
 }
 
+/// What the elder says first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::broker) struct Hello {
+    /// What carries its events between processes.
+    pub(super) broker: String,
+    /// The epoch of the log that this follows, where one is known.
+    pub(super) log: Option<Epoch>,
+    /// Where the elder carries them itself, where its hub stands.
+    pub(super) legacy: Option<Legacy>,
+}
+
 #[derive(Serialize, Deserialize)]
-struct Hello {
+struct Text {
     v: u32,
     broker: String,
+    #[serde(default)]
+    log: Option<u64>,
     hub: Option<Hub>,
 }
 
@@ -65,9 +80,9 @@ impl Word {
     pub(super) fn write(&self) -> Bytes {
         let mut frame = BytesMut::from([0; 4].as_slice());
         match self {
-            Self::Hello(broker, legacy) => {
+            Self::Hello(hello) => {
                 frame.put_u8(b'H');
-                frame.put_slice(&hello(broker, legacy.as_ref()));
+                frame.put_slice(&hello.write());
             }
             Self::Kept(offset, time, letter) => {
                 frame.put_u8(b'K');
@@ -101,6 +116,7 @@ impl Word {
             }
             Self::Over => frame.put_u8(b'O'),
             Self::Ready => frame.put_u8(b'R'),
+            Self::Yours => frame.put_u8(b'Y'),
             Self::Letter(letter) => {
                 frame.put_u8(b'L');
                 frame.put_slice(letter);
@@ -133,7 +149,7 @@ impl Word {
         let kind = frame.try_get_u8().or(Err(cut()))?;
         let mut number = || frame.try_get_u64().or(Err(cut()));
         match kind {
-            b'H' => read_hello(&frame),
+            b'H' => Hello::read(&frame).map(Self::Hello),
             b'K' => Ok(Self::Kept(number()?, time(number()?), frame)),
             b'T' => {
                 let (offset, time) = (number()?, time(number()?));
@@ -146,34 +162,38 @@ impl Word {
             b'B' => Ok(Self::Begin(Position { epoch: Epoch::read(number()?), offset: number()? })),
             b'O' => Ok(Self::Over),
             b'R' => Ok(Self::Ready),
+            b'Y' => Ok(Self::Yours),
             b'L' => Ok(Self::Letter(frame)),
             _ => Err(unreadable("a word of the other process is unknown")),
         }
     }
 }
 
-fn hello(broker: &str, legacy: Option<&Legacy>) -> Vec<u8> {
-    let hub = legacy.map(|Legacy { position, floor, floors }| Hub {
-        epoch: position.epoch.number(),
-        offset: position.offset,
-        floor: *floor,
-        floors: floors.iter().map(|(topic, floor)| (topic.name().to_owned(), *floor)).collect(),
-    });
-    // Texts and numbers can be written.
-    serde_json::to_vec(&Hello { v: VERSION, broker: broker.to_owned(), hub }).unwrap_or_default()
-}
-
-fn read_hello(bytes: &[u8]) -> io::Result<Word> {
-    let Hello { v, broker, hub } = serde_json::from_slice(bytes)?;
-    if v != VERSION {
-        return Err(unreadable("the other process is of a version that hands over in another way"));
+impl Hello {
+    fn write(&self) -> Vec<u8> {
+        let hub = self.legacy.as_ref().map(|Legacy { position, floor, floors }| Hub {
+            epoch: position.epoch.number(),
+            offset: position.offset,
+            floor: *floor,
+            floors: floors.iter().map(|(topic, floor)| (topic.name().to_owned(), *floor)).collect(),
+        });
+        let text = Text { v: VERSION, broker: self.broker.clone(), log: self.log.map(Epoch::number), hub };
+        // Texts and numbers can be written.
+        serde_json::to_vec(&text).unwrap_or_default()
     }
-    let legacy = hub.map(|Hub { epoch, offset, floor, floors }| Legacy {
-        position: Position { epoch: Epoch::read(epoch), offset },
-        floor,
-        floors: floors.into_iter().map(|(name, floor)| (Topic::named(&name), floor)).collect(),
-    });
-    Ok(Word::Hello(broker, legacy))
+
+    fn read(bytes: &[u8]) -> io::Result<Self> {
+        let Text { v, broker, log, hub } = serde_json::from_slice(bytes)?;
+        if v != VERSION {
+            return Err(unreadable("the other process is of a version that hands over in another way"));
+        }
+        let legacy = hub.map(|Hub { epoch, offset, floor, floors }| Legacy {
+            position: Position { epoch: Epoch::read(epoch), offset },
+            floor,
+            floors: floors.into_iter().map(|(name, floor)| (Topic::named(&name), floor)).collect(),
+        });
+        Ok(Self { broker, log: log.map(Epoch::read), legacy })
+    }
 }
 
 fn time(nanos: u64) -> SystemTime {
@@ -190,8 +210,12 @@ mod tests {
         let floors = vec![(Topic::parse("a/1"), 3), (Topic::room("/n", "r"), 0)];
         let at = UNIX_EPOCH + Duration::from_nanos(1_712_345_678_901_234_567);
         let words = [
-            Word::Hello("memory".to_owned(), Some(Legacy { position, floor: 2, floors })),
-            Word::Hello("redis".to_owned(), None),
+            Word::Hello(Hello {
+                broker: "memory".to_owned(),
+                log: None,
+                legacy: Some(Legacy { position, floor: 2, floors }),
+            }),
+            Word::Hello(Hello { broker: "redis".to_owned(), log: Some(Epoch::new(8)), legacy: None }),
             Word::Kept(1, at, Bytes::from_static(b"{}")),
             Word::Hidden(2, at, vec![Topic::all(), Topic::parse("a/B")]),
             Word::Settled,
@@ -200,6 +224,7 @@ mod tests {
             Word::Begin(position),
             Word::Over,
             Word::Ready,
+            Word::Yours,
             Word::Letter(Bytes::new()),
         ];
         let all: Vec<u8> = words.iter().flat_map(|word| word.write().to_vec()).collect();
@@ -213,7 +238,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_word_is_an_error() {
         let frames: [&[u8]; 6] =
-            [b"", b"X", b"E123", b"P\0\0\0\0\0\0\0\x01", b"H{}", b"H{\"v\":2,\"broker\":\"x\"}"];
+            [b"", b"X", b"E123", b"P\0\0\0\0\0\0\0\x01", b"H{}", b"H{\"v\":1,\"broker\":\"x\"}"];
         for frame in frames {
             let wire = [&u32::try_from(frame.len()).unwrap().to_be_bytes(), frame].concat();
             assert!(Word::receive(&mut wire.as_slice()).await.is_err(), "{frame:?}");

@@ -149,6 +149,35 @@ fn clients_come_back_by_themselves_after_a_restart() {
 }
 
 #[test]
+fn clients_go_over_to_a_process_that_takes_the_place_of_theirs() {
+    let Some(node) = tools::node() else { return };
+    let (origin, folder) = (Origin::json(200, ANSWER), Folder::new());
+    let socket = folder.path().join("run/upgrade.sock");
+    let server = format!("upgrade_socket = \"{}\"", socket.display());
+    let mut proxy =
+        Proxy::with_server(&server, &format!("servers = [\"http://{}\"]", origin.address), CONFIG);
+    let start = |transports: &&str| start(&node, &proxy, &wanted(&proxy, transports));
+    let clients: Vec<Process> = TRANSPORTS.iter().map(start).collect();
+    for client in &clients {
+        line(client, &["subscribed"]);
+    }
+    let new = Process::start(restcast().args(["serve", "--upgrade", "--config"]).arg(&proxy.config));
+    eventually("it waits for the sockets", || socket.exists().then_some(()));
+    proxy.process.signal("QUIT");
+    for client in &clients {
+        line(client, &["disconnect"]);
+        eventually("it is in again", || (count(client, &["admin_connected"]) == 2).then_some(()));
+    }
+    assert!(proxy.process.wait().success(), "{}", proxy.process.output());
+    proxy.process = new;
+    write(&proxy);
+    for client in &clients {
+        line(client, &["platform_update"]);
+        assert_eq!(count(client, &["platform_update"]), 1, "{}", client.output());
+    }
+}
+
+#[test]
 fn an_announcement_reaches_each_socket_of_the_rooms_that_it_is_for_once() {
     let Some(node) = tools::node() else { return };
     let (_origin, proxy) = proxy();

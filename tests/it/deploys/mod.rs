@@ -1,11 +1,13 @@
 //! One process takes the place of another while clients write and read: nobody misses anything.
 
+mod faults;
+mod place;
+
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
@@ -16,7 +18,6 @@ use crate::harness::*;
 use crate::http::request;
 use crate::nodes::server::{Kind, Server};
 use crate::readme::blocks;
-use crate::tools::haproxy;
 use crate::wire::{Wire, waiting};
 
 const TABLES: &str = "[history]\nsize = 100000\n[hub]\nqueue_frames = 100000\nqueue_bytes = \"64MiB\"\n\
@@ -37,9 +38,15 @@ struct Deployed {
 
 impl Deployed {
     fn start(upstream: SocketAddr, more: &str) -> Self {
+        Self::with_server(upstream, "", more)
+    }
+
+    /// `server`: more lines of `[server]`.
+    fn with_server(upstream: SocketAddr, server: &str, more: &str) -> Self {
         let folder = Folder::new();
-        let socket = folder.path().join("upgrade.sock");
-        let server = format!("upgrade_socket = \"{}\"\ndrain_spread = \"300ms\"", socket.display());
+        // The folder is made by it: for its user alone.
+        let socket = folder.path().join("run/upgrade.sock");
+        let server = format!("upgrade_socket = \"{}\"\ndrain_spread = \"300ms\"\n{server}", socket.display());
         let upstream = format!("servers = [\"http://{upstream}\"]");
         let proxy = Proxy::with_server(&server, &upstream, &format!("{TABLES}{more}"));
         Self { proxy, socket, _folder: folder }
@@ -335,52 +342,6 @@ fn a_process_that_is_killed_while_it_leaves_is_told_as_a_loss() {
 }
 
 #[test]
-fn a_process_whose_place_nobody_takes_goes_on() {
-    let origin = counting();
-    let mut deployed = Deployed::start(origin.address, "");
-    let mut reader = Reader::connect(deployed.proxy.address, "/ws?topic=author&since=");
-    reader.next();
-    deployed.proxy.process.signal("QUIT");
-    deployed.proxy.process.line("no other process takes the place of this one");
-    // One that cannot begin, since its config is another.
-    let text = std::fs::read_to_string(&deployed.proxy.config).unwrap();
-    let server = free_address();
-    let redis = format!("{text}[broker]\nkind = \"redis\"\nurl = \"redis://{server}\"\n");
-    std::fs::write(&deployed.proxy.config, redis).unwrap();
-    let mut new = deployed.successor();
-    deployed.proxy.process.signal("QUIT");
-    assert!(!new.wait().success());
-    eventually("its output ends", || new.is_read().then_some(()));
-    let output = new.output();
-    assert!(output.contains("broker.kind is \"redis\" here and \"memory\""), "{output}");
-    let written = Wire::connect(deployed.proxy.address).send(POST).answer().status;
-    assert_eq!((written, reader.next()["id"].as_u64()), (201, Some(1)));
-    std::fs::write(&deployed.proxy.config, text).unwrap();
-    let mut old = deployed.deploy();
-    assert_eq!(reader.close_code(), 1012);
-    drop(reader);
-    assert!(old.wait().success());
-}
-
-#[test]
-fn whoever_waits_for_sockets_in_vain_says_so() {
-    let folder = Folder::new();
-    let run = |server: &str| {
-        let text = format!("[server]\n{server}\n[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{TABLES}");
-        let config = folder.write("proxy.toml", text);
-        let output = restcast().args(["serve", "--upgrade", "--config"]).arg(config).output().unwrap();
-        assert!(!output.status.success());
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    };
-    let missing = run("");
-    assert!(missing.contains("--upgrade needs server.upgrade_socket"), "{missing}");
-    let nowhere = run("upgrade_socket = \"/nowhere/upgrade.sock\"");
-    assert!(nowhere.contains("cannot listen on /nowhere/upgrade.sock"), "{nowhere}");
-    let nobody = run(&format!("upgrade_socket = \"{}\"", folder.path().join("u").display()));
-    assert!(nobody.contains("nobody hands over sockets") && !nobody.contains("panicked"), "{nobody}");
-}
-
-#[test]
 fn the_readme_says_what_is_done_here() {
     let [config] = &blocks("toml deploy")[..] else { panic!("one config") };
     let folder = Folder::new();
@@ -392,57 +353,4 @@ fn the_readme_says_what_is_done_here() {
     let words: BTreeSet<&str> = start.split(" &").next().unwrap().split(' ').collect();
     assert_eq!(words, SUCCESSOR.into_iter().chain(["restcast", "proxy.toml"]).collect());
     assert!(signal.starts_with("kill -QUIT "), "{signal}");
-}
-
-/// `haproxy` as `deploy/cluster` has it, in front of these nodes.
-fn balancer(mut haproxy: Command, nodes: &[&Proxy], folder: &Folder) -> (Process, SocketAddr) {
-    let (text, address) = (include_str!("../../deploy/cluster/haproxy.cfg"), free_address());
-    let server = |(number, node): (usize, &&Proxy)| {
-        format!("    server node{number} {} port {}\n", node.address, node.admin.port())
-    };
-    let servers: String = nodes.iter().enumerate().map(server).collect();
-    let lines = text.lines().map(|line| match line.trim() {
-        // For which this machine may not have files enough.
-        "maxconn 100000" => String::new(),
-        "bind :8080" => format!("    bind {address}\n"),
-        line if line.starts_with("server-template ") => servers.clone(),
-        _ => format!("{line}\n"),
-    });
-    let config = folder.write("haproxy.cfg", lines.collect::<String>());
-    let process = Process::start(haproxy.arg("-f").arg(config));
-    eventually("the balancer listens", || TcpStream::connect(address).ok());
-    (process, address)
-}
-
-#[test]
-fn nodes_behind_a_balancer_are_restarted_one_after_the_other_and_nobody_notices() {
-    let Some(haproxy) = haproxy() else { return };
-    let (origin, server, folder) = (counting(), Server::start(Kind::Redis), Folder::new());
-    let upstream = format!("servers = [\"http://{}\"]", origin.address);
-    // As deploy/cluster/proxy.toml has it: longer than two looks of the balancer.
-    let settings = "drain_delay = \"5s\"\ndrain_spread = \"300ms\"";
-    let start = || Proxy::with_server(settings, &upstream, &format!("{TABLES}{}", server.broker()));
-    let (mut one, mut two) = (start(), start());
-    [&one, &two].into_iter().for_each(is_ready);
-    let (_balancer, address) = balancer(haproxy, &[&one, &two], &folder);
-    let nodes = std::cell::RefCell::new((&mut one, &mut two));
-    let all = under_load(
-        address,
-        || {
-            let nodes = nodes.borrow();
-            eventually("all are there", || are_there(&[nodes.0, nodes.1]).then_some(()));
-        },
-        || {
-            let mut nodes = nodes.borrow_mut();
-            nodes.0.restart();
-            is_ready(nodes.0);
-            // The balancer has seen that, or it would have nobody to send clients to.
-            eventually("it is used again", || {
-                (nodes.0.metric("restcast_requests_total{route=\"/api/authors/{id}\",status=\"2xx\"}") > 0.0)
-                    .then_some(())
-            });
-            nodes.1.restart();
-        },
-    );
-    assert!(all.iter().all(|(_, times)| *times > 0), "somebody was not sent away");
 }
