@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::kin::{Mail, Word};
 use super::local::Local;
 use super::remote::OutgoingLimits;
+use super::tally::Tally;
 use super::wire::{Content, Letter};
-use super::{Broker, Parcel};
+use super::{Broker, Parcel, Receipt};
 use crate::event::{Epoch, Position};
 use crate::hub::{Estate, Hub};
 use crate::metrics::Metrics;
@@ -44,7 +45,15 @@ struct Elder {
     /// Of the last letter to it.
     number: u64,
     /// Those of which it has not said yet where they stand.
-    waiting: VecDeque<(Origin, Content)>,
+    waiting: VecDeque<Waiting>,
+}
+
+/// What was said, and is to be placed.
+#[derive(Debug)]
+struct Waiting {
+    origin: Origin,
+    content: Content,
+    tally: Option<Arc<Tally>>,
 }
 
 /// Who says something.
@@ -115,7 +124,7 @@ impl Memory {
             return;
         }
         match Letter::read(letter) {
-            Ok(Letter { number, content, .. }) => drop(self.say(Origin::Heir(number), content)),
+            Ok(Letter { number, content, .. }) => drop(self.say(Origin::Heir(number), content, None)),
             Err(error) => {
                 tracing::error!(%error, "what the new process says cannot be read");
                 if let Some(heir) = self.heir() {
@@ -144,8 +153,8 @@ impl Memory {
             }
             Word::Placed(offset, number) => {
                 let waiting = self.lock().elder.as_mut().and_then(|elder| elder.take(number));
-                if let Some((origin, content)) = waiting {
-                    self.place(Some(offset), origin, content);
+                if let Some(waiting) = waiting {
+                    self.settle(Some(offset), waiting);
                 }
             }
             Word::Begin(position) => self.begin(position),
@@ -181,20 +190,21 @@ impl Memory {
         let Some(elder) = self.lock().elder.take() else { return };
         elder.mail.close();
         self.hub.follow(false);
-        for (origin, content) in elder.waiting {
-            self.place(None, origin, content);
+        for waiting in elder.waiting {
+            self.settle(None, waiting);
         }
         tracing::info!("the old process has gone");
     }
 
-    /// Returns how many readers of this process it reached.
-    fn say(&self, origin: Origin, content: Content) -> u64 {
+    /// Returns how many readers of this process it reached so far.
+    fn say(&self, origin: Origin, content: Content, tally: Option<Arc<Tally>>) -> u64 {
+        let waiting = Waiting { origin, content, tally };
         let mut kin = self.lock();
         let Some(elder) = &mut kin.elder else {
             drop(kin);
-            return self.place(None, origin, content);
+            return self.settle(None, waiting);
         };
-        let has_room = elder.send(self.node, self.limits.letters, (origin, content));
+        let has_room = elder.send(self.node, self.limits.letters, waiting);
         drop(kin);
         if !has_room {
             tracing::error!("the old process does not take what is sent, and is not waited for any more");
@@ -202,6 +212,14 @@ impl Memory {
             self.lose_elder();
         }
         0
+    }
+
+    fn settle(&self, offset: Option<u64>, Waiting { origin, content, tally }: Waiting) -> u64 {
+        let reached = self.place(offset, origin, content);
+        if let Some(tally) = tally {
+            tally.add(reached);
+        }
+        reached
     }
 
     fn place(&self, offset: Option<u64>, origin: Origin, content: Content) -> u64 {
@@ -244,17 +262,17 @@ impl Memory {
 impl Elder {
     /// `false`: it takes no more, and is to be given up; what is sent waits all the same. Where its end is on the way
     /// here there is nothing to send, and what waits is told behind that.
-    fn send(&mut self, node: Uuid, most: usize, (origin, content): (Origin, Content)) -> bool {
+    fn send(&mut self, node: Uuid, most: usize, Waiting { origin, content, tally }: Waiting) -> bool {
         self.number += 1;
         let letter = Letter { node, number: self.number, content, asks: None };
         let is_taken = self.mail.push(&Word::Letter(letter.write())) || self.mail.is_closed();
         let has_room = is_taken && self.waiting.len() < most;
-        self.waiting.push_back((origin, letter.content));
+        self.waiting.push_back(Waiting { origin, content: letter.content, tally });
         has_room
     }
 
     /// What has this number, which is the next.
-    fn take(&mut self, number: u64) -> Option<(Origin, Content)> {
+    fn take(&mut self, number: u64) -> Option<Waiting> {
         let next = self.number + 1 - self.waiting.len() as u64;
         self.waiting.pop_front_if(|_| number == next)
     }
@@ -262,7 +280,14 @@ impl Elder {
 
 impl Broker for Memory {
     fn publish(&self, parcel: Parcel) -> u64 {
-        self.say(Origin::Here, Content::Parcel(Box::new(parcel)))
+        self.say(Origin::Here, Content::Parcel(Box::new(parcel)), None)
+    }
+
+    fn send(&self, parcels: Vec<Parcel>, receipt: Receipt) {
+        let tally = Arc::new(Tally::new(receipt));
+        for parcel in parcels {
+            self.say(Origin::Here, Content::Parcel(Box::new(parcel)), Some(Arc::clone(&tally)));
+        }
     }
 
     fn gather(&self) {
@@ -274,6 +299,6 @@ impl Broker for Memory {
     }
 
     fn lose(&self) {
-        self.say(Origin::Here, Content::Lost);
+        self.say(Origin::Here, Content::Lost, None);
     }
 }

@@ -19,6 +19,7 @@ mod queue;
 mod redis;
 mod remote;
 mod table;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -14,7 +14,7 @@ use super::word::{Hello, Word};
 use super::{Reception, meet, receive};
 use crate::broker::memory::Memory;
 use crate::broker::remote::OutgoingLimits;
-use crate::broker::{Broker, Parcel, Publisher};
+use crate::broker::{Broker, Parcel, Publisher, Reached};
 use crate::event::{Epoch, Event, Position, Topic};
 use crate::hub::{Desk, HistoryLimits, Hub, Lane, Legacy, Profile, Sent, Subscriber};
 use crate::identity::Identity;
@@ -257,6 +257,23 @@ async fn one_in_the_middle_that_leaves_first_does_not_have_the_last_one_go_on_as
     assert!(!words(&down_to_new).await.contains(&Word::Over), "the first one says where events stand");
     new.memory.lose_elder();
     assert_ne!(new.hub.position().unwrap().epoch, old.hub.position().unwrap().epoch);
+}
+
+#[tokio::test]
+async fn what_is_sent_counts_its_readers_once_it_is_known_where_it_stands() {
+    let old = Process::new(ROOM);
+    let (new, down, up) = old.successor();
+    let (told, hears) = std::sync::mpsc::channel();
+    let parcels = ["1", "2"].map(|id| Parcel::Event(Event::sample("author", id)));
+    new.memory.send(parcels.into(), Box::new(move |reached: Reached| told.send(reached.readers).unwrap()));
+    assert!(hears.try_recv().is_err(), "nobody has got it yet");
+    for word in words(&up).await {
+        old.memory.hear_heir(&letter(&word));
+    }
+    for word in words(&down).await {
+        new.memory.hear_elder(word);
+    }
+    assert_eq!(hears.try_recv(), Ok(2));
 }
 
 /// Both ends of a link: what the heir is told, and whether connections are its own in the end.
