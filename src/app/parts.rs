@@ -122,9 +122,9 @@ fn tap(
     identities: bool,
     publisher: Publisher,
     metrics: Arc<Metrics>,
-) -> Tap {
+) -> Arc<Tap> {
     let (overlaps, owners) = (Arc::new(Overlaps::default()), Arc::default());
-    Tap { routes, limits, overlaps, owners, identities, publisher, metrics }
+    Arc::new(Tap { routes, limits, overlaps, owners, identities, publisher, metrics })
 }
 
 fn publish_api(config: &Config, hub: &Arc<Hub>, publisher: &Publisher, metrics: &Arc<Metrics>) -> PublishApi {

@@ -27,6 +27,8 @@ const FIRST_CHECK: Duration = Duration::from_secs(1);
 const READ_LOG: Duration = Duration::from_secs(10);
 /// How often the end of running requests is looked for.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
+/// What has waited for its end until its time was over is told to others within that.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long connections are kept at least for one more request when the process stops: it may be on its way already, and
 /// a client cannot know whether it was heard (RFC 9112, section 9.3.1).
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
@@ -97,8 +99,8 @@ impl Running {
         let is_replaced = heir.is_some();
         tracing::info!(delay = ?drain.delay, timeout = ?drain.timeout, "stopping: running requests may finish");
         self.is_leaving.store(true, Ordering::Relaxed);
-        tokio::select! {
-            () = async {
+        let [requests, connections, _] = tokio::select! {
+            rest = async {
                 if heir.is_some() {
                     // It answers in this one's place.
                     stop_house.send_replace(true);
@@ -106,11 +108,10 @@ impl Running {
                     sleep(drain.delay).await;
                 }
                 stop.send_replace(true);
-                self.leave(drain, &close, heir).await;
-            } => {}
-            () = ends_at_once(&mut signals, is_replaced) => {}
-        }
-        let [requests, connections, _] = self.in_flight.each_ref().map(InFlight::count);
+                self.leave(drain, &close, heir).await
+            } => rest,
+            () = ends_at_once(&mut signals, is_replaced) => self.under_way(),
+        };
         if requests + connections > 0 {
             tracing::warn!(requests, connections, "stopped before all was done");
         } else {
@@ -201,8 +202,14 @@ impl Running {
         }
     }
 
-    /// Until nothing is under way any more, or its time is over. `close`: what is idle is closed.
-    async fn leave(&self, drain: Drain, close: &watch::Sender<bool>, heir: Option<Heir>) {
+    /// How many requests, realtime connections, and connections that wait for requests there are.
+    fn under_way(&self) -> [usize; 3] {
+        self.in_flight.each_ref().map(InFlight::count)
+    }
+
+    /// Until nothing is under way any more, or its time is over: then it is cut off, and this says how much that was.
+    /// `close`: what is idle is closed.
+    async fn leave(&self, drain: Drain, close: &watch::Sender<bool>, heir: Option<Heir>) -> [usize; 3] {
         let (begun, [requests, connections, open]) = (Instant::now(), &self.in_flight);
         let deadline = begun + drain.timeout;
         let departure = Departure { hub: &self.hub, sessions: &self.sessions, publisher: &self.publisher };
@@ -220,6 +227,11 @@ impl Running {
         until(deadline, || connections.count() == 0).await;
         close.send_replace(true);
         until(deadline, || requests.count() + open.count() == 0).await;
+        let rest = self.under_way();
+        // What the backend makes of such a write nobody knows, and readers elsewhere are told so.
+        open.cut();
+        let deadline = deadline.max(Instant::now() + LAST_WORDS);
+        until(deadline, || open.count() == 0).await;
         if let Some(remote) = &self.broker {
             published(remote, &self.publisher, deadline).await;
         }
@@ -230,6 +242,7 @@ impl Running {
             // What it has not been told by then it takes for lost.
             drop(timeout_at(deadline + LAST_REQUESTS, heir).await);
         }
+        rest
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Gateway {
     /// Accepts their connections.
     pub realtime: Realtime,
     /// Takes captures.
-    pub tap: Tap,
+    pub tap: Arc<Tap>,
     /// The backend.
     pub upstreams: Arc<Upstreams>,
     /// Answers to GETs of routes say the position from which what they show may be followed.
@@ -122,6 +122,7 @@ impl Gateway {
         state.load = Load::begin(&self.tap, &self.realtime.hub, &matched, request);
         if matched.tapped {
             state.capture = Some(Box::new(self.tap.begin(matched, request)));
+            state.tap = Some(Arc::clone(&self.tap));
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::call::{Errand, Tapping};
 use super::in_flight::{InFlight, InFlightGuard};
 use super::load::Load;
+use super::tap::Tap;
 use super::trailers::Tail;
 use super::upstream::Needs;
 use crate::capture::{Begun, Capture};
@@ -19,6 +20,8 @@ pub struct RequestState {
     pub(super) route: Option<usize>,
     /// Until the answer has ended.
     pub(super) capture: Option<Box<Capture>>,
+    /// What it goes to, if there is one.
+    pub(super) tap: Option<Arc<Tap>>,
     /// What a reader loads by it, until the answer has ended.
     pub(super) load: Option<Box<Load>>,
     /// When it was first handed to the backend, if it is captured.
@@ -46,6 +49,7 @@ impl RequestState {
             _in_flight: in_flight.enter(),
             route: None,
             capture: None,
+            tap: None,
             load: None,
             begun: None,
             proxied: false,
@@ -73,6 +77,15 @@ impl RequestState {
     /// Whether the tap may see it.
     pub(super) fn is_tappable(&self) -> bool {
         self.errand.as_ref().is_none_or(|errand| errand.tapping == Tapping::Tapped)
+    }
+}
+
+impl Drop for RequestState {
+    /// A request that is cut off when the process ends is not logged, and the backend may have it.
+    fn drop(&mut self) {
+        if let (Some(capture), Some(tap)) = (self.capture.take(), &self.tap) {
+            tap.finish(capture, self.begun.take(), false);
+        }
     }
 }
 

@@ -93,10 +93,14 @@ pub fn proxy_service(
     let connections = gateway.connections.clone();
     let serve: ProcessCustomSession<Gateway, TailConnector> = Arc::new(move |proxy, stream, shutdown| {
         entrance.open(&proxy, shutdown, patience);
-        let (in_flight, shutdown) = (connections.enter(), shutdown.clone());
+        let (in_flight, is_cut, shutdown) = (connections.enter(), connections.is_cut(), shutdown.clone());
         Box::pin(async move {
             let _until_it_is_over = in_flight;
-            serve(proxy, Downstream::new(stream, patience), shutdown).await
+            tokio::select! {
+                biased;
+                stream = serve(proxy, Downstream::new(stream, patience), shutdown) => stream,
+                () = is_cut => None,
+            }
         })
     });
     let mut service = ProxyServiceBuilder::new(&conf, gateway)

@@ -114,7 +114,7 @@ impl Tapped {
             routes: Arc::clone(&tap.routes),
             endpoints: Vec::new(),
             realtime: Realtime::new(&hub, &metrics),
-            tap,
+            tap: Arc::new(tap),
             upstreams: Arc::new(upstreams(&[format!("http://{server}")])),
             says_position: true,
             trusted: TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]),

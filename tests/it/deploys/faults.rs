@@ -191,3 +191,20 @@ fn a_process_that_follows_another_log_does_not_take_the_place() {
     deployed.proxy.process.line("no other process takes the place of this one");
     goes_on(&deployed, &mut reader);
 }
+
+#[test]
+fn a_write_that_outlasts_the_process_is_told_as_uncertain_to_readers_of_the_next_one() {
+    let (origin, got, _go_on) = waiting("HTTP/1.1 201 Created\r\nContent-Length: 8\r\n\r\n{\"id\":7}");
+    let canonical = "[[endpoint]]\npath = \"/canonical\"\ndialect = \"canonical\"\n";
+    let mut deployed = Deployed::with_server(origin, "drain_timeout = \"2s\"", canonical);
+    let mut writer = Wire::connect(deployed.proxy.address);
+    writer.send("PUT /api/authors/7 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    got.recv_timeout(DEADLINE).unwrap();
+    let old = deployed.deploy();
+    let mut reader = Reader::connect(deployed.proxy.address, "/canonical?topic=author&since=");
+    reader.next();
+    let event = reader.next();
+    assert_eq!((&event["outcome"], &event["items"][0]["id"]), (&"uncertain".into(), &7.into()), "{event}");
+    assert_eq!(writer.rest(), "");
+    drop(old);
+}
