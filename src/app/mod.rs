@@ -4,6 +4,7 @@
 mod drain;
 mod endpoints;
 mod handover;
+mod notify;
 mod parts;
 mod place;
 mod running;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::drain::Departure;
 use super::handover;
+use super::notify;
 use super::signals::{Signals, Wanted};
 use crate::broker::{Meeting, Memory, Publisher, Reception, Remote};
 use crate::config::Drain;
@@ -84,6 +85,8 @@ impl Running {
             tracing::info!("stopped before it took the place of another process");
             return Ok(());
         }
+        // Before the process that was there has ended: it is the one that is looked after.
+        notify::serves();
         for listener in std::mem::take(&mut self.listeners) {
             tasks.spawn(listener.run(self.sockets.clone(), stop.subscribe(), close.subscribe()));
         }
@@ -108,7 +111,8 @@ impl Running {
                     sleep(drain.delay).await;
                 }
                 stop.send_replace(true);
-                self.leave(drain, &close, heir).await
+                let (rest, ()) = tokio::join!(self.leave(drain, &close, heir), has_heard(is_replaced));
+                rest
             } => rest,
             () = ends_at_once(&mut signals, is_replaced) => self.under_way(),
         };
@@ -253,6 +257,13 @@ async fn published(remote: &Remote, publisher: &Publisher, deadline: Instant) {
         tracing::error!(letters, "stopped before the broker took what waited for it: that is lost");
     }
     remote.leave().await;
+}
+
+/// Until a service manager has heard of the process that has come in the place of this one.
+async fn has_heard(is_replaced: bool) {
+    if is_replaced && notify::is_wanted() {
+        sleep(LAST_REQUESTS).await;
+    }
 }
 
 /// Whoever hands over leaves already: the first signal to end changes nothing.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod place;
+mod service;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
