@@ -1,11 +1,13 @@
 //! `[broker]`: what carries events between processes.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::auth::secret;
 use super::reader::Section;
 use super::setting::{Bytes, Setting as _};
 use super::{MIB, from_one};
@@ -37,12 +39,17 @@ impl fmt::Debug for BrokerConfig {
     }
 }
 
-/// One, or several.
-fn urls(value: &DeValue<'_>) -> Result<Vec<String>, String> {
-    String::read(value).map(|url| vec![url]).or_else(|_| Vec::<String>::read(value))
+/// One, or several. As they may hold passwords, each may be told elsewhere, like a secret.
+fn urls(value: &DeValue<'_>, folder: &Path) -> Result<Vec<String>, String> {
+    let url =
+        |value: &DeValue<'_>| String::from_utf8(secret(value, folder)?).or(Err("a URL in UTF-8".to_owned()));
+    match value.as_array() {
+        Some(all) => all.iter().map(|value| url(value.get_ref())).collect(),
+        None => Ok(vec![url(value)?]),
+    }
 }
 
-pub(super) fn broker(section: Section<'_>) -> BrokerConfig {
+pub(super) fn broker(section: Section<'_>, folder: &Path) -> BrokerConfig {
     let known = |name: &str| LOGS.iter().find(|kind| kind.name == name);
     let kind = section.read("kind", |value| {
         let name = String::read(value)?;
@@ -71,9 +78,9 @@ pub(super) fn broker(section: Section<'_>) -> BrokerConfig {
     };
     let (log, is_idle) = if kind.is_some() {
         let example = "\"redis://127.0.0.1:6379\"";
-        (section.require("url", example, |value| open(urls(value)?)).flatten(), false)
+        (section.require("url", example, |value| open(urls(value, folder)?)).flatten(), false)
     } else {
-        (None, section.read("url", urls).is_some())
+        (None, section.read("url", |value| urls(value, folder)).is_some())
     };
     let Bytes(bytes) = section.get("waiting_bytes", Bytes(64 * MIB));
     let outgoing = OutgoingLimits { letters: number("waiting", 65_536), bytes };

@@ -237,7 +237,7 @@ impl Config {
             routes,
             resources,
             auth: auth::issuers(reader, root, folder),
-            broker: broker::broker(reader.section(root, "broker")),
+            broker: broker::broker(reader.section(root, "broker"), folder),
         };
         apps::keep_requests(&mut config.routes, &config.endpoints);
         admin.finish();

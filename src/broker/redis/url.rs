@@ -70,8 +70,7 @@ impl RedisServers {
                 }
                 _ => {
                     return Err(
-                        "expected several URLs only for nodes of one Cluster, with one user and no db"
-                            .to_owned(),
+                        "several URLs only for nodes of one Cluster, with one user and no db".to_owned()
                     );
                 }
             };

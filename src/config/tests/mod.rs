@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth;
+mod broker;
 mod endpoints;
 mod mdb_engine;
 mod query;
