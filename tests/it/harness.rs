@@ -225,17 +225,27 @@ impl Proxy {
     }
 
     fn try_ports(environment: &[(&str, &str)], server: &str, upstream: &str, tables: &str) -> Self {
+        Self::try_config(environment, |address, admin| {
+            // Positions are told where a test is about them: its config has a `[history]` then.
+            let history = if tables.contains("[history]") { "" } else { "[history]\nsize = 0\n" };
+            format!(
+                "[server]\nlisten = \"{address}\"\n{server}\n[admin]\nlisten = \"{admin}\"\n\
+                 [upstream]\n{upstream}\n{history}{tables}"
+            )
+        })
+    }
+
+    /// With the whole config, for an address and one of the admin port.
+    pub fn with_config(text: impl Fn(SocketAddr, SocketAddr) -> String) -> Self {
+        Self::try_config(&[], text)
+    }
+
+    fn try_config(environment: &[(&str, &str)], text: impl Fn(SocketAddr, SocketAddr) -> String) -> Self {
         // Another process may take a port that was free a moment ago: then once more.
         for _ in 0..5 {
             let (address, admin) = (free_address(), free_address());
             let folder = Folder::new();
-            // Positions are told where a test is about them: its config has a `[history]` then.
-            let history = if tables.contains("[history]") { "" } else { "[history]\nsize = 0\n" };
-            let text = format!(
-                "[server]\nlisten = \"{address}\"\n{server}\n[admin]\nlisten = \"{admin}\"\n\
-                 [upstream]\n{upstream}\n{history}{tables}"
-            );
-            let config = folder.write("proxy.toml", text);
+            let config = folder.write("proxy.toml", text(address, admin));
             if let Some(process) = serve(restcast().envs(environment.iter().copied()), &config, admin) {
                 let environment = environment
                     .iter()

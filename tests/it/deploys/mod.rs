@@ -1,5 +1,6 @@
 //! One process takes the place of another while clients write and read: nobody misses anything.
 
+mod cluster;
 mod faults;
 mod place;
 mod service;
