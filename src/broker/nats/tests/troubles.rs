@@ -203,6 +203,17 @@ async fn a_server_without_room_says_so() {
 }
 
 #[tokio::test]
+async fn one_server_makes_no_copies_and_keeps_what_it_has() {
+    let server = Server::start();
+    let three = server.keeping(Settings { replicas: 3, ..settings() });
+    let error = refusal(&three).await;
+    assert_eq!(error, "stream RESTCAST: replicas > 1 not supported in non-clustered mode");
+    server.log().open().await.unwrap().writer.append(&letters("a", 0..2)).await.unwrap();
+    let session = three.open().await.unwrap();
+    assert_eq!(session.head.last, 2, "fewer copies are better than none");
+}
+
+#[tokio::test]
 async fn a_user_who_may_not_read_hears_it() {
     let server = Server::with(
         "jetstream {}\nauthorization { users: [{ user: ann, password: b, permissions: { \
