@@ -16,6 +16,8 @@ use crate::message::{Frame, Halves, Publication, Rendering, Tag};
 
 /// What the end of an item costs, and so each rendering of it.
 const END_BYTES: usize = 512;
+/// What a frame has beside the record, about.
+const FRAME_BYTES: usize = 256;
 
 /// Where goes what a reader is told of an event.
 pub(super) trait Told {
@@ -191,9 +193,11 @@ impl Rendered {
 
     /// The same with all that may be rendered of it, but for variants.
     pub(super) fn bytes_at_most(&self) -> usize {
-        let moved = self.publication.event.items.iter().filter(|item| item.was.is_some()).count();
-        let all = self.bytes().saturating_add(moved.saturating_mul(END_BYTES));
-        all.saturating_mul(1 + self.desks.len())
+        let items = &self.event().items;
+        let moved = items.iter().filter(|item| item.was.is_some()).count();
+        let held = self.bytes().saturating_add(moved.saturating_mul(END_BYTES));
+        let frames = held.saturating_add(items.len().max(1).saturating_mul(FRAME_BYTES));
+        held.saturating_add(frames.saturating_mul(self.desks.len()))
     }
 
     /// What is kept of it holds none of them. They are rendered again for whoever comes later.
