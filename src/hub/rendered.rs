@@ -102,27 +102,29 @@ impl Rendered {
         let is_lost =
             |item: &usize| event.items.get(*item).is_some_and(|item| identity.loses(&event.audience, item));
         let lost: Vec<usize> = (0..event.items.len()).filter(is_lost).collect();
-        if lost.is_empty() || may_read_any(identity, event, &all) {
-            self.show(reader, standing, (wishes, &all), told);
-        }
-        for end in lost.into_iter().filter_map(|item| self.end(item)) {
+        for end in lost.iter().filter_map(|item| self.end(*item)) {
             // What has become of the record says nothing of whether its end is wanted.
             let wishes = end.wishes_like(wishes);
             end.show(reader, standing, (&wishes, &wanted(&wishes)), told);
         }
+        // Behind the ends: whoever has the last of it has all.
+        if lost.is_empty() || may_read_any(identity, event, &all) {
+            self.show(reader, standing, (wishes, &all), told);
+        }
     }
 
     fn end(&self, item: usize) -> Option<&Self> {
-        let Publication { position, time, event } = &self.publication;
+        let Publication { time, event, .. } = &self.publication;
         let make = || {
             let event = Event { audience: Audience::Everyone, ..tombstone(event, item) };
-            let publication = Publication { position: *position, time: *time, event };
+            let position = self.publication.position_of(0);
+            let publication = Publication { position, time: *time, event };
             Arc::new(Self::new(publication, Arc::clone(&self.desks)))
         };
         self.gone.get(item).map(|slot| &**slot.get_or_init(make))
     }
 
-    fn wishes_like<'a>(&'a self, other: &'a Wishes<'_>) -> Wishes<'a> {
+    pub(super) fn wishes_like<'a>(&'a self, other: &'a Wishes<'_>) -> Wishes<'a> {
         other.of_another(&self.publication)
     }
 

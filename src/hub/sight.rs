@@ -9,7 +9,7 @@ use super::rendered::Rendered;
 use super::view::Fate;
 use super::wishes::Wishes;
 use crate::access::Change;
-use crate::event::{self, Audience, Event, Item, Operation, Payload, Showing, Topic};
+use crate::event::{self, Audience, Event, Item, Operation, Payload, Position, Showing, Topic};
 use crate::message::Publication;
 
 /// What an event holds for as long as somebody waits for an answer about it.
@@ -109,40 +109,39 @@ impl Sight {
 
     /// All of it, for whoever may see all of it.
     pub(super) fn whole(&self) -> Arc<Rendered> {
-        Arc::clone(self.whole.get_or_init(|| self.render(self.publication.event.clone())))
+        let position = self.publication.position;
+        Arc::clone(self.whole.get_or_init(|| self.render(position, self.publication.event.clone())))
     }
 
-    fn render(&self, event: Event) -> Arc<Rendered> {
-        let (position, time) = (self.publication.position, self.publication.time);
+    fn render(&self, position: Position, event: Event) -> Arc<Rendered> {
+        let time = self.publication.time;
         // Who gets it is settled.
         let event = Event { audience: Audience::Everyone, ..event };
         Arc::new(Rendered::new(Publication { position, time, event }, Arc::clone(&self.desks)))
     }
 
-    /// What readers get for whom this becomes of the first items, and nothing of the others.
+    /// What readers get for whom this becomes of the first items, and nothing of the others: ends first, so that whoever
+    /// has the last of it has all.
     pub(super) fn shown(&self, fates: &[Fate]) -> Vec<Arc<Rendered>> {
-        let mut shown = Vec::new();
+        let gone = self.gone.iter().enumerate().zip(fates).filter(|(_, fate)| **fate == Fate::Gone);
+        let gone = gone.map(|((item, slot), _)| Arc::clone(slot.get_or_init(|| self.tombstone(item))));
+        let mut shown: Vec<_> = gone.collect();
         let are_all = fates.len() == self.publication.event.items.len();
         if are_all && fates.iter().all(|fate| *fate == Fate::Shown) && !fates.is_empty() {
             shown.push(self.whole());
-        } else {
-            let items = self.publication.event.items.iter().zip(fates);
-            let items: Vec<Item> = items.filter_map(|(item, fate)| visible(item, fate)).collect();
-            if !items.is_empty() {
-                shown.push(self.render(Event {
-                    items,
-                    request_body: None,
-                    ..self.publication.event.clone()
-                }));
-            }
+            return shown;
         }
-        let gone = self.gone.iter().enumerate().zip(fates).filter(|(_, fate)| **fate == Fate::Gone);
-        shown.extend(gone.map(|((item, slot), _)| Arc::clone(slot.get_or_init(|| self.tombstone(item)))));
+        let items = self.publication.event.items.iter().zip(fates);
+        let items: Vec<Item> = items.filter_map(|(item, fate)| visible(item, fate)).collect();
+        if !items.is_empty() {
+            let event = Event { items, request_body: None, ..self.publication.event.clone() };
+            shown.push(self.render(self.publication.position, event));
+        }
         shown
     }
 
     fn tombstone(&self, item: usize) -> Arc<Rendered> {
-        self.render(tombstone(&self.publication.event, item))
+        self.render(self.publication.position_of(0), tombstone(&self.publication.event, item))
     }
 }
 

@@ -174,8 +174,9 @@ impl View {
         if let Some(why) = settled.why {
             delivery.withhold(why);
         }
+        let wishes = self.sight.wishes(self.sight.topics());
         for rendered in &settled.shown {
-            let wishes = rendered.wishes(self.sight.topics());
+            let wishes = rendered.wishes_like(&wishes);
             rendered.show(reader, &standing, (&wishes, &wishes.of(&standing)), delivery);
         }
     }

@@ -47,6 +47,8 @@ impl Wanted {
 /// See the module's documentation.
 pub(super) struct Wishes<'a> {
     publication: &'a Publication,
+    /// Where the event stands, whatever is told of it there.
+    position: u64,
     topics: &'a [Topic],
     /// Records are shown as the event has them.
     is_seen: bool,
@@ -61,7 +63,8 @@ impl<'a> Wishes<'a> {
     /// `topics` are those of the event.
     pub(super) fn new(publication: &'a Publication, topics: &'a [Topic]) -> Self {
         let (names, records, signs) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { publication, topics, is_seen: true, is_missed: false, names, records, signs }
+        let position = publication.position.offset;
+        Self { publication, position, topics, is_seen: true, is_missed: false, names, records, signs }
     }
 
     /// The same of an event whose records readers do not see as it has them.
@@ -77,11 +80,12 @@ impl<'a> Wishes<'a> {
 
     /// The same of what was made of that event.
     pub(super) fn of_another<'b>(&'b self, publication: &'b Publication) -> Wishes<'b> {
-        Wishes { is_missed: self.is_missed, ..Wishes::new(publication, self.topics) }
+        let (position, is_missed) = (self.position, self.is_missed);
+        Wishes { position, is_missed, ..Wishes::new(publication, self.topics) }
     }
 
     pub(super) fn position(&self) -> u64 {
-        self.publication.position.offset
+        self.position
     }
 
     fn records(&self) -> &[Record<'a>] {

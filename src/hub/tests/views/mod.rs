@@ -349,7 +349,7 @@ fn of_several_records_each_reader_gets_those_that_it_may_see() {
             scene.answer(question, 404);
         }
         scene.answer("a /x/3", 200);
-        assert_eq!(scene.got("ann"), r#"update 3 {"n":1} | delete 1 -"#);
+        assert_eq!(scene.got("ann"), r#"delete 1 - | update 3 {"n":1}"#);
         assert_eq!(scene.got("bob"), "delete 1 - | delete 3 -");
         scene.happen(Operation::Delete, &["2", "3"]);
         assert_eq!(scene.got("ann"), ["delete 2 -", "delete 3 -"].join(between));

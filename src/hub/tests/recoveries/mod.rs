@@ -1,5 +1,7 @@
 //! Readers that were away, and what they missed.
 
+mod edges;
+
 use std::thread;
 use std::time::Duration;
 
