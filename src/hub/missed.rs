@@ -77,7 +77,22 @@ impl Subscriber {
         (Caught { position, recovered }, frames)
     }
 
-    /// Ends behind what is more than `bytes_max`, unless some of it is left out again.
+    /// Tells up to where everything that is for its client has been handed to its lane, if that is known just now. No
+    /// event comes between that and what is sent meanwhile.
+    pub fn settled(&self, tell: impl FnOnce(Caught)) {
+        let standing = self.reader().standing();
+        let is_known = self.reader().line.is_empty();
+        // It may have got more elsewhere, of all that it wants.
+        let elsewhere = standing.subscriptions.iter().map(|held| held.since).min();
+        let position = elsewhere.filter(|_| is_known).and_then(|elsewhere| {
+            let Position { epoch, offset } = self.hub().settled()?;
+            Some(Position { epoch, offset: offset.max(elsewhere) })
+        });
+        tell(Caught { position, recovered: None });
+    }
+
+    /// Ends behind what is more than `bytes_max`, unless some of it is left out again. It may take its time, and
+    /// events are offered to the reader meanwhile: nobody but this subscriber changes who it is or what it wants.
     fn missed(&self, since: Position, (pick, bytes_max): (Pick, usize)) -> Result<Vec<Frame>, Loss> {
         // Nobody else changes it, and its lane is on hold. So events go on meanwhile, to this reader too.
         let mut standing = self.reader().standing().copy();
@@ -225,6 +240,12 @@ impl Hub {
         let epoch = || Epoch::read(self.epoch.load(Ordering::SeqCst));
         let position = Position { epoch: epoch(), offset: self.position.load(Ordering::SeqCst) };
         (position.is_told() && position.epoch == epoch()).then_some(position)
+    }
+
+    /// The same if everything up to there was handed to its readers.
+    fn settled(&self) -> Option<Position> {
+        let tables = self.lock();
+        if tables.delivering { None } else { self.position() }
     }
 
     /// What came to topics of fresh subscriptions behind `since`, and before they counted.

@@ -51,9 +51,9 @@ impl Block {
         Frame::verbatim(self.0)
     }
 
-    /// A comment, which clients read over.
-    pub fn ping() -> Frame {
-        Frame::verbatim(": ping\n\n".to_owned())
+    /// A comment, which clients read over; of the rest they keep what they have got, if that is known.
+    pub fn ping(position: Option<Position>) -> Frame {
+        position.into_iter().fold(Self(": ping\n".to_owned()), Self::id).end()
     }
 
     /// The last words to a client: what the close frame of a WebSocket says.
@@ -82,7 +82,8 @@ mod tests {
         let frame = Block::default().retry(Duration::from_millis(1500)).id(position).event("e").data("{}");
         assert_eq!(text(&frame), "retry: 1500\nid: 0000000000000001.7\nevent: e\ndata: {}\n\n");
         assert_eq!(text(&Block::default().id(Position::untold(7)).data("x")), "data: x\n\n");
-        assert_eq!(text(&Block::ping()), ": ping\n\n");
+        assert_eq!(text(&Block::ping(None)), ": ping\n\n");
+        assert_eq!(text(&Block::ping(Some(position))), ": ping\nid: 0000000000000001.7\n\n");
         let close = "event: close\ndata: {\"code\":1001,\"reason\":\"going away\"}\n\n";
         assert_eq!(text(&Block::close(CloseReason::GoingAway)), close);
         let reason = CloseReason::Restart(position);

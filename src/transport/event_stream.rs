@@ -6,7 +6,7 @@ use tokio::io::ReadBuf;
 
 use super::connection::{Ears, Heard};
 use super::link::{Link, Stream};
-use crate::message::{Block, CloseReason, Frame};
+use crate::message::{Block, Caught, CloseReason, Frame};
 
 /// What may come all the same, and is read over: nobody answers a request that is sent behind one that never ends.
 const MAX_BYTES: usize = 16 * 1024;
@@ -25,6 +25,7 @@ impl Presence {
 
 impl Ears for Presence {
     const ANSWERS: bool = false;
+    const SAYS_POSITION: bool = true;
 
     fn hear<S: Stream>(&mut self, link: &Link<S>, context: &mut Context<'_>) -> Heard {
         let mut waste = [0; 1024];
@@ -49,7 +50,7 @@ impl Ears for Presence {
         link.is_idle()
     }
 
-    fn ping(&self) -> Frame {
-        Block::ping()
+    fn ping(&self, here: Caught) -> Frame {
+        Block::ping(here.position)
     }
 }

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Received};
 use super::codec::{Codec, fault};
 use super::connection::{Ears, Heard};
 use super::link::{Link, Stream};
-use crate::message::{Frame, Message};
+use crate::message::{Caught, Frame, Message};
 
 /// Hears what comes in frames.
 pub(super) struct Frames {
@@ -25,6 +25,7 @@ impl Frames {
 
 impl Ears for Frames {
     const ANSWERS: bool = true;
+    const SAYS_POSITION: bool = false;
 
     fn hear<S: Stream>(&mut self, link: &Link<S>, context: &mut Context<'_>) -> Heard {
         match self.codec.read(link, context, &mut self.heard) {
@@ -43,7 +44,7 @@ impl Ears for Frames {
         std::mem::take(&mut self.heard)
     }
 
-    fn ping(&self) -> Frame {
+    fn ping(&self, _: Caught) -> Frame {
         Frame::ping()
     }
 }

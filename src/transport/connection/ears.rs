@@ -2,7 +2,7 @@
 
 use std::task::Context;
 
-use crate::message::{CloseReason, Frame, Message};
+use crate::message::{Caught, CloseReason, Frame, Message};
 use crate::transport::link::{Link, Stream};
 
 /// What there is to be heard.
@@ -25,6 +25,8 @@ pub(in crate::transport) enum Heard {
 pub(in crate::transport) trait Ears: Send + 'static {
     /// The client answers our last words.
     const ANSWERS: bool;
+    /// What shows an idle client that we are there says where it stands.
+    const SAYS_POSITION: bool;
 
     /// What comes next.
     fn hear<S: Stream>(&mut self, link: &Link<S>, context: &mut Context<'_>) -> Heard;
@@ -32,6 +34,6 @@ pub(in crate::transport) trait Ears: Send + 'static {
     /// Whether the client has given a sign of life since the last call.
     fn is_alive<S: Stream>(&mut self, link: &Link<S>) -> bool;
 
-    /// What shows an idle client that we are there.
-    fn ping(&self) -> Frame;
+    /// What shows an idle client that we are there, and where it stands.
+    fn ping(&self, here: Caught) -> Frame;
 }

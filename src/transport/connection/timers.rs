@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Connection, Ears, Stage};
 use crate::hub::Lane as _;
-use crate::message::CloseReason;
+use crate::message::{Caught, CloseReason};
 use crate::transport::link::Stream;
 
 /// PINGs without any sign of life after which a peer counts as dead.
@@ -38,8 +38,19 @@ impl<S: Stream, E: Ears> Connection<S, E> {
             self.link.close(CloseReason::Silent);
             self.enter(Stage::Ending);
         } else {
-            self.link.send_if_idle(&self.ears.ping());
+            self.send_ping();
             self.ping = Instant::now() + self.party.limits.ping_interval;
+        }
+    }
+
+    fn send_ping(&self) {
+        let (link, ears) = (&self.link, &self.ears);
+        if E::SAYS_POSITION {
+            // What is held back stands before it.
+            let known = |here: Caught| if link.is_held() { Caught::default() } else { here };
+            self.party.settled(|here| link.send_if_idle(&ears.ping(known(here))));
+        } else {
+            link.send_if_idle(&ears.ping(Caught::default()));
         }
     }
 

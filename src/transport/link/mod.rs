@@ -176,6 +176,11 @@ impl<S: Stream> Link<S> {
         self.lock().is_idle()
     }
 
+    /// Something is kept back.
+    pub(super) fn is_held(&self) -> bool {
+        self.lock().held.is_on()
+    }
+
     /// Sends a frame if nothing waits.
     pub(super) fn send_if_idle(&self, frame: &Frame) {
         let mut inner = self.lock();

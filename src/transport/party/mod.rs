@@ -20,7 +20,7 @@ use super::wire::Wire;
 use crate::dialect::Conversation;
 use crate::hub::Subscriber;
 use crate::identity::Identity;
-use crate::message::{CloseReason, Message};
+use crate::message::{Caught, CloseReason, Message};
 
 /// See the module's documentation.
 pub(super) struct Party<W> {
@@ -68,6 +68,11 @@ impl<W: Wire> Party<W> {
             is_let_in: true,
             has_looked: false,
         }
+    }
+
+    /// As of [`Subscriber::settled`].
+    pub(super) fn settled(&self, tell: impl FnOnce(Caught)) {
+        self.subscriber.settled(tell);
     }
 
     /// Nothing more is heard: whatever carries its words is at its end.

@@ -97,11 +97,11 @@ impl Events {
         find_header(&self.headers, name)
     }
 
-    /// The next block that is no comment.
+    /// The next block that says something.
     fn next(&mut self) -> Block {
         loop {
             let block = self.block();
-            if block != Block::default() {
+            if block.data.is_some() {
                 return block;
             }
         }
@@ -226,12 +226,28 @@ fn a_quiet_stream_has_comments_that_clients_read_over() {
     let proxy = Proxy::with(origin.address, &format!("[hub]\nping_interval = \"50ms\"\n{TABLES}"));
     let mut reader = Events::connect(proxy.address, "/events");
     // Far more than a WebSocket would be sent without an answer.
+    let here = format!("id: {}\n", reader.subscribed.id.clone().unwrap());
     for _ in 0..8 {
-        assert_eq!(reader.wire.raw_line(), ": ping\n");
-        assert_eq!(reader.wire.raw_line(), "\n");
+        assert_eq!([(); 3].map(|()| reader.wire.raw_line()), [": ping\n", &here, "\n"]);
     }
     write(&proxy, 1);
     assert_eq!(reader.event().0, 1);
+}
+
+#[test]
+fn a_reader_of_something_quiet_stood_where_it_had_begun() {
+    let origin = counting();
+    let tables = TABLES.replace("[history]", "[history]\nsize = 10");
+    let proxy = Proxy::with(origin.address, &format!("[hub]\nping_interval = \"50ms\"\n{tables}"));
+    let mut reader = Events::connect(proxy.address, "/events?topic=book");
+    write(&proxy, 30);
+    let epoch = reader.subscribed.id.as_deref().unwrap().split('.').next().unwrap().to_owned();
+    let here = format!("{epoch}.30");
+    while reader.block().id.as_deref() != Some(&here) {}
+    drop(reader);
+    // Of this much more has come since the beginning than is kept.
+    let resumed = Events::resume(proxy.address, "/events?topic=book&topic=author", &here);
+    assert_eq!(resumed.subscribed.json()["recovered"], true);
 }
 
 #[test]

@@ -91,3 +91,33 @@ fn who_lost_the_connection_before_it_heard_of_all_ends_of_a_write_missed_the_oth
         }
     }
 }
+
+#[test]
+fn where_a_reader_stands_is_said_behind_what_it_has_got_and_before_what_comes() {
+    const EVENTS: u64 = 20_000;
+    let hub = keeping(LIMITS);
+    let inbox = Inbox::new();
+    let subscriber = join(&hub, &inbox, "a all");
+    let writer = {
+        let hub = Arc::clone(&hub);
+        thread::spawn(move || (0..EVENTS).for_each(|_| drop(deliver(&hub, event("a", &["1"])))))
+    };
+    let mut last = 0;
+    while last < EVENTS {
+        subscriber.settled(|here| {
+            if let Some(position) = here.position {
+                inbox.frames.lock().unwrap().push(format!("{} here", position.offset));
+            }
+        });
+        for told in inbox.take() {
+            let (offset, what) = told.split_once(' ').unwrap();
+            let offset: u64 = offset.parse().unwrap();
+            assert_eq!(offset, if what == "here" { last } else { last + 1 }, "{told} behind {last}");
+            last = offset;
+        }
+        thread::yield_now();
+    }
+    writer.join().unwrap();
+    subscriber.settled(|here| assert_eq!(here.position, Some(at(EVENTS))));
+    attach(&hub, &Inbox::new()).settled(|here| assert_eq!(here.position, None, "it wants nothing"));
+}
