@@ -22,12 +22,14 @@ mod floors;
 mod gathering;
 mod history;
 mod index;
+mod lane;
 mod leaving;
 mod legacy;
 mod line;
 mod meant;
 mod missed;
 mod outbox;
+mod pushes;
 mod reader;
 mod readers;
 mod receipts;
@@ -43,14 +45,13 @@ mod views;
 mod why;
 mod wishes;
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::access::Keys;
 use crate::event::{Audience, Epoch, Event, Topic};
-use crate::message::{CloseReason, Encode, Frame, Publication, Push};
+use crate::message::{CloseReason, Encode, Publication};
 pub use census::{Counts, Page, Resident, Tally};
 pub use crowd::{Crowd, Shares, Whose};
 pub use delivery::Delivery;
@@ -59,9 +60,9 @@ use gathering::Gathering;
 pub use history::HistoryLimits;
 use history::Kept;
 use index::Cursor;
+pub use lane::{Lane, Sent};
 pub use leaving::Leaving;
 pub use legacy::{Estate, Heirloom, Legacy};
-use meant::Meant;
 pub use outbox::{Full, Outbox, OutboxLimits};
 pub use reader::Profile;
 use reader::Reader;
@@ -80,44 +81,6 @@ pub use why::Why;
 
 /// Readers copied under one hold of the lock, and served between two pauses: that is some 0.2 ms.
 const BATCH: usize = 32;
-
-/// The way to one reader: takes frames without ever blocking.
-pub trait Lane: Send + Sync + fmt::Debug {
-    /// Writes the frame, or lets it wait in the reader's bounded queue.
-    fn send(&self, frame: &Frame) -> Sent;
-    /// The same for a frame behind which more may follow at once: they leave together with the next
-    /// [`flush`](Self::flush), or before.
-    fn gather(&self, frame: &Frame) -> Sent {
-        self.send(frame)
-    }
-    /// Writes what was [gathered](Self::gather).
-    fn flush(&self) {}
-    /// Keeps back what is sent from now on, until the client has been answered: its own [`Subscriber`] has just
-    /// changed who it is or what it wants, and whoever handles the subscriber answers.
-    fn hold(&self) {}
-    /// Ends the connection, after what has been written so far.
-    fn close(&self, reason: CloseReason);
-    /// Ends it behind all that waits; `false`: its client is being answered, and nothing was done.
-    fn retire(&self, reason: CloseReason) -> bool {
-        self.close(reason);
-        true
-    }
-}
-
-/// What became of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    /// The socket took it at once.
-    Written,
-    /// It waits in the reader's queue.
-    Queued,
-    /// It waits for a [`flush`](Lane::flush), as the first that does.
-    Gathered,
-    /// The queue was full; the lane closes the connection with [`CloseReason::Overflow`].
-    Overflow,
-    /// The connection is closed or closing.
-    Gone,
-}
 
 /// One endpoint as the hub knows it; readers name it by its number.
 #[derive(Debug, Clone)]
@@ -298,46 +261,6 @@ impl Hub {
         let kept = || Kept::new(position.offset, time, Arc::clone(topics), Some(Arc::clone(&rendered)));
         tables.history.push_if_on(kept);
         is_heard.then(|| (Offering::settled(rendered, topics), position.offset))
-    }
-
-    /// Hands a message to the connections that it is for, at `time`, whatever they subscribed to; with a
-    /// `pause` as [`deliver`](Self::deliver) has it.
-    pub fn push(&self, push: &Push, time: SystemTime, pause: impl Fn()) -> Delivery {
-        self.push_at(None, push, time, pause)
-    }
-
-    /// The same for one that stands at this offset, as [`deliver_at`](Self::deliver_at) has it.
-    pub fn push_at(&self, offset: Option<u64>, push: &Push, time: SystemTime, pause: impl Fn()) -> Delivery {
-        let position = self.advance(offset);
-        let mut delivery = self.nothing_delivered();
-        let mut frames: Vec<Option<Option<Frame>>> = vec![None; self.desks.len()];
-        self.each(&push.to, pause, |reader, meant| {
-            let (Some(slot), Some(desk)) = (frames.get_mut(reader.endpoint), self.desks.get(reader.endpoint))
-            else {
-                return;
-            };
-            if let Some(frame) = slot.get_or_insert_with(|| desk.encode.push(push, time, position)) {
-                self.pass(reader, (frame, push.receipt), meant, &mut delivery);
-            }
-        });
-        delivery
-    }
-
-    fn pass(
-        &self,
-        reader: &Arc<Reader>,
-        (frame, receipt): (&Frame, Option<u64>),
-        meant: &Meant,
-        delivery: &mut Delivery,
-    ) {
-        let Some(number) = receipt else { return delivery.push(reader, frame, meant) };
-        let before = delivery.reached;
-        self.receipts.expect(number, reader.id);
-        delivery.push(reader, frame, meant);
-        // Or it waits behind a question, and still comes.
-        if delivery.reached == before && !reader.line.holds_something() {
-            self.receipts.unexpect(number, reader.id);
-        }
     }
 
     /// More events follow at once: what is sent to readers from now on may wait for

@@ -19,6 +19,7 @@ mod topics;
 mod views;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,7 +28,7 @@ use uuid::Uuid;
 use super::*;
 use crate::event::{Audience, Json, Position, Topic};
 use crate::identity::Identity;
-use crate::message::{Command, Group, Rendering, Target};
+use crate::message::{Command, Frame, Group, Push, Rendering, Target};
 
 /// A reader that keeps what it gets.
 #[derive(Debug)]
