@@ -17,6 +17,8 @@ pub(super) struct Asking {
     /// The number of the message that is being answered by calls, or was last.
     number: u64,
     is_answering: bool,
+    /// What was said last took a while: others are to have their turn first.
+    rests: bool,
 }
 
 struct Pending {
@@ -43,9 +45,22 @@ impl Asking {
         self.is_pending() || !self.messages.is_empty()
     }
 
-    /// As many messages wait as may, or as many bytes as the largest message may have.
+    /// Nothing is heard before it [goes on](Self::go_on).
+    pub(super) fn rest(&mut self) {
+        self.rests = true;
+    }
+
+    pub(super) fn rests(&self) -> bool {
+        self.rests
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.rests = false;
+    }
+
+    /// It rests, or as many messages wait as may, or as many bytes as the largest message may have.
     pub(super) fn is_full(&self, limits: &Limits) -> bool {
-        self.messages.len() >= limits.waiting || self.bytes >= limits.max_message
+        self.rests || self.messages.len() >= limits.waiting || self.bytes >= limits.max_message
     }
 
     pub(super) fn push(&mut self, message: Message) {
@@ -55,7 +70,7 @@ impl Asking {
 
     /// The oldest message, if its turn has come. Gives the memory back with the last.
     pub(super) fn pop(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front_if(|_| self.pending.is_none())?;
+        let message = self.messages.pop_front_if(|_| self.pending.is_none() && !self.rests)?;
         self.bytes -= size(&message);
         if self.messages.is_empty() {
             self.messages = VecDeque::new();

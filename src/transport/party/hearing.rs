@@ -12,7 +12,6 @@ impl<W: Wire> Party<W> {
     pub(super) fn catch_up(&mut self) {
         while self.is_open
             && !self.wire.is_busy()
-            && !self.has_looked
             && let Some(message) = self.asking.pop()
         {
             self.converse(|conversation, now, turn| conversation.receive(message, now, turn));

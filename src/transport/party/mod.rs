@@ -41,8 +41,6 @@ pub(super) struct Party<W> {
     is_open: bool,
     /// Whoever was asked about the opening has answered, so that the hub may be heard.
     is_let_in: bool,
-    /// It has looked up what its client missed, which takes a while: others are to have their turn first.
-    has_looked: bool,
 }
 
 impl<W: Wire> Party<W> {
@@ -66,7 +64,6 @@ impl<W: Wire> Party<W> {
             bucket: limits.rate.map(Bucket::new),
             is_open: true,
             is_let_in: true,
-            has_looked: false,
         }
     }
 
@@ -111,7 +108,7 @@ impl<W: Wire> Party<W> {
 
     /// No more should be read: so many messages wait, or one was enough until the next [`poll`](Self::poll).
     pub(super) fn is_full(&self) -> bool {
-        self.has_looked || self.asking.is_full(&self.limits)
+        self.asking.is_full(&self.limits)
     }
 
     /// Ends it behind what waits.
@@ -134,7 +131,7 @@ impl<W: Wire> Party<W> {
         if self.conversation.alarm().is_some_and(|alarm| self.opened + alarm <= now) {
             self.converse(|conversation, now, turn| conversation.wake(now, turn));
             // No message of the client did that, and nothing would bring the next turn.
-            self.has_looked = false;
+            self.asking.go_on();
         }
     }
 
@@ -161,7 +158,7 @@ impl<W: Wire> Party<W> {
     /// Goes on with what has come, from elsewhere or from the client meanwhile.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) {
         let was_full = self.is_full();
-        self.has_looked = false;
+        self.asking.go_on();
         self.catch_up();
         if was_full && !self.is_full() {
             // Reading stopped for it, and nothing else brings that back.
@@ -174,7 +171,7 @@ impl<W: Wire> Party<W> {
             self.go_on(returned, token);
             self.asking.wake_behind(context);
         }
-        if self.has_looked {
+        if self.asking.rests() {
             context.waker().wake_by_ref();
         }
     }

@@ -120,7 +120,10 @@ impl<W: Wire> Party<W> {
         // Whoever is not let in yet hears nothing of what others did.
         let room = if self.is_let_in { self.limits.outbox.bytes } else { 0 };
         let (caught, missed) = self.subscriber.catch_up(turn.since, turn.pick, room);
-        self.has_looked |= turn.since.is_some();
+        if turn.since.is_some() {
+            // That took a while.
+            self.asking.rest();
+        }
         turn.settle(&caught);
         if let Some(recovered) = caught.recovered {
             self.backstage.caught_up(recovered, missed.len());
