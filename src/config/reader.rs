@@ -267,8 +267,10 @@ impl Section<'_> {
     fn shown(&self, key: &str, value: &Spanned<DeValue<'_>>) -> String {
         let text = value.get_ref().as_str().unwrap_or_default();
         let is_place = text.starts_with("env:") || text.starts_with("file:");
-        // A URL may hold a password, or a key in its query.
-        let may_tell = key.contains(SECRET) || (key.ends_with("url") && text.contains(['@', '?']));
+        // A URL may hold a password, or a key in its query; so may each of a list.
+        let written = self.reader.text.get(value.span()).unwrap_or_default();
+        let has_login = [text, written].iter().any(|text| text.contains(['@', '?']));
+        let may_tell = key.contains(SECRET) || (key.ends_with("url") && has_login);
         if may_tell && !is_place { "…".to_owned() } else { self.reader.shown(value) }
     }
 

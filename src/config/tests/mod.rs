@@ -319,3 +319,13 @@ fn only_a_cluster_that_is_told_how_many_servers_keep_the_log_is_told_so() {
     let error = errors(&broker("kind = \"rabbit\"\nreplicas = 3"));
     assert!(!error.contains("replicas"), "{error}");
 }
+
+#[test]
+fn a_password_in_a_list_of_urls_was_shown_where_another_of_them_is_wrong() {
+    for urls in
+        [r#"["nats://ann:s3cret@a", "b"]"#, r#""nats://ann:s3cret@a:x""#, r#"[["nats://ann:s3cret@a"]]"#]
+    {
+        let error = errors(&format!("{MINIMAL}[broker]\nkind = \"nats\"\nurl = {urls}\n"));
+        assert!(error.contains("broker.url = …: expected ") && !error.contains("s3cret"), "{error}");
+    }
+}
