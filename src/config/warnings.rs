@@ -34,6 +34,7 @@ impl Config {
             format!("route {route} has [route.query] {key} = \"{request}\", which no route takes: what clients write by it is told to nobody")
         }));
         warnings.extend(self.unlisted());
+        warnings.extend(self.unplaced());
         if self.endpoints.iter().all(|endpoint| endpoint.dialect_name == "echo") {
             let warning =
                 "there is no [[endpoint]] but of dialect echo, which tells no events: nobody gets any";
@@ -88,6 +89,22 @@ impl Config {
                     other.path, other.dialect_name
                 )
             })
+        })
+    }
+
+    /// Endpoints that can show nothing: what is shown is followed from a position, and there are none.
+    fn unplaced(&self) -> impl Iterator<Item = String> {
+        let shows = |endpoint: &&EndpointConfig| {
+            let name = endpoint.dialect_name;
+            endpoint.dialect.calls().is_some() && !["websocketspec", "socketio"].contains(&name)
+        };
+        let are_none = self.history.limits.size == 0;
+        self.endpoints.iter().filter(shows).filter(move |_| are_none).map(|endpoint| {
+            let path = &endpoint.path;
+            format!(
+                "endpoint {path} has snapshots = true, and history.size = 0: from where on one may be followed is \
+                 not known then, so clients are shown none"
+            )
         })
     }
 

@@ -110,3 +110,16 @@ fn check_was_silent_where_every_endpoint_is_an_echo() {
     assert!(warned.contains("no [[endpoint]] but of dialect echo"), "{warned}");
     assert_eq!(warnings(&echo("/b")), "");
 }
+
+#[test]
+fn check_was_silent_where_snapshots_cannot_be_followed() {
+    let with = |option: &str, more: &str| {
+        let text =
+            MINIMAL.replace("dialect = \"flarchitect\"", &format!("dialect = \"flarchitect\"\n{option}"));
+        Config::parse("proxy.toml", &(text + more)).unwrap().warnings().join("\n")
+    };
+    let none = "[history]\nsize = 0\n";
+    let warned = with("snapshots = true", none);
+    assert!(warned.starts_with("endpoint /ws has snapshots = true, and history.size = 0"), "{warned}");
+    assert_eq!((with("snapshots = true", ""), with("", none)), (String::new(), String::new()));
+}
