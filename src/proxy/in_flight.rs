@@ -18,7 +18,7 @@ impl InFlight {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Those that [look](Self::is_cut) end where they are.
+    /// Those that look for it end where they are.
     pub fn cut(&self) {
         self.cut.send_replace(true);
     }
