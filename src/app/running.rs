@@ -33,6 +33,10 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long connections are kept at least for one more request when the process stops: it may be on its way already, and
 /// a client cannot know whether it was heard (RFC 9112, section 9.3.1).
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
+/// How long the process that has taken this one's place may take to read the last of what it was told.
+const HEIR_READS: Duration = Duration::from_secs(1);
+/// How long a service manager may take to hear of that process, which it cannot once this one has gone.
+const MANAGER_HEARS: Duration = Duration::from_secs(1);
 
 /// What carries events to the process that has taken this one's place.
 type Heir = JoinHandle<std::io::Result<()>>;
@@ -214,8 +218,22 @@ impl Running {
     /// Until nothing is under way any more, or its time is over: then it is cut off, and this says how much that was.
     /// `close`: what is idle is closed.
     async fn leave(&self, drain: Drain, close: &watch::Sender<bool>, heir: Option<Heir>) -> [usize; 3] {
-        let (begun, [requests, connections, open]) = (Instant::now(), &self.in_flight);
+        let begun = Instant::now();
         let deadline = begun + drain.timeout;
+        self.send_readers_away(drain, begun).await;
+        self.answer_the_last(close, deadline).await;
+        let rest = self.under_way();
+        let deadline = deadline.max(Instant::now() + LAST_WORDS);
+        self.tell_the_last(deadline).await;
+        if let Some((memory, heir)) = self.memory.clone().zip(heir) {
+            self.part(memory, heir, deadline).await;
+        }
+        rest
+    }
+
+    /// At the pace that is wanted, and all that are left once they have had most of the time.
+    async fn send_readers_away(&self, drain: Drain, begun: Instant) {
+        let [_, _, open] = &self.in_flight;
         let departure = Departure { hub: &self.hub, sessions: &self.sessions, publisher: &self.publisher };
         // Whoever is being answered then is not waited for.
         let patience = begun + drain.timeout * 7 / 8;
@@ -227,26 +245,35 @@ impl Running {
         };
         drop(timeout_at(patience, leave).await);
         self.hub.close_all(CloseReason::GoingAway);
+    }
+
+    /// Waits for the answers to what is under way.
+    async fn answer_the_last(&self, close: &watch::Sender<bool>, deadline: Instant) {
+        let [requests, connections, open] = &self.in_flight;
         // They may send requests of their own up to their end.
         until(deadline, || connections.count() == 0).await;
         close.send_replace(true);
         until(deadline, || requests.count() + open.count() == 0).await;
-        let rest = self.under_way();
+    }
+
+    /// Cuts off what is under way still, and waits until all that came of requests has been told.
+    async fn tell_the_last(&self, deadline: Instant) {
+        let [_, _, open] = &self.in_flight;
         // What the backend makes of such a write nobody knows, and readers elsewhere are told so.
         open.cut();
-        let deadline = deadline.max(Instant::now() + LAST_WORDS);
         until(deadline, || open.count() == 0).await;
         if let Some(remote) = &self.broker {
             published(remote, &self.publisher, deadline).await;
         }
-        if let Some((memory, heir)) = self.memory.clone().zip(heir) {
-            // Where events stand is said by one process at a time.
-            until(deadline, || !memory.follows()).await;
-            self.publisher.answer(Box::new(move || memory.part()));
-            // What it has not been told by then it takes for lost.
-            drop(timeout_at(deadline + LAST_REQUESTS, heir).await);
-        }
-        rest
+    }
+
+    /// Leaves saying where events stand to the process that has taken this one's place.
+    async fn part(&self, memory: Arc<Memory>, heir: Heir, deadline: Instant) {
+        // One process at a time says that.
+        until(deadline, || !memory.follows()).await;
+        self.publisher.answer(Box::new(move || memory.part()));
+        // What it has not been told by then it takes for lost.
+        drop(timeout_at(deadline + HEIR_READS, heir).await);
     }
 }
 
@@ -262,7 +289,7 @@ async fn published(remote: &Remote, publisher: &Publisher, deadline: Instant) {
 /// Until a service manager has heard of the process that has come in the place of this one.
 async fn has_heard(is_replaced: bool) {
     if is_replaced && notify::is_wanted() {
-        sleep(LAST_REQUESTS).await;
+        sleep(MANAGER_HEARS).await;
     }
 }
 
