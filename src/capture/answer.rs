@@ -117,7 +117,8 @@ impl Capture {
         }
         let text = answer.body.decode(&answer.coding, self.limits.decoded)?;
         // Readers ignore the mark, as RFC 8259 (section 8.1) lets them.
-        Ok(text.strip_prefix(BYTE_ORDER_MARK).map_or(text.clone(), |rest| text.slice_ref(rest)))
+        let unmarked = text.strip_prefix(BYTE_ORDER_MARK).map(|rest| text.slice_ref(rest));
+        Ok(unmarked.unwrap_or(text))
     }
 }
 

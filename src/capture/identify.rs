@@ -98,7 +98,7 @@ impl Identifier<'_> {
         let in_body = own.or_else(|| element.and_then(|element| self.in_value(element)));
         let matched = self.matched;
         let (id, conflict) = match (url, in_body) {
-            (Some(url), Some(id)) if id.scalar_text().as_deref() == Some(url) => {
+            (Some(url), Some(id)) if id.scalar().as_deref() == Some(url) => {
                 (Some(retype(matched, id)), false)
             }
             (Some(url), in_body) => (Some(matched.typed_id(url)), in_body.is_some()),
@@ -110,22 +110,17 @@ impl Identifier<'_> {
     /// The id that a value holds: a string or a number, several of them, or a reference to itself.
     fn in_value(&self, value: &RawValue) -> Option<Json> {
         let source = &self.route().id;
-        let scalar = |pointer| {
-            let id = Json::parse(json::find(value, pointer)?.get())?;
-            let text = id.scalar_text()?;
-            Some((id, text))
-        };
-        let parts: Option<Vec<(Json, String)>> = source.parts.iter().map(scalar).collect();
-        match parts.as_deref() {
-            Some([(id, _)]) => {
-                self.matched.learn(id);
-                return Some(id.clone());
+        let part = |pointer| json::find(value, pointer).map(Json::copy_of);
+        if let [pointer] = source.parts.as_slice() {
+            if let Some(id) = part(pointer).filter(|id| id.scalar().is_some()) {
+                self.matched.learn(&id);
+                return Some(id);
             }
-            Some(parts) => {
-                let texts: Vec<&String> = parts.iter().map(|(_, text)| text).collect();
+        } else {
+            let text = |pointer| part(pointer)?.scalar_text();
+            if let Some(texts) = source.parts.iter().map(text).collect::<Option<Vec<String>>>() {
                 return Some(Json::string(&composite(&texts)));
             }
-            None => {}
         }
         let reference = json::find(value, source.reference.as_ref()?)?;
         let reference: String = serde_json::from_str(reference.get()).ok()?;
@@ -185,8 +180,9 @@ fn without_port(authority: &str) -> &str {
 }
 
 fn retype(matched: &Matched, id: Json) -> Json {
-    match (matched.route.id_type, id.scalar_text()) {
-        (IdType::Integer | IdType::String, Some(text)) => matched.typed_id(&text),
-        _ => id,
-    }
+    let typed = match matched.route.id_type {
+        IdType::Integer | IdType::String => id.scalar().map(|text| matched.typed_id(&text)),
+        IdType::Auto => None,
+    };
+    typed.unwrap_or(id)
 }

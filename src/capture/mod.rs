@@ -278,7 +278,11 @@ impl Finished {
 /// No `Content-Type` counts as JSON: parsing will tell.
 fn is_json(content_type: Option<&str>) -> bool {
     content_type.is_none_or(|value| {
-        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        essence == "application/json" || essence.ends_with("+json") || essence == "text/json"
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        let is = |name: &str| essence.eq_ignore_ascii_case(name);
+        let subtype = essence.rsplit_once('+').map(|(_, suffix)| suffix);
+        is("application/json")
+            || is("text/json")
+            || subtype.is_some_and(|suffix| suffix.eq_ignore_ascii_case("json"))
     })
 }

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Outcome, Verdict};
-use crate::event::{Event, Item, Operation};
+use crate::event::{Event, Item, Operation, folded};
 use crate::recent::Recent;
 
 /// Records in half of the table: all of it is two megabytes.
@@ -173,12 +173,12 @@ impl Ends {
     }
 
     fn model(&self, event: &Event) -> u64 {
-        self.hasher.hash_one((event.model.to_lowercase(), None::<&str>))
+        self.hasher.hash_one((folded(&event.model), None::<&str>))
     }
 
     /// The same for an id from a path and from a body, whatever its type there.
     fn record(&self, event: &Event, item: &Item) -> Option<u64> {
-        let id = item.id.as_ref()?.scalar_text()?;
-        Some(self.hasher.hash_one((event.model.to_lowercase(), Some(id.as_str()))))
+        let id = item.id.as_ref()?.scalar()?;
+        Some(self.hasher.hash_one((folded(&event.model), Some(&*id))))
     }
 }

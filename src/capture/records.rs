@@ -150,7 +150,7 @@ impl Records<'_> {
     /// Whom a record says that it belongs to, also where `fields` keeps that from readers.
     fn owner(&self, object: &RawValue) -> Option<Arc<str>> {
         let Visibility::Owner { field, .. } = &self.route().visibility else { return None };
-        let text = Json::parse(json::find(object, field)?.get())?.scalar_text()?;
+        let text = Json::copy_of(json::find(object, field)?).scalar_text()?;
         (1..=MAX_OWNER_BYTES).contains(&text.len()).then(|| Arc::from(text))
     }
 
@@ -169,6 +169,6 @@ impl Records<'_> {
 
 /// The HTTP status of one element: a number, or digits in quotes.
 fn status(element: &RawValue, pointer: &Pointer) -> Option<u16> {
-    let text = Json::parse(json::find(element, pointer)?.get())?.scalar_text()?;
+    let text = Json::copy_of(json::find(element, pointer)?).scalar_text()?;
     text.parse().ok().filter(|status| (100..600).contains(status))
 }

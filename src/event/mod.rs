@@ -3,6 +3,7 @@
 mod position;
 mod topic;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 pub use position::{Epoch, Position};
 pub use topic::Topic;
+pub(crate) use topic::folded;
 
 /// A piece of JSON as it came, checked to be valid: numbers, key order and spacing are the backend's.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -21,8 +23,12 @@ pub struct Json(Bytes);
 impl Json {
     /// Takes the text of `document` if it is one valid JSON value.
     pub fn parse(document: &str) -> Option<Self> {
-        let raw: &serde_json::value::RawValue = serde_json::from_str(document).ok()?;
-        Some(Self(Bytes::copy_from_slice(raw.get().as_bytes())))
+        serde_json::from_str(document).ok().map(Self::copy_of)
+    }
+
+    /// A copy of a part of some document.
+    pub(crate) fn copy_of(part: &serde_json::value::RawValue) -> Self {
+        Self(Bytes::copy_from_slice(part.get().as_bytes()))
     }
 
     /// Makes a JSON string of `text`.
@@ -63,14 +69,21 @@ impl Json {
     }
 
     /// The value as plain text, for a JSON string or number; `None` for anything else.
-    pub fn scalar_text(&self) -> Option<String> {
+    pub fn scalar(&self) -> Option<Cow<'_, str>> {
         let text = self.as_str();
         match text.as_bytes().first()? {
-            b'"' => unescaped(text)
-                .map_or_else(|| serde_json::from_str(text).ok(), |inside| Some(inside.to_owned())),
-            b'-' | b'0'..=b'9' => Some(text.to_owned()),
+            b'"' => match unescaped(text) {
+                Some(inside) => Some(Cow::Borrowed(inside)),
+                None => serde_json::from_str(text).ok().map(Cow::Owned),
+            },
+            b'-' | b'0'..=b'9' => Some(Cow::Borrowed(text)),
             _ => None,
         }
+    }
+
+    /// The same as a text of its own.
+    pub fn scalar_text(&self) -> Option<String> {
+        self.scalar().map(Cow::into_owned)
     }
 }
 
@@ -301,8 +314,9 @@ impl Event {
 
     /// The topics it belongs to: `all`, its model, and each record whose id is known.
     pub fn topics(&self) -> Vec<Topic> {
-        let mut topics = vec![Topic::all(), Topic::model(&self.model)];
-        let ids = self.items.iter().filter_map(|item| item.id.as_ref()?.scalar_text());
+        let mut topics = Vec::with_capacity(2 + self.items.len());
+        topics.extend([Topic::all(), Topic::of_model(&self.model)]);
+        let ids = self.items.iter().filter_map(|item| item.id.as_ref()?.scalar());
         topics.extend(ids.map(|id| Topic::record(&self.model, &id)));
         topics
     }

@@ -1,7 +1,8 @@
 //! What readers subscribe to.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The name that readers subscribe to: `all`, a model (`author`), or one record of it (`author/42`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,17 +11,27 @@ pub struct Topic(Arc<str>);
 impl Topic {
     /// Every event of every model.
     pub fn all() -> Self {
-        Self(Arc::from("all"))
+        // Each event belongs to it, and as many as are kept would hold one of their own.
+        static ALL: LazyLock<Topic> = LazyLock::new(|| Topic::named("all"));
+        ALL.clone()
     }
 
     /// Every event of `model`; its name is not case-sensitive.
     pub fn model(model: &str) -> Self {
-        Self(Arc::from(model.to_lowercase()))
+        Self(Arc::from(folded(model)))
+    }
+
+    /// The same, without a copy of a name that is in lower case.
+    pub fn of_model(model: &Arc<str>) -> Self {
+        match folded(model) {
+            Cow::Borrowed(_) => Self(Arc::clone(model)),
+            Cow::Owned(name) => Self(Arc::from(name)),
+        }
     }
 
     /// Every event of one record; the id is case-sensitive.
     pub fn record(model: &str, id: &str) -> Self {
-        Self(Arc::from(format!("{}/{id}", model.to_lowercase())))
+        Self(Arc::from([&*folded(model), "/", id].concat()))
     }
 
     /// Its name; one that [`named`](Self::named) by it is the same.
@@ -57,5 +68,29 @@ impl Topic {
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The name of a model in lower case: names that differ only by case are one model's. Costs next to nothing where it
+/// is in lower case already.
+pub(crate) fn folded(model: &str) -> Cow<'_, str> {
+    let is_lower = model.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_lower { Cow::Borrowed(model) } else { Cow::Owned(model.to_lowercase()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_differ_by_case_alone_are_one_topic() {
+        for (name, expected) in
+            [("author", "author"), ("Author", "author"), ("ÄPFEL", "äpfel"), ("äpfel", "äpfel"), ("", "")]
+        {
+            assert_eq!(folded(name), expected);
+            assert_eq!(folded(name), name.to_lowercase());
+            assert_eq!(Topic::of_model(&Arc::from(name)), Topic::model(name));
+            assert_eq!(Topic::record(name, "Ä1").name(), format!("{expected}/Ä1"));
+        }
     }
 }

@@ -174,7 +174,7 @@ impl Reading {
     }
 
     fn failure(&self, status: StatusCode, root: Option<&RawValue>) -> Failure {
-        let text = |pointer: &Pointer| Json::parse(json::find(root?, pointer)?.get())?.scalar_text();
+        let text = |pointer: &Pointer| Json::copy_of(json::find(root?, pointer)?).scalar_text();
         let usual =
             || ERRORS.iter().filter_map(|text| Pointer::parse(text).ok()).find_map(|usual| text(&usual));
         let errors = &self.translation.error;
@@ -271,7 +271,7 @@ impl ListReading {
         let header = |name: &header::HeaderName| headers.get(name)?.to_str().ok();
         match self.total.as_ref()? {
             ItemsTotal::Pointer(pointer) => {
-                Json::parse(json::find(root, pointer)?.get())?.scalar_text()?.parse().ok()
+                Json::copy_of(json::find(root, pointer)?).scalar_text()?.parse().ok()
             }
             ItemsTotal::Header(name) => header(name)?.trim().parse().ok(),
             ItemsTotal::ContentRange => {

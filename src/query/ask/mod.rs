@@ -300,5 +300,5 @@ fn is_number(json: &Json) -> bool {
 
 fn member(data: &Json, name: &str) -> Option<String> {
     let object: &RawValue = json::parse(data.as_str()).filter(|value| json::is_object(value))?;
-    Json::parse(json::step(object, name)?.get())?.scalar_text()
+    Json::copy_of(json::step(object, name)?).scalar_text()
 }
