@@ -1,9 +1,10 @@
 //! What the backend is told about the client, and what the client is told about the backend.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::thread;
 
 use crate::harness::*;
 use crate::wire::*;
@@ -97,7 +98,7 @@ fn a_server_that_is_down_is_passed_over_and_comes_back() {
     }
     proxy.process.line("upstream does not answer");
     let place = TcpListener::bind(address).unwrap();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for stream in place.incoming().map_while(Result::ok) {
             let mut wire = Wire::of(stream);
             if !wire.head().0.is_empty() {
@@ -221,6 +222,37 @@ fn a_client_that_is_slow_to_send_its_request_is_waited_for() {
     first.recv_timeout(DEADLINE).unwrap();
     client.write_all(b"bcd").unwrap();
     assert_eq!(Wire::of(client).head().0, "HTTP/1.1 204 No Content");
+}
+
+/// The head went by itself, and woke the backend for nothing.
+#[test]
+fn a_short_request_comes_in_one_piece_also_over_a_connection_that_was_used() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Proxy::start(listener.local_addr().unwrap());
+    let mut client = Wire::connect(proxy.address);
+    let mut ask =
+        || client.send("POST /api/authors HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody").head();
+    thread::scope(|scope| {
+        scope.spawn(|| assert!((0..2).all(|_| ask().0 == "HTTP/1.1 204 No Content")));
+        // Nothing comes from who only looks whether the server is there.
+        let connections =
+            listener.incoming().map(|stream| stream.unwrap()).map(|stream| (read_once(&stream), stream));
+        let (first, mut backend) = connections.into_iter().find(|(piece, _)| !piece.is_empty()).unwrap();
+        backend.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        let second = read_once(&backend);
+        backend.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        for piece in [first, second] {
+            assert!(piece.starts_with("POST /api/authors ") && piece.ends_with("\r\n\r\nbody"), "{piece}");
+        }
+    });
+}
+
+/// What one call gives; nothing at the end.
+fn read_once(mut stream: &TcpStream) -> String {
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut piece = vec![0; 4096];
+    let length = stream.read(&mut piece).unwrap();
+    String::from_utf8_lossy(&piece[..length]).into_owned()
 }
 
 #[test]
