@@ -250,7 +250,7 @@ impl Running {
     /// Waits for the answers to what is under way.
     async fn answer_the_last(&self, close: &watch::Sender<bool>, deadline: Instant) {
         let [requests, connections, open] = &self.in_flight;
-        // They may send requests of their own up to their end.
+        // Realtime connections may send requests of their own up to their end.
         until(deadline, || connections.count() == 0).await;
         close.send_replace(true);
         until(deadline, || requests.count() + open.count() == 0).await;
@@ -259,7 +259,7 @@ impl Running {
     /// Cuts off what is under way still, and waits until all that came of requests has been told.
     async fn tell_the_last(&self, deadline: Instant) {
         let [_, _, open] = &self.in_flight;
-        // What the backend makes of such a write nobody knows, and readers elsewhere are told so.
+        // What the backend makes of a write that is cut off nobody knows, and readers elsewhere are told so.
         open.cut();
         until(deadline, || open.count() == 0).await;
         if let Some(remote) = &self.broker {
@@ -267,9 +267,9 @@ impl Running {
         }
     }
 
-    /// Leaves saying where events stand to the process that has taken this one's place.
+    /// From now on the process that has taken this one's place says by itself where events stand.
     async fn part(&self, memory: Arc<Memory>, heir: Heir, deadline: Instant) {
-        // One process at a time says that.
+        // Not before this one does: one process at a time says that.
         until(deadline, || !memory.follows()).await;
         self.publisher.answer(Box::new(move || memory.part()));
         // What it has not been told by then it takes for lost.

@@ -280,9 +280,9 @@ fn is_json(content_type: Option<&str>) -> bool {
     content_type.is_none_or(|value| {
         let essence = value.split(';').next().unwrap_or_default().trim();
         let is = |name: &str| essence.eq_ignore_ascii_case(name);
-        let subtype = essence.rsplit_once('+').map(|(_, suffix)| suffix);
+        let suffix = essence.rsplit_once('+').map(|(_, suffix)| suffix);
         is("application/json")
             || is("text/json")
-            || subtype.is_some_and(|suffix| suffix.eq_ignore_ascii_case("json"))
+            || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("json"))
     })
 }

@@ -21,7 +21,7 @@ impl Topic {
         Self(Arc::from(folded(model)))
     }
 
-    /// The same, without a copy of a name that is in lower case.
+    /// The same, without a copy of a name of lower-case ASCII.
     pub fn of_model(model: &Arc<str>) -> Self {
         match folded(model) {
             Cow::Borrowed(_) => Self(Arc::clone(model)),
@@ -72,10 +72,10 @@ impl fmt::Display for Topic {
 }
 
 /// The name of a model in lower case: names that differ only by case are one model's. Costs next to nothing where it
-/// is in lower case already.
+/// is lower-case ASCII already.
 pub(crate) fn folded(model: &str) -> Cow<'_, str> {
-    let is_lower = model.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-    if is_lower { Cow::Borrowed(model) } else { Cow::Owned(model.to_lowercase()) }
+    let is_plain = model.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_plain { Cow::Borrowed(model) } else { Cow::Owned(model.to_lowercase()) }
 }
 
 #[cfg(test)]

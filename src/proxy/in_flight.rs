@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::watch;
+use tokio::task::unconstrained;
 
 /// Requests under way, or connections; shutting down waits for them.
 #[derive(Debug, Clone, Default)]
@@ -28,8 +29,9 @@ impl InFlight {
     /// Waits until they are to end where they are.
     pub(super) fn is_cut(&self) -> IsCut {
         let (said, mut cut) = (self.cut.subscribe(), self.cut.subscribe());
-        // Without a sender nobody is left to wait for it.
-        let wait = Box::pin(async move { drop(cut.wait_for(|cut| *cut).await) });
+        // Without a sender nobody is left to wait for it. A task that has used up its turn is to wait for it too, not only
+        // to be woken again.
+        let wait = Box::pin(unconstrained(async move { drop(cut.wait_for(|cut| *cut).await) }));
         IsCut { said, wait, waker: None }
     }
 
@@ -39,8 +41,8 @@ impl InFlight {
     }
 }
 
-/// See [`InFlight::is_cut`]. It is polled with its connection, some four times for each request, and waiting on the
-/// channel anew each time would cost one part in a hundred of that: it does so where somebody else is to be woken.
+/// See [`InFlight::is_cut`]. It is polled with its connection, some four times for each request, and polling the
+/// channel each time would cost one part in a hundred of that: it does so where another task is to be woken.
 pub(super) struct IsCut {
     said: watch::Receiver<bool>,
     wait: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -75,6 +77,8 @@ mod tests {
     use std::sync::atomic::AtomicBool;
     use std::task::Wake;
 
+    use tokio::task::coop::consume_budget;
+
     use super::*;
 
     #[derive(Default)]
@@ -103,6 +107,20 @@ mod tests {
             assert!(last.0.load(Ordering::SeqCst));
             assert!(poll(&mut cut, last).is_ready());
         }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_had_used_up_its_turn_did_not_hear_the_cut() {
+        let (in_flight, task) = (InFlight::default(), Arc::<Woken>::default());
+        let mut cut = in_flight.is_cut();
+        let is_pending = std::future::poll_fn(|context| {
+            while std::pin::pin!(consume_budget()).poll(context).is_ready() {}
+            Poll::Ready(poll(&mut cut, &task).is_pending())
+        });
+        assert!(is_pending.await);
+        task.0.store(false, Ordering::SeqCst);
+        in_flight.cut();
+        assert!(task.0.load(Ordering::SeqCst));
     }
 
     #[test]
