@@ -277,7 +277,7 @@ impl ProxyHttp for Gateway {
         digest: Option<&Digest>,
         state: &mut RequestState,
     ) -> pingora::Result<()> {
-        state.tail = connector::open(digest, state.needs.uploading);
+        state.tail = connector::begin(digest, state.needs.uploading);
         Ok(())
     }
 

@@ -9,7 +9,8 @@ macro_rules! layer {
             async fn shutdown(&mut self) {
                 // What the layer itself may keep back; a broken connection says so below.
                 drop(tokio::io::AsyncWriteExt::flush(self).await);
-                self.inner_mut().shutdown().await;
+                // By its name: what writes has one of its own.
+                pingora::protocols::Shutdown::shutdown(&mut **self.inner_mut()).await;
             }
         }
 

@@ -16,7 +16,7 @@ use pingora::services::listening::Service;
 use tokio::sync::watch;
 
 use super::call::Entrance;
-use super::connector::TailConnector;
+use super::connector::UpstreamConnector;
 use super::downstream::Downstream;
 use super::gateway::Gateway;
 use super::site::{Live, SiteApp};
@@ -91,7 +91,7 @@ pub fn proxy_service(
     // So that every connection comes to `serve`.
     options.force_custom = true;
     let connections = gateway.connections.clone();
-    let serve: ProcessCustomSession<Gateway, TailConnector> = Arc::new(move |proxy, stream, shutdown| {
+    let serve: ProcessCustomSession<Gateway, UpstreamConnector> = Arc::new(move |proxy, stream, shutdown| {
         entrance.open(&proxy, shutdown, patience);
         let (in_flight, is_cut, shutdown) = (connections.enter(), connections.is_cut(), shutdown.clone());
         Box::pin(async move {
@@ -105,7 +105,7 @@ pub fn proxy_service(
     });
     let mut service = ProxyServiceBuilder::new(&conf, gateway)
         .name("proxy")
-        .custom(TailConnector::new(&conf), serve)
+        .custom(UpstreamConnector::new(&conf), serve)
         .server_options(options)
         .build();
     *service.endpoints() = listeners(addresses, PROXY_WRITE_BUFFER_BYTES);
@@ -114,7 +114,7 @@ pub fn proxy_service(
 
 /// Serves the requests of a connection one after another.
 pub(super) async fn serve(
-    proxy: Arc<HttpProxy<Gateway, TailConnector>>,
+    proxy: Arc<HttpProxy<Gateway, UpstreamConnector>>,
     downstream: Downstream,
     shutdown: ShutdownWatch,
 ) -> Option<Stream> {

@@ -11,12 +11,12 @@ use pingora::server::ShutdownWatch;
 use tokio::io::DuplexStream;
 
 use super::Beside;
-use crate::proxy::connector::TailConnector;
+use crate::proxy::connector::UpstreamConnector;
 use crate::proxy::downstream::Downstream;
 use crate::proxy::gateway::Gateway;
 use crate::proxy::service;
 
-type Proxy = HttpProxy<Gateway, TailConnector>;
+type Proxy = HttpProxy<Gateway, UpstreamConnector>;
 
 /// See the module's documentation.
 #[derive(Clone, Default)]

@@ -5,6 +5,8 @@
 //! when it is given a plain connection, and pools that one as usual.
 
 mod joint;
+#[cfg(test)]
+mod tests;
 mod upstream;
 
 use std::sync::Arc;
@@ -26,26 +28,24 @@ pub(super) fn protocol() -> ALPN {
     ALPN::Custom(CustomALPN::new(b"restcast".to_vec()))
 }
 
-/// What the connection of an exchange remembers. `has_body`: the head that is sent next may wait for what follows it.
-pub(super) fn open(digest: Option<&Digest>, has_body: bool) -> Option<Arc<Tail>> {
-    let notes = digest?.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref::<Notes>()?;
-    if has_body {
-        notes.expect_body();
-    }
+/// A request is about to be written to this connection, with a body or without. Returns what is remembered of the answer.
+pub(super) fn begin(digest: Option<&Digest>, has_body: bool) -> Option<Arc<Tail>> {
+    let notes = digest?.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref::<Arc<Notes>>()?;
+    notes.begin(has_body);
     Some(Arc::clone(&notes.tail))
 }
 
 /// See the module's documentation.
-pub(super) struct TailConnector(TransportConnector);
+pub(super) struct UpstreamConnector(TransportConnector);
 
-impl TailConnector {
+impl UpstreamConnector {
     pub(super) fn new(conf: &ServerConf) -> Self {
         Self(TransportConnector::new(Some(ConnectorOptions::from_server_conf(conf))))
     }
 }
 
 #[async_trait]
-impl Connector for TailConnector {
+impl Connector for UpstreamConnector {
     type Session = ();
 
     async fn get_http_session<P: Peer + Send + Sync + 'static>(
