@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use crate::harness::*;
+use crate::tls::serve_tls;
 use crate::wire::*;
 
 fn servers(addresses: &[SocketAddr]) -> String {
@@ -253,6 +254,41 @@ fn read_once(mut stream: &TcpStream) -> String {
     let mut piece = vec![0; 4096];
     let length = stream.read(&mut piece).unwrap();
     String::from_utf8_lossy(&piece[..length]).into_owned()
+}
+
+/// TLS may keep what it was given until it is flushed.
+#[test]
+fn a_backend_behind_tls_gets_each_head_before_a_body_that_is_late() {
+    let (seen, heads) = channel();
+    let origin = serve_tls(move |stream| {
+        while let Some(head) = head_of(stream) {
+            seen.send(head.len()).unwrap();
+            stream.read_exact(&mut [0; 4]).unwrap();
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        }
+    });
+    let server = format!("servers = [\"https://localhost:{}\"]\nverify_tls = false", origin.port());
+    let proxy = Proxy::with_upstream(&server, &tables());
+    let mut client = Wire::connect(proxy.address);
+    for (name, parts) in [(10, ["", "body"]), (10, ["bo", "dy"]), (30_000, ["", "body"])] {
+        let long = "x".repeat(name);
+        client.send(format!(
+            "POST /api/authors HTTP/1.1\r\nHost: h\r\nX-Long: {long}\r\nContent-Length: 4\r\n\r\n{}",
+            parts[0]
+        ));
+        assert!(heads.recv_timeout(DEADLINE).unwrap() > name);
+        assert_eq!(client.send(parts[1]).head().0, "HTTP/1.1 204 No Content");
+    }
+}
+
+/// `None`: the connection has ended.
+fn head_of(stream: &mut impl Read) -> Option<Vec<u8>> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.extend(byte);
+    }
+    Some(head)
 }
 
 #[test]
